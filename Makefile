@@ -1,0 +1,55 @@
+# `make` is what CI runs; `make demo` shows the service at work; `make test` runs the tests.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: all lint types contracts test demo real-demo bench format clean boot
+
+all: lint types contracts test
+
+# Two environments: one that only runs the service, one with the development tools.
+$(VENV)/.installed: requirements.txt setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.dev-installed: $(VENV)/.installed
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+lint: $(VENV)/.dev-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev-installed
+	$(BIN)/mypy
+
+contracts: $(VENV)/.dev-installed
+	$(BIN)/lint-imports
+
+test: $(VENV)/.dev-installed
+	$(BIN)/pytest
+
+demo: $(VENV)/.installed
+	$(BIN)/python -m gepa_next.demo
+
+# A job on real models: make real-demo TARGET_URL=http://… REFLECTION_URL=http://… DATA=examples.jsonl
+real-demo: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.real_demo --target-url "$(TARGET_URL)" --reflection-url "$(REFLECTION_URL)" --data "$(DATA)" $(ARGS)
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.serve
+	$(BIN)/python -m benchmarks.engine
+
+# The server boots from requirements.txt alone, without the development packages.
+boot:
+	$(PYTHON) -m venv $(VENV)-boot
+	$(VENV)-boot/bin/pip install --quiet -r requirements.txt
+	$(VENV)-boot/bin/python tests/boot.py
+
+format: $(VENV)/.dev-installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) $(VENV)-boot build dist *.egg-info .mypy_cache .ruff_cache
