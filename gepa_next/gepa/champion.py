@@ -1,0 +1,92 @@
+"""The end of a run: the champion beside the seed prompt on examples that nothing saw before."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+
+from gepa_next.gepa.rollouts import make_rollouts, missing, told_rollouts
+from gepa_next.gepa.run import Run
+from gepa_next.gepa.state import State
+from gepa_next.gepa.statistics import bootstrap_interval, mean, sign_test
+from gepa_next.gepa.steps import Delta, Step
+from gepa_next.gepa.types import Candidate, Split
+
+FEWEST_TO_CONCLUDE = 6  # below, not even a sign test with nothing but wins reaches 5 %
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOutTest:
+    """Champion against seed prompt on the same held-out examples; scores in [0, 1]."""
+
+    n: int
+    seed_score: float
+    score: float
+    difference: float
+    interval: tuple[float, float]
+    wins: int
+    losses: int
+    p_value: float
+
+
+def final_test(run: Run, reason: str) -> Iterator[Step]:
+    """Yield the held-out test, if examples were set aside, and the step that ends the run."""
+    state = run.state
+    champion, seed = state.leader, state.candidates[0]
+    contestants = [seed] if champion.id == seed.id else [seed, champion]
+    pairs = [pair for each in contestants for pair in missing(run, each, state.task.test, Split.TEST)]
+    yield from told_rollouts(state, make_rollouts(run, pairs), purpose="test")
+    found = held_out_test(state, champion)
+    ending = {"iteration": state.iteration, "candidate_id": champion.id, "verdict": verdict(found)}
+    if found is not None:
+        yield Step(
+            key=f"{state.iteration}/test", stage="test", data={**ending, **asdict(found)}, delta=Delta(checkpoint=True)
+        )
+    yield Step(key="finished", stage="finished", data=_result(state, champion, found, reason))
+
+
+def held_out_test(state: State, champion: Candidate) -> HeldOutTest | None:
+    """Return the paired comparison on the test split, None when no example has a score for both."""
+    seed_scores = state.scores(0, state.task.test)
+    scores = state.scores(champion.id, state.task.test)
+    both = [key for key in scores if key in seed_scores]
+    if not both:
+        return None
+    differences = [scores[key] - seed_scores[key] for key in both]
+    wins, losses = sum(each > 0 for each in differences), sum(each < 0 for each in differences)
+    return HeldOutTest(
+        n=len(both),
+        seed_score=mean([seed_scores[key] for key in both]),
+        score=mean([scores[key] for key in both]),
+        difference=mean(differences),
+        interval=bootstrap_interval(differences, seed=state.task.seed),
+        wins=wins,
+        losses=losses,
+        p_value=sign_test(wins, losses),
+    )
+
+
+def verdict(found: HeldOutTest | None) -> str:
+    """Return in one word what the test shows: improved, worse, not_shown or inconclusive."""
+    if found is None or found.n < FEWEST_TO_CONCLUDE:
+        return "inconclusive"
+    if found.interval[0] > 0:
+        return "improved"
+    return "worse" if found.interval[1] < 0 else "not_shown"
+
+
+def _result(state: State, champion: Candidate, found: HeldOutTest | None, reason: str) -> Mapping[str, object]:
+    """Return the job's result; a champion that did worse than the seed prompt gives way to it."""
+    returned = state.candidates[0] if found is not None and found.difference < 0 else champion
+    validation = state.frontier.mean(returned.id)
+    seed_score = found.seed_score if found else state.frontier.mean(0)
+    score = seed_score if returned.id == 0 else (found.score if found else validation)
+    return {
+        "prompt": returned.text,
+        "candidate_id": returned.id,
+        "score": score,
+        "seed_score": seed_score,
+        "scored_on": "test" if found else "validation",
+        "verdict": verdict(found),
+        "test": asdict(found) if found else None,
+        "lessons": [lesson.text for lesson in state.lessons],
+        "stop_reason": reason,
+    }

@@ -1,0 +1,94 @@
+"""GEPA: the loop from the seed evaluation to the final test, as a generator of steps."""
+
+from collections.abc import Iterator
+
+from gepa_next.errors import ModelError
+from gepa_next.gepa.champion import final_test
+from gepa_next.gepa.iteration import iterate
+from gepa_next.gepa.messages import inputs_messages
+from gepa_next.gepa.proposers.reflect import REFLECTION_MAX_TOKENS
+from gepa_next.gepa.replies import InputsReply
+from gepa_next.gepa.rollouts import Made, make_rollouts, missing
+from gepa_next.gepa.run import Run, stop_reason
+from gepa_next.gepa.state import State
+from gepa_next.gepa.steps import Delta, Step
+from gepa_next.gepa.types import Candidate, Example, ModelCall, Role, Split
+
+SYNTHETIC_INPUTS = 12
+
+
+def optimize(run: Run) -> Iterator[Step]:
+    """Yield every step of the run, from wherever its state stands, to the step `finished`.
+
+    Each step is already applied to the state when it is yielded, and not before: whoever records
+    all steps can fold them to the same state. A ProviderError or Interrupted of a port passes through.
+    """
+    for step in _steps(run):
+        run.state.apply(step.delta)
+        yield step
+
+
+def _steps(run: Run) -> Iterator[Step]:
+    if not run.state.candidates:
+        yield from _prepare(run)
+    while (reason := stop_reason(run)) is None:
+        yield from iterate(run)
+    yield from final_test(run, reason)
+
+
+def _prepare(run: Run) -> Iterator[Step]:
+    if not run.state.task.train:
+        yield _drafted_examples(run)
+    yield _examples_step(run.state)
+    seed = Candidate(id=0, text=run.state.task.prompt)
+    made = make_rollouts(run, missing(run, seed, run.state.task.validation, Split.VALIDATION))
+    if all(rollout.score is None for rollout in made.rollouts):
+        raise _nothing_scored(made)
+    yield _seed_step(seed, made)
+
+
+def _drafted_examples(run: Run) -> Step:
+    call = ModelCall(
+        role=Role.REFLECTOR,
+        key="0/reflector/inputs",
+        messages=inputs_messages(run.state.task.prompt, SYNTHETIC_INPUTS),
+        reply_type=InputsReply,
+        max_tokens=REFLECTION_MAX_TOKENS,
+    )
+    answer = run.model(call)
+    inputs = answer.reply.inputs if isinstance(answer.reply, InputsReply) else []
+    distinct = list(dict.fromkeys(text.strip() for text in inputs if text.strip()))[:SYNTHETIC_INPUTS]
+    if not distinct:
+        raise ModelError("no_examples", "the reflector drafted no inputs; send examples with the prompt")
+    examples = tuple(Example(id=f"synthetic-{n}", input=text, synthetic=True) for n, text in enumerate(distinct, 1))
+    return Step(
+        key="0/drafted",
+        stage="examples",
+        data={"iteration": 0, "synthetic": len(examples)},
+        delta=Delta(examples=examples, usage=answer.usage),
+    )
+
+
+def _examples_step(state: State) -> Step:
+    task = state.task
+    sizes = {"train": len(task.train), "validation": len(task.validation), "test": len(task.test)}
+    return Step(key="0/examples", stage="examples", data={"iteration": 0, **sizes, "seed": task.seed})
+
+
+def _seed_step(seed: Candidate, made: Made) -> Step:
+    scores = [rollout.score for rollout in made.rollouts if rollout.score is not None]
+    data = {
+        "iteration": 0,
+        "candidate_id": 0,
+        "score": sum(scores) / len(scores),
+        "best_score": sum(scores) / len(scores),
+        "rollouts": len(made.rollouts),
+        "errors": len(made.rollouts) - len(scores),
+    }
+    delta = Delta(rollouts=made.rollouts, candidates=(seed,), usage=made.usage, iteration=0, checkpoint=True)
+    return Step(key="0/seed", stage="seed", data=data, delta=delta)
+
+
+def _nothing_scored(made: Made) -> ModelError:
+    first = made.rollouts[0]
+    return ModelError(first.error or "no_score", f"no output of the seed prompt could be scored: {first.feedback}")

@@ -1,0 +1,51 @@
+"""Guards: what a proposal must satisfy before anything is paid for it."""
+
+import re
+from math import ceil
+
+from gepa_next.gepa.state import State, fingerprint
+from gepa_next.gepa.types import Task
+
+CHARACTERS_PER_TOKEN = 4
+SHORTEST_LEAK = 20
+_PLACEHOLDER = re.compile(r"\{[A-Za-z_]\w*\}")
+
+
+def refusal(state: State, text: str, *, siblings: set[bytes]) -> str | None:
+    """Return the first reason why the text must not be evaluated, None if there is none.
+
+    `siblings` are the fingerprints of the proposals that came before it in the same iteration.
+    """
+    if not text.strip():
+        return "empty"
+    if fingerprint(text) in state.tried or fingerprint(text) in siblings:
+        return "duplicate"
+    if placeholders(text) != placeholders(state.task.prompt):
+        return "placeholder"
+    if any(kept not in text for kept in state.task.keep):
+        return "keep"
+    if too_long(state.task, text):
+        return "max_prompt_tokens"
+    return "leak" if _leaks(state.task, text) else None
+
+
+def placeholders(text: str) -> set[str]:
+    """Return the `{name}` places that a program fills in."""
+    return set(_PLACEHOLDER.findall(text))
+
+
+def count_tokens(text: str) -> int:
+    """Return an estimate, four characters to the token; no tokenizer is asked."""
+    return ceil(len(text) / CHARACTERS_PER_TOKEN)
+
+
+def too_long(task: Task, text: str) -> bool:
+    """Say whether the text breaks the limit on prompt tokens."""
+    return task.max_prompt_tokens is not None and count_tokens(text) > task.max_prompt_tokens
+
+
+def _leaks(task: Task, text: str) -> bool:
+    """Say whether the text quotes an input that decides about it, other than the seed prompt does."""
+    shown = {each.id for each in task.train}
+    hidden = (each.input for each in (*task.validation, *task.test) if each.id not in shown)
+    return any(len(each) >= SHORTEST_LEAK and each in text and each not in task.prompt for each in hidden)

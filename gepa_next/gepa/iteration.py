@@ -1,0 +1,182 @@
+"""One iteration: a population of proposals is drafted, guarded, compared, validated and decided."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from gepa_next.gepa.acceptance import Comparison, compare, verdict_on
+from gepa_next.gepa.guards import count_tokens, refusal
+from gepa_next.gepa.lessons import new_lesson
+from gepa_next.gepa.operators import draft, plan_proposals
+from gepa_next.gepa.proposers.draft import Draft, Plan
+from gepa_next.gepa.rollouts import Pair, make_rollouts, missing, told_rollouts
+from gepa_next.gepa.run import Run, how_many_fit
+from gepa_next.gepa.state import State, fingerprint
+from gepa_next.gepa.steps import Delta, Step
+from gepa_next.gepa.types import Candidate, Decision, Split
+
+
+@dataclass(slots=True)
+class Proposal:
+    """A plan on its way to a decision."""
+
+    plan: Plan
+    draft: Draft
+    reason: str | None = None
+    comparison: Comparison | None = field(default=None)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether nothing speaks against it so far."""
+        return self.reason is None
+
+    def candidate(self, state: State, decision: Decision) -> Candidate:
+        """Return the candidate it becomes with its decision."""
+        found = self.comparison
+        return Candidate(
+            id=self.plan.candidate_id,
+            text=self.draft.text,
+            parents=self.plan.parents,
+            operator=self.plan.operator,
+            iteration=state.iteration + 1,
+            decision=decision,
+            reason=self.reason or "better",
+            score=found.score if found else None,
+            parent_score=found.parent_score if found else None,
+            compared=found.compared if found else 0,
+        )
+
+
+def iterate(run: Run) -> Iterator[Step]:
+    """Yield the steps of the next iteration; its last is the checkpoint."""
+    plans = plan_proposals(run.state, run.state.task.population)
+    plans = plans[: how_many_fit(run, [_most_rollouts(run.state, plan) for plan in plans], reflections=1)]
+    yield from _rollouts_of_parents(run, plans)
+    drafts = run.fan_out(lambda plan: draft(run, plan), plans)
+    proposals = [Proposal(plan, made) for plan, made in zip(plans, drafts, strict=True)]
+    yield from _generated(run.state, proposals)
+    yield from _compared(run, [each for each in proposals if each.undecided])
+    yield from _validated(run, [each for each in proposals if each.undecided])
+    yield from _decided(run.state, proposals)
+    yield _checkpoint(run.state)
+
+
+def _most_rollouts(state: State, plan: Plan) -> int:
+    return 2 * len(plan.minibatch) + len(state.task.validation)
+
+
+def _rollouts_of_parents(run: Run, plans: Sequence[Plan]) -> Iterator[Step]:
+    """Run parents on what they have not been run on: reflection and comparison need it, once."""
+    wanted = {
+        (pair.candidate.id, pair.example.id): pair
+        for plan in plans
+        for pair in missing(run, plan.parent, plan.minibatch, Split.TRAIN)
+    }
+    made = make_rollouts(run, list(wanted.values()))
+    yield from told_rollouts(run.state, made, purpose="parent")
+
+
+def _generated(state: State, proposals: Sequence[Proposal]) -> Iterator[Step]:
+    siblings: set[bytes] = set()
+    for proposal in proposals:
+        proposal.reason = proposal.draft.refusal or refusal(state, proposal.draft.text, siblings=siblings)
+        siblings.add(fingerprint(proposal.draft.text))
+        if proposal.plan.other is not None:
+            yield _told(state, proposal, "merge")
+        yield _told(state, proposal, "generate", Delta(usage=proposal.draft.usage))
+        if not proposal.undecided:
+            refused = proposal.candidate(state, Decision.REFUSED)
+            yield _told(state, proposal, "guard", Delta(candidates=(refused,)), reason=proposal.reason)
+
+
+def _compared(run: Run, proposals: Sequence[Proposal]) -> Iterator[Step]:
+    candidates = {each.plan.candidate_id: each.candidate(run.state, Decision.REJECTED) for each in proposals}
+    pairs = [
+        Pair(candidates[each.plan.candidate_id], example, Split.TRAIN)
+        for each in proposals
+        for example in each.plan.minibatch
+    ]
+    yield from told_rollouts(run.state, make_rollouts(run, pairs), purpose="minibatch")
+    for each in proposals:
+        found = compare(run.state, each.plan.candidate_id, each.plan.parent.id, each.plan.minibatch)
+        each.comparison = found
+        each.reason = verdict_on(found, text=each.draft.text, parent=each.plan.parent)
+
+
+def _validated(run: Run, proposals: Sequence[Proposal]) -> Iterator[Step]:
+    wanted = [
+        missing(run, each.candidate(run.state, Decision.ACCEPTED), run.state.task.validation, Split.VALIDATION)
+        for each in proposals
+    ]
+    fit = how_many_fit(run, [len(pairs) for pairs in wanted])
+    for proposal in proposals[fit:]:
+        proposal.reason = "budget"
+    made = make_rollouts(run, [pair for pairs in wanted[:fit] for pair in pairs])
+    yield from told_rollouts(run.state, made, purpose="validation")
+
+
+def _decided(state: State, proposals: Sequence[Proposal]) -> Iterator[Step]:
+    for proposal in proposals:
+        if proposal.draft.refusal or (proposal.reason and proposal.plan.candidate_id in state.candidates):
+            continue
+        decision = Decision.ACCEPTED if proposal.undecided else Decision.REJECTED
+        candidate = proposal.candidate(state, decision)
+        yield _told(state, proposal, "select", Delta(candidates=(candidate,)), **_selection(state, proposal, candidate))
+        yield from _learned(state, proposal)
+
+
+def _selection(state: State, proposal: Proposal, candidate: Candidate) -> dict[str, object]:
+    validation = list(state.scores(candidate.id, state.task.validation).values())
+    return {
+        "decision": str(candidate.decision),
+        "reason": candidate.reason,
+        "score": candidate.score,
+        "parent_score": candidate.parent_score,
+        "difference": proposal.comparison.difference if proposal.comparison else None,
+        "compared": candidate.compared,
+        "validation_score": sum(validation) / len(validation) if validation and proposal.undecided else None,
+    }
+
+
+def _learned(state: State, proposal: Proposal) -> Iterator[Step]:
+    gain = proposal.comparison.difference if proposal.comparison else None
+    lesson = new_lesson(
+        state.lessons,
+        proposal.draft.lesson,
+        candidate_id=proposal.plan.candidate_id,
+        iteration=state.iteration + 1,
+        gain=gain,
+    )
+    if lesson is not None:
+        told = {"lesson_id": lesson.id, "text": lesson.text, "gain": gain}
+        yield _told(state, proposal, "lesson", Delta(lessons=(lesson,)), **told)
+
+
+def _told(state: State, proposal: Proposal, stage: str, delta: Delta | None = None, **more: object) -> Step:
+    """Return the step that says what happened to a proposal."""
+    plan = proposal.plan
+    data: dict[str, object] = {
+        "iteration": state.iteration + 1,
+        "candidate_id": plan.candidate_id,
+        "parent_ids": list(plan.parents),
+        "operator": plan.operator,
+        **more,
+    }
+    if stage == "generate":
+        data["prompt_tokens"] = count_tokens(proposal.draft.text)
+    key = f"{state.iteration + 1}/{stage}/{plan.candidate_id}"
+    return Step(key=key, stage=stage, data=data, delta=delta or Delta())
+
+
+def _checkpoint(state: State) -> Step:
+    done = state.iteration + 1
+    data = {
+        "iteration": done,
+        "iterations": state.task.iterations,
+        "best_score": state.leader_score,
+        "best_candidate_id": state.leader.id,
+        "frontier": state.frontier.members(),
+        "rollouts": state.rollouts_used,
+        "max_rollouts": state.task.budget.max_rollouts,
+        "lessons": len(state.lessons),
+    }
+    return Step(key=f"{done}/iteration", stage="iteration", data=data, delta=Delta(iteration=done, checkpoint=True))

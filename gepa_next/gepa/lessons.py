@@ -1,0 +1,36 @@
+"""Lessons: what proposals taught, kept once each and shown to later ones."""
+
+from collections.abc import Sequence
+
+from gepa_next.gepa.types import Lesson
+
+SHOWN = 6
+SAME_WORDS = 0.8
+LONGEST = 400
+
+
+def shown_lessons(lessons: Sequence[Lesson]) -> list[Lesson]:
+    """Return the lessons for a reflector to read: those that came with the largest gains, newest first of equals."""
+    order = sorted(lessons, key=lambda each: (each.gain if each.gain is not None else -1.0, each.id), reverse=True)
+    return [each for each in order[:SHOWN] if each.gain is None or each.gain >= 0]
+
+
+def new_lesson(
+    lessons: Sequence[Lesson],
+    text: str,
+    *,
+    candidate_id: int,
+    iteration: int,
+    gain: float | None,
+) -> Lesson | None:
+    """Return the lesson to keep, or None if it says nothing or what another says already."""
+    text = " ".join(text.split())[:LONGEST]
+    if not text or any(_overlap(text, each.text) >= SAME_WORDS for each in lessons):
+        return None
+    return Lesson(id=len(lessons) + 1, text=text, candidate_id=candidate_id, iteration=iteration, gain=gain)
+
+
+def _overlap(one: str, other: str) -> float:
+    """Return the Jaccard similarity of the two sets of words, in [0, 1]."""
+    a, b = set(one.casefold().split()), set(other.casefold().split())
+    return len(a & b) / max(1, len(a | b))

@@ -1,0 +1,94 @@
+"""The messages that the three models are sent."""
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+
+from gepa_next.gepa.types import Candidate, Example, Lesson, Message, Rollout, Task
+
+INPUT_PLACEHOLDER = "{input}"
+DEFAULT_RUBRIC = "The answer does what the input asks for: right, complete, in the form asked for, nothing besides."
+
+
+def target_messages(prompt: str, example_input: str) -> tuple[Message, ...]:
+    """Return the candidate as system message, or as one user message where it has a place for the input."""
+    if INPUT_PLACEHOLDER in prompt:
+        return (Message("user", prompt.replace(INPUT_PLACEHOLDER, example_input)),)
+    return (Message("system", prompt), Message("user", example_input))
+
+
+def judge_messages(example: Example, output: str, rubric: str) -> tuple[Message, ...]:
+    """Return the question to the judge; the output stands between lines that it cannot have foreseen."""
+    nonce = sha256("\0".join((example.id, example.input, rubric, output)).encode()).hexdigest()[:16]
+    ideal = f"\nA perfect answer:\n{block('ideal', example.ideal)}\n" if example.ideal is not None else ""
+    wanted = rubric or ("" if example.ideal is not None else DEFAULT_RUBRIC)
+    text = _fill(
+        "judge",
+        input=block("input", example.input),
+        ideal=ideal,
+        rubric=f"\nWhat counts:\n{block('rubric', wanted)}\n" if wanted else "",
+        fence=f"=====answer {nonce}=====",
+        output=output,
+    )
+    return (Message("user", text),)
+
+
+def reflector_messages(
+    template: str,
+    parent: Candidate,
+    cases: Sequence[tuple[Example, Rollout]],
+    *,
+    lessons: Iterable[Lesson],
+    task: Task,
+    other: str = "",
+) -> tuple[Message, ...]:
+    """Return the question to the reflector: the prompt, what it did and the feedback, and what is known."""
+    known = "".join(f"- {lesson.text}\n" for lesson in lessons)
+    text = _fill(
+        template,
+        prompt=block("instructions", parent.text),
+        other=block("instructions", other),
+        cases="\n".join(_case(example, rollout) for example, rollout in cases),
+        lessons=f"\nLessons of earlier attempts:\n{known}" if known else "",
+        limits=_limits(task),
+    )
+    return (Message("user", text),)
+
+
+def inputs_messages(prompt: str, count: int) -> tuple[Message, ...]:
+    """Return the question that drafts task inputs from a prompt alone."""
+    return (Message("user", _fill("inputs", prompt=block("instructions", prompt), count=str(count))),)
+
+
+def block(tag: str, text: str) -> str:
+    """Wrap a text in a tag that the text does not close."""
+    if f"</{tag}>" in text:
+        tag = f"{tag}-{sha256(text.encode()).hexdigest()[:8]}"
+    return f"<{tag}>\n{text}\n</{tag}>"
+
+
+@cache
+def template_text(name: str) -> str:
+    """Return a template of `prompts/` by name."""
+    return files("gepa_next.gepa").joinpath("prompts", f"{name}.md").read_text(encoding="utf-8").strip()
+
+
+def _case(example: Example, rollout: Rollout) -> str:
+    score = "" if rollout.score is None else f"Score {rollout.score:.2f}. "
+    feedback = block("feedback", score + rollout.feedback)
+    return "\n".join(("<case>", block("input", example.input), block("output", rollout.output), feedback, "</case>"))
+
+
+def _limits(task: Task) -> str:
+    lines = [f"Keep this text word for word: {text}" for text in task.keep]
+    if task.max_prompt_tokens is not None:
+        lines.append(f"Use at most {task.max_prompt_tokens * 3 // 4} words.")
+    return "\n".join(lines)
+
+
+def _fill(template: str, **values: str) -> str:
+    # One pass, so that a value which itself contains a placeholder stays as it is.
+    filled = re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), template_text(template))
+    return re.sub(r"\n{3,}", "\n\n", filled) if template != "judge" else filled

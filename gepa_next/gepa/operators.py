@@ -1,0 +1,73 @@
+"""The menu of operators: which can be used on a parent, and which are worth trying."""
+
+from gepa_next.gepa.guards import count_tokens
+from gepa_next.gepa.proposers.demonstrate import choose_demonstrations, demonstrate
+from gepa_next.gepa.proposers.draft import Draft, Plan
+from gepa_next.gepa.proposers.merge import choose_other, merged_by_lines
+from gepa_next.gepa.proposers.reflect import reflect
+from gepa_next.gepa.run import Run
+from gepa_next.gepa.sampling import choose_minibatch, choose_parents, stream
+from gepa_next.gepa.state import State
+from gepa_next.gepa.types import Candidate
+
+# How often each is tried before this job's own experience counts.
+MENU = {"reflect": 3.0, "constrain": 2.0, "demonstrate": 2.0, "merge": 1.5, "restructure": 0.5, "compress": 0.5}
+LONG_ENOUGH_TO_SHORTEN = 150
+LINES_WORTH_ORDERING = 4
+
+
+def plan_proposals(state: State, count: int) -> list[Plan]:
+    """Plan one iteration's proposals: parents from the frontier, operators by what has paid so far."""
+    plans: list[Plan] = []
+    worth = operator_worth(state)
+    first_id = max(state.candidates) + 1
+    for place, parent in enumerate(choose_parents(state, count)):
+        used = [(plan.parent.id, plan.operator) for plan in plans]
+        plan = _plan(state, parent, place, candidate_id=first_id + place, worth=worth, used=used)
+        plans.append(plan)
+    return plans
+
+
+def operator_worth(state: State) -> dict[str, float]:
+    """Return each operator's weight: its place in the menu times its smoothed rate of acceptance."""
+    return {name: weight * (1 + state.paid[name]) / (2 + state.used[name]) for name, weight in MENU.items()}
+
+
+def _plan(
+    state: State,
+    parent: Candidate,
+    place: int,
+    *,
+    candidate_id: int,
+    worth: dict[str, float],
+    used: list[tuple[int, str]],
+) -> Plan:
+    demonstrations = choose_demonstrations(state, parent, place)
+    other = choose_other(state, parent)
+    possible = {"reflect", "constrain"}
+    possible |= {"demonstrate"} if demonstrations else set()
+    possible |= {"merge"} if other else set()
+    possible |= {"restructure"} if parent.text.count("\n") >= LINES_WORTH_ORDERING else set()
+    possible |= {"compress"} if count_tokens(parent.text) >= LONG_ENOUGH_TO_SHORTEN else set()
+    weights = {
+        name: weight / (1 + 4 * used.count((parent.id, name))) for name, weight in worth.items() if name in possible
+    }
+    operator = stream(state, "operator", place).choices(list(weights), weights=list(weights.values()))[0]
+    shown = demonstrations if operator == "demonstrate" else ()
+    return Plan(
+        candidate_id=candidate_id,
+        operator=operator,
+        parent=parent,
+        minibatch=choose_minibatch(state, parent, place, without=frozenset(each.id for each in shown)),
+        other=other if operator == "merge" else None,
+        demonstrations=shown,
+    )
+
+
+def draft(run: Run, plan: Plan) -> Draft:
+    """Carry out a plan; only operators that need new words ask the reflector."""
+    if plan.operator == "demonstrate":
+        return demonstrate(plan)
+    if plan.other is not None and (text := merged_by_lines(run.state, plan.parent, plan.other)):
+        return Draft(text=text)
+    return reflect(run, plan)

@@ -1,0 +1,1 @@
+"""Proposers: each operator makes one small edit of a parent."""

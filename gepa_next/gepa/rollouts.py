@@ -1,0 +1,126 @@
+"""Rollouts: a candidate really run on an example and its output really scored."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from gepa_next.errors import ModelError, ProviderError
+from gepa_next.gepa.messages import judge_messages, target_messages
+from gepa_next.gepa.replies import SCORE_POINTS, JudgeReply
+from gepa_next.gepa.run import Run
+from gepa_next.gepa.state import State
+from gepa_next.gepa.steps import NOTHING_SPENT, Delta, Step, add_usage
+from gepa_next.gepa.types import CallUsage, Candidate, Example, ModelCall, Role, Rollout, Split, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A rollout to make."""
+
+    candidate: Candidate
+    example: Example
+    split: Split
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Rollouts that were made, in the order asked for, and what they consumed."""
+
+    rollouts: tuple[Rollout, ...]
+    usage: CallUsage
+
+
+def missing(run: Run, candidate: Candidate, examples: Iterable[Example], split: Split) -> list[Pair]:
+    """Return the pairs that have no score yet: what is paid for is not paid again."""
+    known = run.state.rollouts
+    wanted = ((each, known.get((candidate.id, each.id))) for each in examples)
+    return [Pair(candidate, each, split) for each, found in wanted if found is None or found.score is None]
+
+
+def make_rollouts(run: Run, pairs: Sequence[Pair]) -> Made:
+    """Run all pairs at once; a provider that refuses the job raises ProviderError, other failures are rollouts."""
+    made = list(run.fan_out(lambda pair: _rollout(run, pair), pairs))
+    usage = NOTHING_SPENT
+    for _, spent in made:
+        usage = add_usage(usage, spent)
+    return Made(tuple(rollout for rollout, _ in made), usage)
+
+
+def _rollout(run: Run, pair: Pair) -> tuple[Rollout, CallUsage]:
+    task = run.state.task
+    blank = Rollout(candidate_id=pair.candidate.id, example_id=pair.example.id, split=pair.split)
+    call = ModelCall(
+        role=Role.TARGET,
+        key=_key(run, Role.TARGET, pair),
+        messages=target_messages(pair.candidate.text, pair.example.input),
+        temperature=task.temperature,
+        max_tokens=task.max_tokens,
+    )
+    try:
+        answer = run.model(call)
+    except ProviderError:
+        raise
+    except ModelError as error:
+        return replace(blank, error=error.code, feedback=error.message), spent_by(error)
+    answered = replace(blank, output=answer.text, flags=answer.flags)
+    return _scored(run, pair, answered, answer.usage)
+
+
+def _scored(run: Run, pair: Pair, rollout: Rollout, spent: CallUsage) -> tuple[Rollout, CallUsage]:
+    try:
+        verdict, more = _judged(run, pair, rollout.output)
+    except ProviderError:
+        raise
+    except ModelError as error:
+        failed = replace(rollout, error=f"judge_{error.code}", feedback=error.message)
+        return failed, add_usage(spent, spent_by(error))
+    return replace(rollout, score=verdict.score, feedback=verdict.feedback), add_usage(spent, more)
+
+
+def _judged(run: Run, pair: Pair, output: str) -> tuple[Verdict, CallUsage]:
+    if run.metric is not None:
+        return run.metric(pair.example, output), NOTHING_SPENT
+    call = ModelCall(
+        role=Role.JUDGE,
+        key=_key(run, Role.JUDGE, pair),
+        messages=judge_messages(pair.example, output, run.state.task.rubric),
+        reply_type=JudgeReply,
+        temperature=0.0,
+    )
+    answer = run.model(call)
+    if not isinstance(answer.reply, JudgeReply):
+        raise ModelError("malformed_reply", "the judge's reply has another shape", sends=0)
+    return Verdict(score=answer.reply.score / SCORE_POINTS, feedback=answer.reply.feedback), answer.usage
+
+
+def _key(run: Run, role: Role, pair: Pair) -> str:
+    """Return the call's place: one for a candidate and an example, another if the rollout failed before."""
+    place = f"{role}/{pair.candidate.id}/{pair.example.id}"
+    failed_before = (pair.candidate.id, pair.example.id) in run.state.rollouts
+    return f"{place}/{run.state.iteration + 1}" if failed_before else place
+
+
+def spent_by(error: ModelError) -> CallUsage:
+    """Return what a failed call consumed."""
+    return CallUsage(
+        sends=error.sends,
+        input_tokens=error.input_tokens,
+        output_tokens=error.output_tokens,
+        cost_usd=error.cost_usd,
+    )
+
+
+def told_rollouts(state: State, made: Made, *, purpose: str) -> Iterator[Step]:
+    """Tell of each candidate's rollouts; the first step carries what all of them consumed."""
+    usage = made.usage
+    for candidate_id in dict.fromkeys(rollout.candidate_id for rollout in made.rollouts):
+        mine = tuple(rollout for rollout in made.rollouts if rollout.candidate_id == candidate_id)
+        scores = [rollout.score for rollout in mine if rollout.score is not None]
+        key = f"{state.iteration + 1}/evaluate/{candidate_id}/{purpose}"
+        data: dict[str, object] = {"iteration": state.iteration + 1, "candidate_id": candidate_id, "purpose": purpose}
+        data |= {"rollouts": len(mine), "errors": len(mine) - len(scores)}
+        data |= {"score": sum(scores) / len(scores) if scores else None}
+        yield Step(key=key, stage="evaluate", data=data, delta=Delta(rollouts=mine, usage=usage))
+        usage = NOTHING_SPENT
+        if unscored := [each for each in mine if (each.error or "").startswith("judge_")]:
+            data = {"iteration": state.iteration + 1, "candidate_id": candidate_id, "unscored": len(unscored)}
+            yield Step(key=f"{key}/judge", stage="judge", data={**data, "reason": unscored[0].error})
