@@ -1,0 +1,1 @@
+"""Language models: one HTTP client for OpenAI-compatible endpoints, and the simulator."""

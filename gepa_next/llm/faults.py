@@ -1,0 +1,239 @@
+"""List everything that goes wrong with a model call and what is done about it: one row for each."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Wait(StrEnum):
+    """Say how long to wait before the next try; a usable `Retry-After` goes before either."""
+
+    NONE = "none"
+    BACKOFF = "backoff"
+    AT_ONCE_THEN_BACKOFF = "at once on a fresh connection, then backoff"
+
+
+class Scope(StrEnum):
+    """Say what the fault ends: the one call, or the job, which a person can then resume."""
+
+    CALL = "call"
+    JOB = "job"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One row: how the fault shows, the code users see, and what is done.
+
+    `billed` says that the provider may have charged for the failed request; `budgeted`, that retries
+    draw on the retry budget, because they add load where there may be too much.
+    """
+
+    name: str
+    code: str
+    shows: str
+    advice: str
+    retries: int = 0
+    wait: Wait = Wait.NONE
+    billed: bool = False
+    budgeted: bool = False
+    scope: Scope = Scope.CALL
+
+
+UNREACHABLE = Fault(
+    name="unreachable",
+    code="provider_down",
+    shows="DNS failure, connection refused, connect time-out, TLS handshake broken off",
+    advice="Check the base URL and the network; the job can be resumed when the provider answers.",
+    retries=6,
+    wait=Wait.BACKOFF,
+    scope=Scope.JOB,
+)
+RESET = Fault(
+    name="reset",
+    code="connection_lost",
+    shows="connection closed or reset before a byte of the answer, as a stale keep-alive connection is",
+    advice="The provider or something before it drops connections.",
+    retries=3,
+    wait=Wait.AT_ONCE_THEN_BACKOFF,
+    budgeted=True,
+)
+STALLED = Fault(
+    name="stalled",
+    code="timeout",
+    shows="the body stops arriving",
+    advice="The provider hangs while answering.",
+    retries=3,
+    wait=Wait.BACKOFF,
+    billed=True,
+    budgeted=True,
+)
+DEADLINE = Fault(
+    name="deadline",
+    code="timeout",
+    shows="no whole answer at the deadline, however the bytes trickle",
+    advice="The model takes longer than a call may last.",
+    retries=2,
+    wait=Wait.BACKOFF,
+    billed=True,
+    budgeted=True,
+)
+CUT_SHORT = Fault(
+    name="cut_short",
+    code="broken_body",
+    shows="body shorter than announced, bad chunk, bad gzip, JSON that breaks off",
+    advice="Something between here and the provider damages answers.",
+    retries=3,
+    wait=Wait.BACKOFF,
+    billed=True,
+    budgeted=True,
+)
+MALFORMED = Fault(
+    name="malformed",
+    code="malformed",
+    shows="200 or 204 with HTML, nothing, null, a list, no choices, JSON too deep, numbers too long",
+    advice="The endpoint does not answer as an OpenAI-compatible one does.",
+    retries=2,
+    wait=Wait.BACKOFF,
+    billed=True,
+    budgeted=True,
+)
+TOO_LARGE = Fault(
+    name="too_large",
+    code="answer_too_large",
+    shows="body over the byte limit, packed or unpacked",
+    advice="Set a limit on the tokens of an answer.",
+    billed=True,
+)
+RATE_LIMITED = Fault(
+    name="rate_limited",
+    code="rate_limited",
+    shows="429, or an error body that says so",
+    advice="Lower the number of calls at once, or ask the provider for a higher limit.",
+    retries=6,
+    wait=Wait.BACKOFF,
+)
+QUOTA = Fault(
+    name="quota",
+    code="provider_quota",
+    shows="402, or an error code that says the credit or quota is used up",
+    advice="Top up the account at the provider, then resume the job.",
+    scope=Scope.JOB,
+)
+AUTH = Fault(
+    name="auth",
+    code="provider_auth",
+    shows="401, 403",
+    advice="Put the API key right, then resume the job.",
+    scope=Scope.JOB,
+)
+NO_MODEL = Fault(
+    name="no_model",
+    code="provider_config",
+    shows="404, or an error code that says the model is unknown",
+    advice="Check the model id and the base URL.",
+    scope=Scope.JOB,
+)
+BAD_REQUEST = Fault(
+    name="bad_request",
+    code="provider_config",
+    shows="400, 422 or another 4xx that no row explains",
+    advice="The provider refuses the request as it is; its message says why.",
+    scope=Scope.JOB,
+)
+UNSUPPORTED = Fault(
+    name="unsupported",
+    code="provider_config",
+    shows="400, 404 or 422 naming temperature, max_tokens, seed or response_format",
+    advice="Sent again once without it, which is remembered for the model.",
+    scope=Scope.JOB,
+)
+CONTEXT_LENGTH = Fault(
+    name="context_length",
+    code="context_length",
+    shows="413, or 400 with a message about the context length",
+    advice="The messages are longer than the model can read.",
+)
+SERVER_ERROR = Fault(
+    name="server_error",
+    code="server_error",
+    shows="408, 409, 425, any 5xx such as 500 502 503 504 520-524 529, or 200 with an error body",
+    advice="The provider has trouble; its status page may say more.",
+    retries=6,
+    wait=Wait.BACKOFF,
+    budgeted=True,
+)
+REDIRECT = Fault(
+    name="redirect",
+    code="provider_config",
+    shows="a 3xx, which is not followed: that would send the prompt and the key elsewhere",
+    advice="Set the base URL to the final address.",
+    scope=Scope.JOB,
+)
+BAD_ADDRESS = Fault(
+    name="bad_address",
+    code="provider_config",
+    shows="a URL or key that cannot be sent (UnicodeError, LocationParseError), a certificate not trusted",
+    advice="Check the base URL, the key and the certificate.",
+    scope=Scope.JOB,
+)
+REFUSED = Fault(
+    name="refused",
+    code="refused",
+    shows="finish_reason content_filter, message.refusal, an error that speaks of moderation",
+    advice="The model or its filter declines this input.",
+)
+EMPTY = Fault(
+    name="empty",
+    code="empty",
+    shows="an answer without text, or with nothing but reasoning",
+    advice="Allow the answer more tokens, if they are limited.",
+)
+TRUNCATED = Fault(
+    name="truncated",
+    code="truncated",
+    shows="finish_reason length where a part of the answer is no use; asked once more with twice the tokens",
+    advice="Allow the answer more tokens.",
+)
+MALFORMED_REPLY = Fault(
+    name="malformed_reply",
+    code="malformed_reply",
+    shows="a structured reply that does not fit, and the reply to one re-ask neither",
+    advice="Choose a model that can answer in JSON.",
+)
+
+FAULTS = (
+    UNREACHABLE,
+    RESET,
+    STALLED,
+    DEADLINE,
+    CUT_SHORT,
+    MALFORMED,
+    TOO_LARGE,
+    RATE_LIMITED,
+    QUOTA,
+    AUTH,
+    NO_MODEL,
+    BAD_REQUEST,
+    UNSUPPORTED,
+    CONTEXT_LENGTH,
+    SERVER_ERROR,
+    REDIRECT,
+    BAD_ADDRESS,
+    REFUSED,
+    EMPTY,
+    TRUNCATED,
+    MALFORMED_REPLY,
+)
+
+
+class Failure(Exception):
+    """Carry a fault from where it is seen to where it is decided upon; never leaves this package.
+
+    `body` is the provider's error object as text, for finding the parameter that it complains of.
+    """
+
+    def __init__(self, fault: Fault, detail: str = "", *, retry_after_s: float | None = None, body: str = "") -> None:
+        super().__init__(f"{fault.name}: {detail}")
+        self.fault = fault
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+        self.body = body

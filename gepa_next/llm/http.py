@@ -1,0 +1,164 @@
+"""Answer model calls over HTTP, with every failure turned into an error of ours that says what it cost."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from gepa_next.errors import ModelError, ProviderError
+from gepa_next.gepa.types import Completion, Message, ModelCall, Role
+from gepa_next.llm import faults
+from gepa_next.llm.faults import Failure, Scope
+from gepa_next.llm.provider import Provider
+from gepa_next.llm.retry import LONGEST_OBEYED_S, Retry
+from gepa_next.llm.structured import UnreadableReply, read_reply
+from gepa_next.llm.text import strip_reasoning
+from gepa_next.llm.usage import Bill
+from gepa_next.llm.wire import Choice, Question, build_payload, read_choice
+
+QUOTED_CHARS = 4000
+LONGEST_WAITED_S = 3600.0
+
+_REFUSALS = {"content_filter", "refusal", "safety", "prohibited_content"}
+
+
+def _key_of(call: ModelCall) -> str:
+    return call.key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpModel:
+    """A model at a provider. `request_id` names a call for ever and for this deployment alone.
+
+    `wait` may raise to end a call between two tries; `extra` are parameters sent with every request.
+    """
+
+    provider: Provider
+    model_id: str
+    request_id: Callable[[ModelCall], str] = _key_of
+    wait: Callable[[float], None] = time.sleep
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    def __call__(self, call: ModelCall, /) -> Completion:
+        """Return the answer, read as the call's reply type if it has one; ModelError when there is none."""
+        bill = Bill(self.model_id, self.provider.prices)
+        try:
+            return self._complete(call, bill)
+        except Failure as failure:
+            raise self._error(failure, bill) from failure
+
+    def _complete(self, call: ModelCall, bill: Bill) -> Completion:
+        question = Question(
+            model_id=self.model_id,
+            messages=call.messages,
+            reply_type=call.reply_type,
+            temperature=call.temperature,
+            max_tokens=call.max_tokens,
+        )
+        question, choice = self._ask_for_the_whole(call, question, bill)
+        if call.reply_type is None:
+            return _completion(choice, None, bill)
+        try:
+            return _completion(choice, read_reply(choice.text, call.reply_type), bill)
+        except UnreadableReply as error:
+            return self._ask_again(call, question, choice, error, bill)
+
+    def _ask_again(
+        self, call: ModelCall, question: Question, choice: Choice, error: UnreadableReply, bill: Bill
+    ) -> Completion:
+        """Return the reply to one more question, which says what was wrong with the first."""
+        wrong = f"That could not be read: {error}. Answer again with the JSON object and nothing else."
+        said = (Message("assistant", choice.text[:QUOTED_CHARS]), Message("user", wrong))
+        bill.flag("asked_again")
+        question = replace(question, messages=(*question.messages, *said))
+        choice = self._ask(call, question, bill)
+        if choice.finish_reason == "length" or call.reply_type is None:
+            raise Failure(faults.TRUNCATED, "the reply to the second question")
+        try:
+            return _completion(choice, read_reply(choice.text, call.reply_type), bill)
+        except UnreadableReply as second:
+            raise Failure(faults.MALFORMED_REPLY, str(second)) from second
+
+    def _ask_for_the_whole(self, call: ModelCall, question: Question, bill: Bill) -> tuple[Question, Choice]:
+        """Ask, and once more with twice the tokens where a part of the answer would be no use."""
+        choice = self._ask(call, question, bill)
+        if choice.finish_reason != "length" or (call.role is Role.TARGET and call.reply_type is None):
+            return question, choice
+        if question.max_tokens is None:
+            raise Failure(faults.TRUNCATED, "at the model's own limit")
+        question = replace(question, max_tokens=question.max_tokens * 2)
+        choice = self._ask(call, question, bill)
+        if choice.finish_reason == "length":
+            raise Failure(faults.TRUNCATED, f"at {question.max_tokens} tokens")
+        return question, choice
+
+    def _ask(self, call: ModelCall, question: Question, bill: Bill) -> Choice:
+        """Return the text of one answer, without reasoning before it; Failure when there is none."""
+        choice = self._ask_in_its_dialect(call, question, bill)
+        if choice.refusal or choice.finish_reason in _REFUSALS:
+            raise Failure(faults.REFUSED, choice.refusal[:200] or choice.finish_reason)
+        text = strip_reasoning(choice.text)
+        if text != choice.text:
+            bill.flag("reasoning_stripped")
+        if not text.strip():
+            raise Failure(faults.EMPTY, f"finish_reason {choice.finish_reason}")
+        return replace(choice, text=text)
+
+    def _ask_in_its_dialect(self, call: ModelCall, question: Question, bill: Bill) -> Choice:
+        """Ask, leaving out what the model turns out not to take."""
+        dialects = self.provider.dialects
+        dialect = dialects.get_dialect(self.model_id)
+        while True:
+            payload = build_payload(question, dialect, self.extra)
+            try:
+                return self._send(call, question, payload, bill)
+            except Failure as failure:
+                if failure.fault not in {faults.BAD_REQUEST, faults.NO_MODEL}:
+                    raise
+                simpler = dialect.without(payload, failure.body)
+                if simpler is None:
+                    raise
+                dialect = dialects.learn(self.model_id, simpler)
+
+    def _send(self, call: ModelCall, question: Question, payload: Mapping[str, object], bill: Bill) -> Choice:
+        """Return the answer to one request, sent as often as the fault table allows."""
+
+        def send(fresh: bool) -> Choice:  # noqa: FBT001  # the retry loop's signature
+            bill.sends += 1
+            try:
+                choice = read_choice(self.provider.send(payload, request_id=self.request_id(call), fresh=fresh))
+            except Failure as failure:
+                if failure.fault.billed:
+                    bill.add_possible(question.messages)
+                raise
+            bill.add(choice.usage, question.messages, choice.text)
+            if choice.cleaned:
+                bill.flag("text_cleaned")
+            return choice
+
+        return Retry(budget=self.provider.retry_budget, wait=self.wait)(send)
+
+    def _error(self, failure: Failure, bill: Bill) -> ModelError:
+        fault, detail, used = failure.fault, failure.detail, bill.usage
+        wait_s = failure.retry_after_s or 0.0
+        if fault.retries and wait_s > LONGEST_OBEYED_S:
+            fault, detail = faults.RATE_LIMITED, f"asked to wait {wait_s:.0f} s; {detail}"
+        ends_job = fault.scope is Scope.JOB or (fault is faults.RATE_LIMITED and wait_s > LONGEST_WAITED_S)
+        key = self.provider.endpoint.api_key
+        detail = detail.replace(key, "(key)") if key else detail
+        kind = ProviderError if ends_job else ModelError
+        return kind(
+            fault.code,
+            f"{self.model_id}: {fault.name} ({detail}). {fault.advice}",
+            sends=used.sends,
+            input_tokens=used.input_tokens,
+            output_tokens=used.output_tokens,
+            cost_usd=used.cost_usd,
+        )
+
+
+def _completion(choice: Choice, reply: object, bill: Bill) -> Completion:
+    if choice.finish_reason == "length":
+        bill.flag("truncated")
+    return Completion(
+        text=choice.text, reply=reply, finish_reason=choice.finish_reason, usage=bill.usage, flags=tuple(bill.flags)
+    )

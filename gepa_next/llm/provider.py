@@ -1,0 +1,43 @@
+"""Own what all calls to one endpoint share: its connections, what each model takes, the retry budget."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from gepa_next.llm.classify import TRANSPORT_ERRORS, classify_exception, describe_exception
+from gepa_next.llm.dialect import Dialects
+from gepa_next.llm.endpoint import Endpoint
+from gepa_next.llm.faults import Failure
+from gepa_next.llm.pricing import Prices
+from gepa_next.llm.retry import RetryBudget
+from gepa_next.llm.transport import Answer, Transport
+
+
+class Provider:
+    """One endpoint in use; share it among threads and jobs, and close it at the end."""
+
+    def __init__(self, endpoint: Endpoint, *, transport: Transport | None = None, prices: Prices | None = None) -> None:
+        self.endpoint = endpoint
+        self.prices = prices or Prices()
+        self.dialects = Dialects()
+        self.retry_budget = RetryBudget()
+        self._transport = transport or Transport()
+
+    def send(self, payload: Mapping[str, object], *, request_id: str, fresh: bool) -> Answer:
+        """Post the payload and return the answer, whatever its status; Failure when there is none.
+
+        The same id and payload are the same request to a gateway that leaves out repetitions.
+        """
+        body = json.dumps(payload).encode()
+        once = hashlib.sha256(request_id.encode("utf-8", "replace") + b"\0" + body).hexdigest()
+        headers = {"Content-Type": "application/json", "Idempotency-Key": once, "X-Client-Request-Id": once}
+        if self.endpoint.api_key:
+            headers["Authorization"] = f"Bearer {self.endpoint.api_key}"
+        try:
+            return self._transport.post(self.endpoint.chat_url, body, headers, fresh=fresh)
+        except TRANSPORT_ERRORS as error:
+            raise Failure(classify_exception(error), describe_exception(error)) from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._transport.close()

@@ -1,0 +1,104 @@
+"""Try again as the fault table says: jittered waits, the server's wishes, and a budget for it all."""
+
+import math
+import random
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from threading import Lock
+from typing import TypeVar
+
+from gepa_next.llm.faults import Failure, Wait
+
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 30.0
+LONGEST_OBEYED_S = 120.0
+
+Result = TypeVar("Result")
+
+_NUMBER = re.compile(r"[0-9]{1,12}(?:\.[0-9]{0,12})?")
+
+
+def read_retry_after(headers: Mapping[str, str], *, now: datetime) -> float | None:
+    """Return the seconds that the server asks to wait (names in lower case), or None when it cannot be read."""
+    for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        stated = headers.get(name, "").strip()
+        if _NUMBER.fullmatch(stated):
+            return float(stated) * unit_s
+    return _seconds_until(headers.get("retry-after", ""), now)
+
+
+def _seconds_until(stated: str, now: datetime) -> float | None:
+    try:
+        at = parsedate_to_datetime(stated)
+        seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now.timestamp()
+    except (ValueError, OverflowError, IndexError, TypeError):
+        return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+class RetryBudget:
+    """Allow retries for at most a share of the recent sends, and always a few; shared by threads."""
+
+    def __init__(self, *, share: float = 0.2, window: int = 100, few: int = 10) -> None:
+        self._share = share
+        self._few = few
+        self._recent: deque[bool] = deque(maxlen=window)
+        self._lock = Lock()
+
+    def count_call(self) -> None:
+        """Count a first send."""
+        with self._lock:
+            self._recent.append(False)
+
+    def take_retry(self) -> bool:
+        """Count a retry and return True, or False when there have been too many."""
+        with self._lock:
+            taken = sum(self._recent)
+            if taken >= max(self._few, self._share * len(self._recent)):
+                return False
+            self._recent.append(True)
+            return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """The one retry loop. `wait` may raise to end it, when the job is cancelled for example."""
+
+    budget: RetryBudget = field(default_factory=RetryBudget)
+    wait: Callable[[float], None] = time.sleep
+    uniform: Callable[[float, float], float] = random.uniform
+
+    def __call__(self, send: Callable[[bool], Result]) -> Result:
+        """Return what `send` returns, calling it again as the Failures that it raises allow.
+
+        Its argument asks for a fresh connection.
+        """
+        self.budget.count_call()
+        retried, fresh = 0, False
+        while True:
+            try:
+                return send(fresh)
+            except Failure as failure:
+                if failure.fault.wait is Wait.AT_ONCE_THEN_BACKOFF and not fresh:
+                    fresh = True
+                    continue
+                if not self._may_retry(failure, retried):
+                    raise
+                self.wait(self._pause_s(failure, retried))
+                retried += 1
+
+    def _may_retry(self, failure: Failure, retried: int) -> bool:
+        fault = failure.fault
+        if retried >= fault.retries or (failure.retry_after_s or 0.0) > LONGEST_OBEYED_S:
+            return False
+        return not fault.budgeted or self.budget.take_retry()
+
+    def _pause_s(self, failure: Failure, retried: int) -> float:
+        if failure.retry_after_s is not None:
+            return failure.retry_after_s
+        return self.uniform(0.0, min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**retried))

@@ -1,0 +1,195 @@
+"""Read a model's reply as a dataclass: the whole reply or nothing, never a number found in prose."""
+
+import dataclasses
+import json
+import re
+from functools import cache
+from typing import get_type_hints
+
+import json_repair
+from pydantic import TypeAdapter, ValidationError
+
+from gepa_next.llm.text import clean_value, strip_reasoning
+
+REPAIR_LIMIT_CHARS = 5_000  # repairing is quadratic: 20,000 characters of "{a:" took 35 s
+REPAIR_LIMIT_BRACKETS = 64
+OBJECTS_READ = 20
+
+_FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n`]*$", re.MULTILINE)
+_OBJECT_START = re.compile(r"""\{\s*(?:["'}]|\w+\s*:)""")  # in prose {x} is no object
+_DROPPED_KEYWORDS = ("title", "default", "description")
+
+
+class UnreadableReply(ValueError):
+    """Report a reply that is not the object asked for, in words that the model can act on."""
+
+
+def read_reply(text: str, reply_type: type) -> object:
+    """Return the one JSON object in the text as a `reply_type`, a dataclass; UnreadableReply otherwise.
+
+    Reasoning tags, code fences and prose around the object are passed over; unknown keys are ignored.
+    """
+    body = _without_fences(strip_reasoning(text))
+    whole = _decode(body)
+    if isinstance(whole, dict):
+        return _validate(whole, reply_type)
+    found = _objects(body)
+    if not found:
+        return _validate(_repair(body, reply_type), reply_type)
+    return _the_only_valid(found, reply_type)
+
+
+def reply_schema(reply_type: type) -> dict[str, object]:
+    """Return the JSON schema of the dataclass in the strict form: every key required, no others."""
+    schema = _strict(_adapter(reply_type).json_schema())
+    if not isinstance(schema, dict):
+        raise TypeError(f"{reply_type.__name__} has no object schema")
+    return schema
+
+
+@cache
+def _adapter(reply_type: type) -> TypeAdapter[object]:
+    return TypeAdapter(reply_type)
+
+
+def _strict(node: object, *, named: bool = False) -> object:
+    """Return the schema node in strict form; where it is `named`, its keys are names and not keywords."""
+    if isinstance(node, list):
+        return [_strict(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    strict = {
+        key: _strict(item, named=key in {"properties", "$defs"} and not named)
+        for key, item in node.items()
+        if named or key not in _DROPPED_KEYWORDS
+    }
+    if not named and isinstance(node.get("properties"), dict):
+        strict |= {"required": list(node["properties"]), "additionalProperties": False}
+    return strict
+
+
+def _without_fences(text: str) -> str:
+    """Return what stands between the first fence and the last: small models nest them."""
+    fences = list(_FENCE.finditer(text))
+    if not fences:
+        return text.strip()
+    before, last = text[: fences[0].start()], fences[-1]
+    if "{" in before:  # the fence is inside the object
+        return text.strip()
+    end = last.start() if len(fences) > 1 else len(text)
+    return text[fences[0].end() : end].strip()
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if value in {float("inf"), float("-inf")}:
+        raise ValueError(f"{number} is too large")
+    return value
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+# Line breaks inside strings are the commonest slip, and harmless: hence not strict.
+_DECODER = json.JSONDecoder(strict=False, parse_float=_finite, parse_constant=_no_constant)
+
+
+def _decode(body: str) -> object:
+    """Return the decoded text, or None when it is not JSON."""
+    try:
+        return clean_value(_DECODER.decode(body))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _objects(body: str) -> list[dict[str, object]]:
+    """Return the objects among the prose, outermost only; none when one of them is broken.
+
+    What stands inside a broken object may be a quotation, never the answer.
+    """
+    found: list[dict[str, object]] = []
+    start = _OBJECT_START.search(body)
+    while start:
+        try:
+            value, end = _DECODER.raw_decode(body, start.start())
+            item = clean_value(value)
+        except (ValueError, RecursionError):
+            return []
+        found += [item] if isinstance(item, dict) else []
+        if len(found) > OBJECTS_READ:
+            raise UnreadableReply(f"there are more than {OBJECTS_READ} JSON objects; exactly one must be")
+        start = _OBJECT_START.search(body, end)
+    return found
+
+
+def _the_only_valid(found: list[dict[str, object]], reply_type: type) -> object:
+    """Return the one object that fits: with two, an echo of the input could pass for the answer."""
+    valid: list[object] = []
+    for raw in found:
+        try:
+            reply = _validate(raw, reply_type)
+        except UnreadableReply:
+            if len(found) == 1:
+                raise
+            continue
+        if reply not in valid:
+            valid.append(reply)
+    if len(valid) != 1:
+        raise UnreadableReply(f"there are {len(found)} JSON objects and {len(valid)} of them fit; exactly one must")
+    return valid[0]
+
+
+def _repair(body: str, reply_type: type) -> dict[str, object]:
+    """Return the object after mending its JSON.
+
+    Refused: an object that does not end, for its end is lost, and one that has a key twice, for one
+    of the two may be a quotation.
+    """
+    start = _OBJECT_START.search(body)
+    if not start:
+        raise UnreadableReply("there is no JSON object")
+    broken = body[start.start() :]
+    if not broken.endswith("}"):
+        raise UnreadableReply("the JSON object does not end")
+    names = [field.name for field in dataclasses.fields(reply_type)]
+    if not _is_small(broken) or any(_times_a_key(name, broken) > 1 for name in names):
+        raise UnreadableReply("the JSON is broken")
+    try:
+        mended = clean_value(json_repair.loads(broken, skip_json_loads=True))
+    except (ValueError, RecursionError, IndexError, TypeError) as error:
+        raise UnreadableReply("the JSON is broken") from error
+    if not isinstance(mended, dict):
+        raise UnreadableReply("the JSON is broken")
+    return mended
+
+
+def _is_small(broken: str) -> bool:
+    brackets = broken.count("{") + broken.count("[")
+    return len(broken) <= REPAIR_LIMIT_CHARS and brackets <= REPAIR_LIMIT_BRACKETS
+
+
+def _times_a_key(name: str, broken: str) -> int:
+    return len(re.findall(rf"""{re.escape(name)}["']?\s*:""", broken))
+
+
+def _validate(raw: dict[str, object], reply_type: type) -> object:
+    _refuse_booleans_as_numbers(raw, reply_type)
+    adapter = _adapter(reply_type)
+    try:
+        reply = adapter.validate_python(raw)
+        json.dumps(adapter.dump_python(reply), allow_nan=False, default=str)  # "NaN" in quotes passes for a float
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        words = (f"{'.'.join(map(str, each['loc'])) or 'the object'}: {each['msg']}" for each in found[:5])
+        raise UnreadableReply("; ".join(words)) from error
+    except ValueError as error:
+        raise UnreadableReply("a number is not finite") from error
+    return reply
+
+
+def _refuse_booleans_as_numbers(raw: dict[str, object], reply_type: type) -> None:
+    types = get_type_hints(reply_type)
+    for field in dataclasses.fields(reply_type):
+        if isinstance(raw.get(field.name), bool) and types[field.name] in {int, float}:
+            raise UnreadableReply(f"{field.name}: a number, not true or false")

@@ -1,0 +1,131 @@
+"""Post JSON and read the answer within a deadline and a byte limit, whatever the server does."""
+
+import time
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from types import MappingProxyType
+
+import requests
+from urllib3 import Timeout
+from urllib3.exceptions import ProtocolError
+
+from gepa_next.llm.deadline import DeadlineAdapter
+
+BODY_LIMIT_BYTES = 8 * 2**20
+READ_BYTES = 2**16
+
+
+class BodyTooLarge(Exception):
+    """Report an answer over the byte limit, packed or unpacked."""
+
+
+class BrokenBody(Exception):
+    """Report an answer whose body breaks off or does not unpack."""
+
+
+class DeadlinePassed(Exception):
+    """Report an answer that was still arriving at the deadline."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back over HTTP: header names in lower case, the body unpacked."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport:
+    """Own the connections to one endpoint; share it among threads and close it at the end.
+
+    It follows no redirects, keeps no cookies and takes neither proxy nor key from the environment.
+    """
+
+    def __init__(
+        self, *, timeout_s: float = 120.0, connect_s: float = 10.0, stall_s: float = 30.0, connections: int = 64
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._connect_s = connect_s
+        self._stall_s = stall_s
+        self._connections = connections
+        self._session = self._new_session(connections)
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str], *, fresh: bool = False) -> Answer:
+        """Return the answer, on a connection of its own when `fresh`.
+
+        Raises what requests and urllib3 raise, and this module's three.
+        """
+        if not fresh:
+            return self._post(self._session, url, body, headers)
+        with self._new_session(1) as session:
+            return self._post(session, url, body, headers)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._session.close()
+
+    def _new_session(self, connections: int) -> requests.Session:
+        session = requests.Session()
+        session.trust_env = False
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        adapter = DeadlineAdapter(stall_s=self._stall_s, connections=connections)
+        session.mount("http://", adapter)
+        session.mount("https://", adapter)
+        session.headers["Accept-Encoding"] = "gzip, deflate"
+        session.headers["User-Agent"] = "gepa-next"
+        return session
+
+    def _post(self, session: requests.Session, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        ends_at = time.monotonic() + self._timeout_s
+        timeout = Timeout(total=self._timeout_s, connect=self._connect_s)
+        try:
+            with session.post(
+                url,
+                data=body,
+                headers=headers,
+                timeout=timeout,  # type: ignore[arg-type]  # requests takes urllib3's own, its stubs do not know
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                return _read(response)
+        except Exception as error:
+            if time.monotonic() >= ends_at:
+                raise DeadlinePassed(f"no whole answer within {self._timeout_s:g} s") from error
+            raise
+
+
+def _read(response: requests.Response) -> Answer:
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        while chunk := response.raw.read1(READ_BYTES, decode_content=False):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > BODY_LIMIT_BYTES:
+                raise BodyTooLarge(f"over {BODY_LIMIT_BYTES} bytes")
+    except ProtocolError as error:
+        raise BrokenBody(str(error)) from error
+    headers = MappingProxyType({name.lower(): value for name, value in response.headers.items()})
+    body = _unpack(b"".join(chunks), headers.get("content-encoding", ""))
+    return Answer(status=response.status_code, headers=headers, body=body)
+
+
+def _unpack(body: bytes, encoding: str) -> bytes:
+    name = encoding.strip().lower()
+    if name in {"", "identity"} or not body:
+        return body
+    if name not in {"gzip", "x-gzip", "deflate"}:
+        raise BrokenBody(f"an unasked-for encoding: {name[:40]}")
+    unpacker = zlib.decompressobj(wbits=47)  # gzip or zlib, by their first bytes
+    try:
+        unpacked = unpacker.decompress(body, BODY_LIMIT_BYTES + 1)
+    except zlib.error as error:
+        raise BrokenBody(str(error)) from error
+    if len(unpacked) > BODY_LIMIT_BYTES:
+        raise BodyTooLarge(f"over {BODY_LIMIT_BYTES} bytes unpacked")
+    if not unpacker.eof:
+        raise BrokenBody("the packed body is cut short")
+    return unpacked

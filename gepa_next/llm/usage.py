@@ -1,0 +1,86 @@
+"""Count what a call consumed, from what the provider says of it when that can be believed."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from gepa_next.gepa.types import CallUsage, Message
+from gepa_next.llm.pricing import Prices
+
+MOST_TOKENS = 10**7
+MOST_COST_USD = 10**4
+CHARS_PER_TOKEN = 4
+
+
+def estimate_tokens(text: str) -> int:
+    """Return a rough count of tokens: a quarter of the characters."""
+    return min(-(-len(text) // CHARS_PER_TOKEN), MOST_TOKENS)
+
+
+def estimate_input_tokens(messages: Iterable[Message]) -> int:
+    """Return a rough count of the tokens that the messages are."""
+    return sum(estimate_tokens(message.content) for message in messages)
+
+
+def clean_tokens(value: object) -> int | None:
+    """Return a count of tokens that can be believed, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value <= MOST_TOKENS and value == int(value) else None
+
+
+def clean_cost_usd(value: object) -> float | None:
+    """Return a cost that can be believed, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= MOST_COST_USD and math.isfinite(value) else None
+
+
+@dataclass(slots=True)
+class Bill:
+    """What one call has consumed so far, every request counted; owned by the thread that makes the call."""
+
+    model_id: str
+    prices: Prices
+    sends: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    flags: list[str] = field(default_factory=list)
+    _cost_usd: float = 0.0
+    _unknown: bool = False
+
+    def flag(self, word: str) -> None:
+        """Note something about the call, once."""
+        if word not in self.flags:
+            self.flags.append(word)
+
+    def add(self, usage: Mapping[str, object], messages: Iterable[Message], text: str) -> None:
+        """Add an answered request: the provider's figures, estimates in their place where they cannot be."""
+        sent, got = clean_tokens(usage.get("prompt_tokens")), clean_tokens(usage.get("completion_tokens"))
+        if sent is None or got is None:
+            self.flag("usage_estimated")
+        sent = estimate_input_tokens(messages) if sent is None else sent
+        got = estimate_tokens(text) if got is None else got
+        stated = clean_cost_usd(usage.get("cost"))
+        priced = self.prices.cost_usd(self.model_id, input_tokens=sent, output_tokens=got)
+        self._add(sent, got, priced if stated is None else stated)
+
+    def add_possible(self, messages: Iterable[Message]) -> None:
+        """Add a request that failed after the provider had it: its input was probably read and charged."""
+        self.flag("possibly_billed")
+        sent = estimate_input_tokens(messages)
+        self._add(sent, 0, self.prices.cost_usd(self.model_id, input_tokens=sent, output_tokens=0))
+
+    @property
+    def usage(self) -> CallUsage:
+        """Return the sums; the cost is None as soon as one part of it is unknown."""
+        cost_usd = None if self._unknown else self._cost_usd
+        return CallUsage(
+            sends=self.sends, input_tokens=self.input_tokens, output_tokens=self.output_tokens, cost_usd=cost_usd
+        )
+
+    def _add(self, sent: int, got: int, cost_usd: float | None) -> None:
+        self.input_tokens += sent
+        self.output_tokens += got
+        self._cost_usd += cost_usd or 0.0
+        self._unknown = self._unknown or cost_usd is None

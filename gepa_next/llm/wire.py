@@ -1,0 +1,153 @@
+"""Speak the chat completions format: build the request, and read the answer or the fault in it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gepa_next.gepa.types import Message
+from gepa_next.llm import faults
+from gepa_next.llm.classify import classify_error
+from gepa_next.llm.dialect import Dialect
+from gepa_next.llm.faults import Failure
+from gepa_next.llm.retry import read_retry_after
+from gepa_next.llm.structured import reply_schema
+from gepa_next.llm.text import clean_text
+from gepa_next.llm.transport import Answer
+
+DETAIL_CHARS = 300
+WORDS_CHARS = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One request to a model, before it is put in the words of the model's dialect."""
+
+    model_id: str
+    messages: tuple[Message, ...]
+    reply_type: type | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a well-formed answer says; the text is cleaned, and `cleaned` says that it had to be."""
+
+    text: str
+    finish_reason: str
+    refusal: str
+    usage: Mapping[str, object]
+    cleaned: bool = False
+
+
+def build_payload(question: Question, dialect: Dialect, extra: Mapping[str, object]) -> dict[str, object]:
+    """Return the request body as the dialect has it; `extra` are parameters of the operator's."""
+    optional: dict[str, object] = {**extra}
+    if question.temperature is not None:
+        optional["temperature"] = question.temperature
+    if question.max_tokens is not None:
+        optional[dialect.limit_name] = question.max_tokens
+    if question.reply_type and dialect.form == "json_schema":
+        schema = {"name": question.reply_type.__name__, "strict": True, "schema": reply_schema(question.reply_type)}
+        optional["response_format"] = {"type": "json_schema", "json_schema": schema}
+    elif question.reply_type and dialect.form == "json_object":
+        optional["response_format"] = {"type": "json_object"}
+    messages = [{"role": message.role, "content": clean_text(message.content)} for message in question.messages]
+    kept = {name: value for name, value in optional.items() if name not in dialect.left_out}
+    return {"model": question.model_id, "messages": messages, **kept}
+
+
+def read_choice(answer: Answer) -> Choice:
+    """Return the first choice of the answer; raise the Failure that it shows instead."""
+    if not 200 <= answer.status < 300:  # noqa: PLR2004  # the successful statuses
+        raise _error_failure(answer, _try_decode(answer.body), answer.status)
+    body = _decode(answer.body)
+    if not isinstance(body, dict):
+        raise Failure(faults.MALFORMED, f"the body is {type(body).__name__}, not an object")
+    if body.get("error"):
+        raise _error_failure(answer, body, _stated_status(body["error"]))
+    choices = body.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(choice, dict):
+        raise Failure(faults.MALFORMED, "there are no choices")
+    if choice.get("error"):
+        raise _error_failure(answer, choice, _stated_status(choice["error"]))
+    return _read_choice(choice, body.get("usage"))
+
+
+def _read_choice(choice: Mapping[str, object], usage: object) -> Choice:
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        raise Failure(faults.MALFORMED, "the choice has no message")
+    finish_reason = _text_of(choice.get("finish_reason")) or "stop"
+    if finish_reason == "error":
+        raise Failure(faults.SERVER_ERROR, "the model broke off with an error")
+    said = _text_of(message.get("content"))
+    text = clean_text(said)
+    return Choice(
+        text=text,
+        finish_reason=clean_text(finish_reason)[:40],
+        refusal=clean_text(_text_of(message.get("refusal"))),
+        usage=usage if isinstance(usage, dict) else {},
+        cleaned=text != said,
+    )
+
+
+def _text_of(value: object) -> str:
+    """Return the text of a content field, which may also be a list of parts, or nothing."""
+    if isinstance(value, list):
+        parts: list[object] = [part.get("text") for part in value if isinstance(part, dict)]
+        return "".join(part for part in parts if isinstance(part, str))
+    return value if isinstance(value, str) else ""
+
+
+def _decode(body: bytes) -> object:
+    try:
+        return json.loads(body.decode("utf-8"))
+    except json.JSONDecodeError as error:
+        broken_off = body.lstrip().startswith(b"{")
+        fault = faults.CUT_SHORT if broken_off else faults.MALFORMED
+        raise Failure(fault, f"the body is not JSON: {error.msg}") from error
+    except (ValueError, RecursionError) as error:
+        raise Failure(faults.MALFORMED, f"the body cannot be read: {type(error).__name__}") from error
+
+
+def _try_decode(body: bytes) -> object:
+    try:
+        return _decode(body)
+    except Failure:
+        return None
+
+
+def _stated_status(error: object) -> int:
+    """Return the status that an error inside a 200 carries, or 200."""
+    code = error.get("code") if isinstance(error, dict) else None
+    if isinstance(code, str) and code.isascii() and code.isdigit():
+        code = int(code[:3])
+    return code if isinstance(code, int) and 400 <= code < 600 else 200  # noqa: PLR2004  # the statuses of errors
+
+
+def _error_failure(answer: Answer, body: object, status: int) -> Failure:
+    error = body.get("error", body) if isinstance(body, dict) else None
+    words = clean_text(_words(error))[:WORDS_CHARS]
+    fault = classify_error(status, words)
+    wait_s = read_retry_after(answer.headers, now=datetime.now(UTC))
+    detail = f"status {status}: {words[:DETAIL_CHARS]}" if words else f"status {status}"
+    return Failure(fault, detail, retry_after_s=wait_s, body=words)
+
+
+def _words(error: object) -> str:
+    """Return what an error object says, its message first."""
+    if isinstance(error, str):
+        return error
+    if not isinstance(error, dict):
+        return ""
+    found: Sequence[object] = [error.get(name) for name in ("message", "code", "type", "param", "detail")]
+    metadata = error.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, dict) else None
+    return "; ".join(_spoken(each) for each in (*found, raw) if each)
+
+
+def _spoken(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)[:WORDS_CHARS]

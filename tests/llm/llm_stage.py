@@ -1,0 +1,103 @@
+"""Set the stage for a test: scripts for the fault server, and models that call it."""
+
+import http.client
+import json
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from gepa_next.gepa.types import Message, ModelCall, Role
+from gepa_next.llm.endpoint import Endpoint
+from gepa_next.llm.http import HttpModel
+from gepa_next.llm.pricing import Prices
+from gepa_next.llm.provider import Provider
+from gepa_next.llm.transport import Transport
+
+API_KEY = "sk-canary-5c1f"
+Act = dict[str, object]
+
+
+def answered(text: object = "Paris", *, finish_reason: str = "stop", usage: object = None, **message: object) -> Act:
+    """Return the act of a well-formed answer; usage False leaves it out."""
+    counted = {"prompt_tokens": 7, "completion_tokens": 3} if usage is None else usage
+    choice = {"index": 0, "message": {"role": "assistant", "content": text, **message}, "finish_reason": finish_reason}
+    body = {"choices": [choice]} | ({} if counted is False else {"usage": counted})
+    return {"status": 200, "headers": {"content-type": "application/json"}, "body": json.dumps(body)}
+
+
+def failed(status: int, error: object = None, **headers: str) -> Act:
+    """Return the act of an error answer."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return {"status": status, "headers": named, "body": json.dumps({"error": error}) if error else ""}
+
+
+def question(
+    role: Role = Role.TARGET, *, reply_type: type | None = None, max_tokens: int | None = None, text: str = "Capital?"
+) -> ModelCall:
+    return ModelCall(
+        role=role,
+        key="1/rollout/0",
+        messages=(Message("system", "Answer."), Message("user", text)),
+        reply_type=reply_type,
+        temperature=0.5,
+        max_tokens=max_tokens,
+    )
+
+
+@dataclass(frozen=True)
+class FaultServer:
+    port: int
+
+    def play(self, *acts: Act) -> "Play":
+        name = uuid4().hex
+        self.fetch("PUT", name, json.dumps(acts))
+        return Play(self, name)
+
+    def fetch(self, method: str, name: str, body: str = "") -> bytes:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request(method, f"/{name}", body)
+            return connection.getresponse().read()
+        finally:
+            connection.close()
+
+
+@dataclass(frozen=True)
+class Play:
+    """One script being played, and what was asked of it."""
+
+    server: FaultServer
+    name: str
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.server.port}/{self.name}/v1"
+
+    @property
+    def seen(self) -> list[dict[str, object]]:
+        return json.loads(self.server.fetch("GET", self.name))
+
+    @property
+    def bodies(self) -> list[dict[str, object]]:
+        return [json.loads(request["body"]) for request in self.seen]
+
+
+@dataclass
+class Stage:
+    """Make models that call a play, and collect the waits that they ask for."""
+
+    server: FaultServer
+    waits: list[float] = field(default_factory=list)
+    providers: list[Provider] = field(default_factory=list)
+
+    def provider(self, play: Play | str, *, prices: Prices | None = None, **limits: float) -> Provider:
+        base_url = play if isinstance(play, str) else play.base_url
+        transport = Transport(**{"timeout_s": 10.0, "connect_s": 2.0, **limits})
+        self.providers.append(Provider(Endpoint(base_url, API_KEY), transport=transport, prices=prices))
+        return self.providers[-1]
+
+    def model(self, *acts: Act, prices: Prices | None = None, **limits: float) -> tuple[HttpModel, Play]:
+        play = self.server.play(*acts)
+        return self.on(self.provider(play, prices=prices, **limits)), play
+
+    def on(self, provider: Provider) -> HttpModel:
+        return HttpModel(provider=provider, model_id="acme/small", wait=self.waits.append)

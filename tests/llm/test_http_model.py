@@ -1,0 +1,262 @@
+"""A call is asked as the model takes it, and its answer comes back whole, counted and priced."""
+
+import gzip
+from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from llm_stage import Act, Stage, answered, failed, question
+
+from gepa_next.errors import ModelError, ProviderError
+from gepa_next.gepa.replies import JudgeReply, PromptReply
+from gepa_next.gepa.types import CallUsage, Role
+from gepa_next.llm.http import HttpModel
+from gepa_next.llm.pricing import Prices
+from gepa_next.llm.structured import reply_schema
+
+GOOD = '{"feedback": "right", "score": 7}'
+PRICES = Prices.from_mapping({"acme/small": {"input": 2.0, "output": 10.0}})
+JUDGING = question(Role.JUDGE, reply_type=JudgeReply)
+REFLECTING = question(Role.REFLECTOR, reply_type=PromptReply, max_tokens=100)
+REFLECTED = '{"lesson": "a", "prompt": "b"}'
+
+
+def test_a_call_is_sent_as_it_is(stage: Stage) -> None:
+    model, play = stage.model(answered())
+    model(question(max_tokens=50))
+    messages = [{"role": "system", "content": "Answer."}, {"role": "user", "content": "Capital?"}]
+    assert play.bodies == [{"model": "acme/small", "messages": messages, "temperature": 0.5, "max_tokens": 50}]
+    assert play.seen[0]["path"] == f"/{play.name}/v1/chat/completions"
+    assert play.seen[0]["headers"]["authorization"] == "Bearer sk-canary-5c1f"
+
+
+def test_an_answer_comes_back_counted(stage: Stage) -> None:
+    model, _ = stage.model(answered("Paris"), prices=PRICES)
+    completion = model(question())
+    assert completion.text == "Paris"
+    assert completion.usage == CallUsage(sends=1, input_tokens=7, output_tokens=3, cost_usd=pytest.approx(44e-6))
+    assert completion.flags == ()
+
+
+def test_a_packed_answer_is_unpacked(stage: Stage) -> None:
+    packed = b64encode(gzip.compress(answered("Paris")["body"].encode())).decode()
+    model, _ = stage.model({"headers": {"content-encoding": "gzip"}, "base64": packed})
+    assert model(question()).text == "Paris"
+
+
+def test_cookies_are_not_kept(stage: Stage) -> None:
+    cookie = {"set-cookie": "a=b; path=/"}
+    model, play = stage.model(answered() | {"headers": cookie})
+    model(question())
+    model(question())
+    assert [request["headers"].get("cookie") for request in play.seen] == [None, None]
+
+
+def test_the_environment_lends_neither_key_nor_proxy(stage: Stage, monkeypatch, tmp_path) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password other\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    model, play = stage.model(answered())
+    model(question())
+    assert play.seen[0]["headers"]["authorization"] == "Bearer sk-canary-5c1f"
+
+
+def test_retries_carry_the_same_id_and_other_questions_another(stage: Stage) -> None:
+    model, play = stage.model(failed(503), answered("no JSON"), answered(GOOD))
+    model(JUDGING)
+    first, retry, reask = (request["headers"]["idempotency-key"] for request in play.seen)
+    assert first == retry != reask
+    assert first == play.seen[0]["headers"]["x-client-request-id"]
+
+
+def test_the_same_call_of_another_job_has_another_id(stage: Stage) -> None:
+    play = stage.server.play(answered())
+    provider = stage.provider(play)
+    for job in ("one", "two"):
+        HttpModel(provider=provider, model_id="m", request_id=lambda call, job=job: f"{job}/{call.key}")(question())
+    one, two = (request["headers"]["idempotency-key"] for request in play.seen)
+    assert one != two
+
+
+def test_a_judge_is_asked_for_json(stage: Stage) -> None:
+    model, play = stage.model(answered(GOOD))
+    assert model(JUDGING).reply == JudgeReply(feedback="right", score=7)
+    schema = {"name": "JudgeReply", "strict": True, "schema": reply_schema(JudgeReply)}
+    assert play.bodies[0]["response_format"] == {"type": "json_schema", "json_schema": schema}
+
+
+def test_a_model_without_response_format_is_asked_more_simply_for_good(stage: Stage) -> None:
+    no = failed(400, {"message": "response_format is not supported", "param": "response_format"})
+    model, play = stage.model(no, failed(422, {"message": "json_object unavailable"}), answered(GOOD))
+    first, second = model(JUDGING), model(JUDGING)
+    assert [body.get("response_format", {}).get("type") for body in play.bodies] == [
+        "json_schema", "json_object", None, None,
+    ]  # fmt: skip
+    assert (first.usage.sends, second.usage.sends) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "gone", "instead"),
+    [
+        ("Unsupported value: 'temperature' does not support 0.5", "temperature", None),
+        ("Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens'", "max_tokens", "max_completion_tokens"),
+        ("seed: extra inputs are not permitted", "seed", None),
+    ],
+)
+def test_an_unsupported_parameter_is_left_out_for_good(
+    stage: Stage, refusal: str, gone: str, instead: str | None
+) -> None:
+    model, play = stage.model(failed(400, {"message": refusal}), answered())
+    model = replace(model, extra={"seed": 1})
+    model(question(max_tokens=50))
+    model(question(max_tokens=50))
+    before, *after = play.bodies
+    assert gone in before
+    assert [gone in body for body in after] == [False, False]
+    assert instead is None or [body[instead] for body in after] == [50, 50]
+
+
+def test_a_limit_on_tokens_is_never_dropped(stage: Stage) -> None:
+    model, play = stage.model(failed(400, {"message": "max_tokens is not supported"}))
+    with pytest.raises(ProviderError):
+        model(question(max_tokens=50))
+    assert [body.get("max_tokens", body.get("max_completion_tokens")) for body in play.bodies] == [50, 50]
+
+
+def test_a_limit_that_is_too_high_is_not_called_by_another_name(stage: Stage) -> None:
+    model, play = stage.model(failed(400, {"message": "max_tokens is too large"}))
+    with pytest.raises(ProviderError):
+        model(question(max_tokens=50))
+    assert len(play.seen) == 1
+
+
+def test_all_that_a_model_does_not_take_is_remembered(stage: Stage) -> None:
+    no_seed, no_temperature = (failed(400, {"message": f"{name} unsupported"}) for name in ("seed", "temperature"))
+    model, play = stage.model(no_seed, no_temperature, answered())
+    replace(model, extra={"seed": 1})(question())
+    replace(model, extra={"seed": 1})(question())
+    assert [body.keys() - {"model", "messages"} for body in play.bodies] == [
+        {"seed", "temperature"}, {"temperature"}, set(), set(),
+    ]  # fmt: skip
+
+
+def test_what_one_model_does_not_take_is_still_sent_to_others(stage: Stage) -> None:
+    model, play = stage.model(failed(400, {"message": "temperature is deprecated"}), answered())
+    model(question())
+    replace(model, model_id="acme/large")(question())
+    assert ["temperature" in body for body in play.bodies] == [True, False, True]
+
+
+def test_an_unreadable_reply_is_asked_for_once_more(stage: Stage) -> None:
+    model, play = stage.model(answered('{"feedback": "right", "score": 70}'), answered(GOOD))
+    completion = model(JUDGING)
+    assert completion.reply == JudgeReply(feedback="right", score=7)
+    assert completion.usage == CallUsage(sends=2, input_tokens=14, output_tokens=6, cost_usd=None)
+    assert completion.flags == ("asked_again",)
+    *_, bad, wrong = play.bodies[1]["messages"]
+    assert bad == {"role": "assistant", "content": '{"feedback": "right", "score": 70}'}
+    assert "score must be from 0 to 10" in wrong["content"]
+
+
+def test_two_unreadable_replies_are_an_error_that_says_what_they_cost(stage: Stage) -> None:
+    model, play = stage.model(answered("I would say 7"), prices=PRICES)
+    with pytest.raises(ModelError) as caught:
+        model(JUDGING)
+    error = caught.value
+    assert (error.code, error.sends, error.input_tokens, error.output_tokens) == ("malformed_reply", 2, 14, 6)
+    assert error.cost_usd == pytest.approx(88e-6)
+    assert not isinstance(error, ProviderError)
+    assert len(play.seen) == 2
+
+
+def test_a_truncated_reflection_gets_twice_the_tokens_once(stage: Stage) -> None:
+    model, play = stage.model(answered('{"lesson"', finish_reason="length"), answered(REFLECTED))
+    assert model(REFLECTING).reply == PromptReply(lesson="a", prompt="b")
+    assert [body["max_tokens"] for body in play.bodies] == [100, 200]
+
+
+@pytest.mark.parametrize(("max_tokens", "sends"), [(100, 2), (None, 1)])
+def test_a_reflection_that_stays_truncated_is_dropped(stage: Stage, max_tokens: int | None, sends: int) -> None:
+    model, play = stage.model(answered(REFLECTED, finish_reason="length"))
+    with pytest.raises(ModelError) as caught:
+        model(replace(REFLECTING, max_tokens=max_tokens))
+    assert (caught.value.code, caught.value.sends, len(play.seen)) == ("truncated", sends, sends)
+
+
+def test_a_truncated_target_answer_is_returned_and_flagged(stage: Stage) -> None:
+    model, _ = stage.model(answered("Par", finish_reason="length"))
+    completion = model(question(max_tokens=5))
+    assert (completion.text, completion.finish_reason, completion.flags) == ("Par", "length", ("truncated",))
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "flags"),
+    [
+        ("<think>hm\nhm</think>\n\nParis", "Paris", ("reasoning_stripped",)),
+        ("hm</think>Paris", "Paris", ("reasoning_stripped",)),
+        ("Paris <think>is</think> it", "Paris <think>is</think> it", ()),
+        ("  Paris\n", "  Paris\n", ()),
+        ([{"type": "text", "text": "Par"}, {"type": "text", "text": "is"}], "Paris", ()),
+        ("a\ud800\x00b", "a\ufffd\ufffdb", ("text_cleaned",)),
+    ],
+)
+def test_an_answer_is_text_that_can_be_stored(stage: Stage, said: object, text: str, flags: tuple[str, ...]) -> None:
+    model, _ = stage.model(answered(said))
+    completion = model(question())
+    assert (completion.text, completion.flags) == (text, flags)
+
+
+@pytest.mark.parametrize("tokens", ["7", -1, 1e30, True, None, [7], 7.5, 10**7 + 1, 10**400])
+def test_tokens_that_cannot_be_believed_are_estimated(stage: Stage, tokens: object) -> None:
+    model, _ = stage.model(answered("Paris", usage={"prompt_tokens": tokens, "completion_tokens": 3}))
+    completion = model(question())
+    assert (completion.usage.input_tokens, completion.usage.output_tokens) == (4, 3)
+    assert completion.flags == ("usage_estimated",)
+
+
+@pytest.mark.parametrize("usage", [False, "many", [], {}])
+def test_missing_usage_is_estimated(stage: Stage, usage: object) -> None:
+    model, _ = stage.model(answered("Paris", usage=usage))
+    completion = model(question())
+    assert (completion.usage.input_tokens, completion.usage.output_tokens) == (4, 2)
+    assert completion.flags == ("usage_estimated",)
+
+
+@pytest.mark.parametrize(
+    ("stated", "prices", "cost_usd"),
+    [
+        (0.5, PRICES, 0.5),
+        (0, PRICES, 0.0),
+        (None, PRICES, 44e-6),
+        (None, None, None),
+        ("0.5", None, None),
+        (-1, PRICES, 44e-6),
+        (float("nan"), PRICES, 44e-6),
+        (True, None, None),
+    ],
+)
+def test_a_cost_is_the_providers_then_the_tables_then_unknown(
+    stage: Stage, stated: object, prices: Prices | None, cost_usd: float | None
+) -> None:
+    usage = {"prompt_tokens": 7, "completion_tokens": 3, "cost": stated}
+    model, _ = stage.model(answered(usage=usage), prices=prices)
+    assert model(question()).usage.cost_usd == (cost_usd if cost_usd is None else pytest.approx(cost_usd))
+
+
+def test_a_failure_that_may_be_billed_is_priced_and_one_that_cannot_be_is_free(stage: Stage) -> None:
+    cut: Act = answered() | {"cut": 5}
+    for act, cost_usd in ((cut, 4 * 4 * 2e-6), (failed(401), 0.0)):
+        model, _ = stage.model(act, prices=PRICES)
+        with pytest.raises(ModelError) as caught:
+            model(question())
+        assert caught.value.cost_usd == pytest.approx(cost_usd)
+
+
+def test_many_threads_share_a_provider(stage: Stage) -> None:
+    model, play = stage.model(answered(GOOD))
+    with ThreadPoolExecutor(16) as pool:
+        replies = list(pool.map(model, [JUDGING] * 200))
+    assert {completion.reply.score for completion in replies} == {7}
+    assert len({request["connection"] for request in play.seen}) <= 16

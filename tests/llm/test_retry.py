@@ -1,0 +1,113 @@
+"""Retries wait as the server asks, with jitter otherwise, and not too many times."""
+
+from datetime import UTC, datetime
+
+import pytest
+from llm_stage import Stage, answered, failed, question
+
+from gepa_next.errors import Interrupted, ModelError, ProviderError
+from gepa_next.llm import faults
+from gepa_next.llm.faults import Failure
+from gepa_next.llm.http import HttpModel
+from gepa_next.llm.retry import Retry, RetryBudget, read_retry_after
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": " 1.5 "}, 1.5),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after": "7", "retry-after-ms": "250"}, 0.25),
+        ({"retry-after": "7", "retry-after-ms": "soon"}, 7.0),
+        ({"retry-after": "Thu, 01 Jan 2026 00:01:30 GMT"}, 90.0),
+        ({"retry-after": "Wed, 31 Dec 2025 00:00:00 GMT"}, 0.0),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "-1"}, None),
+        ({"retry-after": "\uff17"}, None),
+        ({"retry-after": "²"}, None),
+        ({"retry-after": "1e3"}, None),
+        ({"retry-after": "9" * 400}, None),
+        ({"retry-after": "Thu, 99 Foo 99999999 00:01:30 GMT"}, None),
+    ],
+)
+def test_retry_after_is_read(headers: dict[str, str], seconds: float | None) -> None:
+    assert read_retry_after(headers, now=NOW) == seconds
+
+
+def fail(fault: faults.Fault) -> object:
+    def send(*_: object) -> None:
+        raise Failure(fault)
+
+    return send
+
+
+def test_waits_double_up_to_a_ceiling() -> None:
+    waits: list[float] = []
+    patient = faults.Fault(name="x", code="x", shows="", advice="", retries=9, wait=faults.Wait.BACKOFF)
+    with pytest.raises(Failure):
+        Retry(wait=waits.append, uniform=lambda *limits: limits[1])(fail(patient))
+    assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
+
+
+def test_waits_are_jittered_from_nothing() -> None:
+    lows: list[float] = []
+    with pytest.raises(Failure):
+        Retry(wait=lambda _: None, uniform=lambda low, high: lows.append(low) or high)(fail(faults.UNREACHABLE))
+    assert set(lows) == {0.0}
+
+
+def test_the_budget_allows_a_few_retries_at_once_and_a_fifth_later() -> None:
+    budget = RetryBudget(few=3)
+    assert [budget.take_retry() for _ in range(5)] == [True] * 3 + [False] * 2
+    for _ in range(97):
+        budget.count_call()
+    assert [budget.take_retry() for _ in range(30)].count(True) >= 17
+    assert not budget.take_retry()
+
+
+def test_a_spent_budget_fails_calls_at_once(stage: Stage) -> None:
+    model, _ = stage.model(failed(503))
+    sends = []
+    for _ in range(4):
+        with pytest.raises(ModelError) as caught:
+            model(question())
+        sends.append(caught.value.sends)
+    assert sends == [7, 5, 1, 1]
+
+
+def test_a_rate_limit_does_not_spend_the_budget(stage: Stage) -> None:
+    model, _ = stage.model(failed(429))
+    for _ in range(4):
+        with pytest.raises(ModelError) as caught:
+            model(question())
+        assert caught.value.sends == 7
+
+
+def test_the_servers_wish_is_obeyed(stage: Stage) -> None:
+    model, _ = stage.model(failed(429, retry_after="120"), failed(503, retry_after_ms="250"), answered())
+    model(question())
+    assert stage.waits == [120.0, 0.25]
+
+
+@pytest.mark.parametrize(("status", "wait_s", "kind"), [(429, 121, ModelError), (503, 3601, ProviderError)])
+def test_a_long_wait_is_not_sat_out(stage: Stage, status: int, wait_s: int, kind: type) -> None:
+    model, play = stage.model(failed(status, retry_after=str(wait_s)))
+    with pytest.raises(ModelError, match=f"asked to wait {wait_s} s") as caught:
+        model(question())
+    assert (type(caught.value), caught.value.code, len(play.seen), stage.waits) == (kind, "rate_limited", 1, [])
+
+
+def test_a_wait_can_be_interrupted(stage: Stage) -> None:
+    def interrupt(seconds: float) -> None:
+        raise Interrupted("cancelled", "the job was cancelled")
+
+    play = stage.server.play(failed(503))
+    model = HttpModel(provider=stage.provider(play), model_id="acme/small", wait=interrupt)
+    with pytest.raises(Interrupted):
+        model(question())
+    assert len(play.seen) == 1
