@@ -1,0 +1,169 @@
+"""The service's nouns, as frozen values: what the store returns and the API shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gepa_next.gepa.splits import SplitSizes, divide
+from gepa_next.gepa.types import Budget, Example, Role, Task
+
+
+class JobStatus(StrEnum):
+    """Say where a job is: `queued → running → finished | failed | cancelled`."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing more happens unless somebody resumes the job."""
+        return self in {JobStatus.FINISHED, JobStatus.FAILED, JobStatus.CANCELLED}
+
+
+TERMINAL_EVENTS = frozenset({"finished", "failed", "cancelled"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSpec:
+    """What was asked for, complete: every default is filled in. The examples are kept apart."""
+
+    prompt: str
+    target_model_id: str
+    metric: str
+    rubric: str
+    iterations: int
+    population: int
+    minibatch: int
+    split: SplitSizes
+    budget: Budget
+    seed: int
+    keep: tuple[str, ...] = ()
+    max_prompt_tokens: int | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+    def task(self, examples: tuple[Example, ...]) -> Task:
+        """Return what the engine is deterministic in; without examples it drafts its own."""
+        splits = divide(examples, self.split, seed=self.seed)
+        return Task(
+            prompt=self.prompt,
+            train=splits.train,
+            validation=splits.validation,
+            test=splits.test,
+            budget=self.budget,
+            seed=self.seed,
+            rubric=self.rubric,
+            iterations=self.iterations,
+            population=self.population,
+            minibatch=self.minibatch,
+            keep=self.keep,
+            max_prompt_tokens=self.max_prompt_tokens,
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """The judge a job is scored by; scores of different fingerprints are not comparable."""
+
+    model_id: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a job consumed through one role; `cost_usd` None is unknown, not free."""
+
+    role: Role
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One job as it stands. Times are epoch seconds, scores in [0, 1] on the validation split."""
+
+    id: str
+    token_id: str
+    status: JobStatus
+    spec: JobSpec
+    judge: Judge
+    simulated: bool
+    created_at: float
+    updated_at: float
+    started_at: float | None
+    finished_at: float | None
+    stop_reason: str | None
+    iteration: int
+    rollouts: int
+    seed_score: float | None
+    best_score: float | None
+    best_prompt: str | None
+    error_code: str | None
+    error_message: str | None
+    result: Mapping[str, object] | None
+    last_event_id: int
+    owner_epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """One event of a job's log; `id` counts 1, 2, 3 … per job, `sequence` over all jobs."""
+
+    sequence: int
+    job_id: str
+    id: int
+    type: str
+    ts: float
+    data: str  # one line of JSON, as it was committed
+
+    @property
+    def terminal(self) -> bool:
+        """Whether a stream may end here."""
+        return self.type in TERMINAL_EVENTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerCall:
+    """One model call in the ledger: intent first, outcome after."""
+
+    key: str
+    role: Role
+    model_id: str
+    request_sha256: str
+    attempts: int
+    status: str  # started, done or failed
+    text: str | None = None
+    finish_reason: str | None = None
+    flags: tuple[str, ...] = ()
+    error_code: str | None = None
+    error_message: str | None = None
+    sends: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = None
+    latency_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankExample:
+    """An example kept for later jobs, of one token."""
+
+    example: Example
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counter:
+    """A number that only rises, kept with the rows it counts."""
+
+    name: str
+    labels: tuple[tuple[str, str], ...]
+    value: float

@@ -1,0 +1,1 @@
+"""SQLite: all SQL of the service, returning models."""

@@ -1,0 +1,55 @@
+"""How values become columns and come back: the disk edge."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from pydantic import TypeAdapter
+
+from gepa_next.gepa.types import CallUsage, Example
+from gepa_next.models import JobSpec
+from gepa_next.store.database import Row
+
+_SPEC = TypeAdapter(JobSpec)
+_USAGE = TypeAdapter(CallUsage)
+
+
+def to_json(value: Mapping[str, object] | Sequence[object]) -> str:
+    """Return one line of JSON; ValueError for NaN and infinities."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def spec_to_json(spec: JobSpec) -> str:
+    """Return the spec as one line of JSON."""
+    return _SPEC.dump_json(spec).decode()
+
+
+def spec_from_json(text: str) -> JobSpec:
+    """Return the spec that was stored."""
+    return _SPEC.validate_json(text)
+
+
+def usage_to_json(usage: CallUsage) -> str:
+    """Return what a step consumed as one line of JSON."""
+    return _USAGE.dump_json(usage).decode()
+
+
+def usage_from_json(text: str) -> CallUsage:
+    """Return what a stored step consumed."""
+    return _USAGE.validate_json(text)
+
+
+def example_values(example: Example) -> tuple[str, str, str | None, str, str]:
+    """Return the columns id, input, ideal, tags, meta."""
+    return (example.id, example.input, example.ideal, to_json(example.tags), to_json(example.meta))
+
+
+def example_from(row: Row, *, synthetic: bool = False) -> Example:
+    """Return the example of a row with the columns id, input, ideal, tags, meta."""
+    return Example(
+        id=row["id"],
+        input=row["input"],
+        ideal=row["ideal"],
+        tags=tuple(json.loads(row["tags"])),
+        meta=json.loads(row["meta"]),
+        synthetic=synthetic,
+    )

@@ -1,0 +1,138 @@
+"""The database file of one process: one connection that writes, in groups, and one that reads."""
+
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from gepa_next.errors import StoreError
+from gepa_next.store.gate import Gate
+from gepa_next.store.migrate import migrate
+
+Result = TypeVar("Result")
+Row = sqlite3.Row
+Values = Sequence[str | int | float | None]
+
+
+class Database:
+    """Owns the connections; any thread may use it, and whoever opened it closes it.
+
+    Open it after forking. A unit of writing contains only SQL: it runs inside a transaction.
+    """
+
+    def __init__(self, path: Path, *, gate_timeout_s: float = 2.0) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path = path
+        self._gate = Gate(path.with_name(path.name + ".lock"), timeout_s=gate_timeout_s)
+        self._writer = _connect(path)
+        with self._gate():
+            migrate(self._writer)
+        self._reader = _connect(path)
+        self._reader.execute("PRAGMA query_only = ON")
+        self._queue: deque[_Unit[Any]] = deque()  # Any: each unit keeps its own result type
+        self._write_lock = threading.Lock()
+        self._read_lock = threading.Lock()
+        self._listeners: list[Callable[[], None]] = []
+
+    def rows(self, sql: str, values: Values = ()) -> list[Row]:
+        """Return all rows of a short read; say LIMIT in the SQL, an open cursor would keep the WAL growing."""
+        with self._read_lock:
+            return self._reader.execute(sql, values).fetchall()
+
+    def row(self, sql: str, values: Values = ()) -> Row | None:
+        """Return the first row of a short read, None if there is none."""
+        return next(iter(self.rows(sql, values)), None)
+
+    def write(self, unit: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run the unit in a transaction and return its result once that is committed to disk.
+
+        Writers that arrive together share one commit, each in a savepoint of its own, so that an
+        exception undoes only the unit that raised it.
+        """
+        mine = _Unit(unit)
+        self._queue.append(mine)
+        with self._write_lock:
+            if not mine.settled:
+                self._commit_queue()
+        return mine.result()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Have the listener called after every commit of this process; it must not block."""
+        self._listeners.append(listener)
+
+    def data_version(self) -> int:
+        """Return a number that changes when another connection has committed."""
+        return int(self.rows("PRAGMA data_version")[0][0])
+
+    def close(self) -> None:
+        """Close both connections."""
+        with self._write_lock, self._read_lock:
+            self._reader.close()
+            self._writer.close()
+            self._gate.close()
+
+    def _commit_queue(self) -> None:
+        batch = [self._queue.popleft() for _ in range(len(self._queue))]
+        try:
+            with self._gate():
+                self._writer.execute("BEGIN IMMEDIATE")
+                for unit in batch:
+                    unit.run(self._writer)
+                self._writer.execute("COMMIT")
+        except BaseException as error:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            failure = _explained(error) if isinstance(error, sqlite3.Error) else error
+            for unit in batch:
+                unit.fail(failure)
+            if not isinstance(error, Exception):
+                raise
+        for listener in self._listeners:
+            listener()
+
+
+class _Unit(Generic[Result]):
+    """One unit of writing on its way through a shared commit."""
+
+    def __init__(self, work: Callable[[sqlite3.Connection], Result]) -> None:
+        self._work = work
+        self._value: Result
+        self._error: BaseException | None = None
+        self.settled = False
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        connection.execute("SAVEPOINT unit")
+        try:
+            self._value = self._work(connection)
+        except sqlite3.OperationalError:
+            raise  # the file, not this unit: the whole commit fails
+        except Exception as error:  # noqa: BLE001 - handed to the caller by result()
+            connection.execute("ROLLBACK TO unit")
+            self._error = error
+        connection.execute("RELEASE unit")
+        self.settled = True
+
+    def fail(self, error: BaseException) -> None:
+        self.settled, self._error = True, error
+
+    def result(self) -> Result:
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except sqlite3.Error as error:
+        raise _explained(error) from error
+    return connection
+
+
+def _explained(error: sqlite3.Error) -> StoreError:
+    return StoreError("store_unavailable", f"the database cannot be used: {error}")

@@ -1,0 +1,67 @@
+"""The event log: gap-free ids per job, each event once by its natural key."""
+
+import sqlite3
+
+from gepa_next.models import StoredEvent
+from gepa_next.store.database import Database, Row
+
+_COLUMNS = "sequence, job_id, id, type, ts, data"
+
+
+def append_event(
+    db: sqlite3.Connection,
+    job_id: str,
+    *,
+    key: str,
+    kind: str,
+    now: float,
+    data: str,
+    usage: str | None = None,
+    checkpoint: bool = False,
+) -> int | None:
+    """Append to the job's log inside the caller's transaction; return its id, None if the key is there already."""
+    if db.execute("SELECT 1 FROM events WHERE job_id = ? AND key = ?", (job_id, key)).fetchone():
+        return None
+    taken = db.execute(
+        "UPDATE jobs SET last_event_id = last_event_id + 1, updated_at = ? WHERE id = ? RETURNING last_event_id",
+        (now, job_id),
+    ).fetchone()
+    db.execute(
+        "INSERT INTO events (job_id, id, key, type, ts, data, usage, checkpoint) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (job_id, taken["last_event_id"], key, kind, now, data, usage, 1 if checkpoint else None),
+    )
+    return int(taken["last_event_id"])
+
+
+def list_events(database: Database, job_id: str, *, after: int, limit: int) -> list[StoredEvent]:
+    """Return a page of the job's events with ids above `after`, in order."""
+    rows = database.rows(
+        f"SELECT {_COLUMNS} FROM events WHERE job_id = ? AND id > ? ORDER BY id LIMIT ?",  # noqa: S608 - constant
+        (job_id, after, limit),
+    )
+    return [_event(row) for row in rows]
+
+
+def tail_events(database: Database, *, after: int, limit: int) -> list[StoredEvent]:
+    """Return events of all jobs with sequences above `after`, in the order they were committed."""
+    rows = database.rows(
+        f"SELECT {_COLUMNS} FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",  # noqa: S608 - constant
+        (after, limit),
+    )
+    return [_event(row) for row in rows]
+
+
+def last_sequence(database: Database) -> int:
+    """Return the sequence of the newest event of all, 0 if there is none."""
+    return int(database.rows("SELECT coalesce(max(sequence), 0) FROM events")[0][0])
+
+
+def _event(row: Row) -> StoredEvent:
+    return StoredEvent(
+        sequence=row["sequence"],
+        job_id=row["job_id"],
+        id=row["id"],
+        type=row["type"],
+        ts=row["ts"],
+        data=row["data"],
+    )

@@ -1,0 +1,117 @@
+"""Evidence: candidates, rollouts and lessons of a job, as they were recorded."""
+
+import json
+from collections.abc import Iterator
+
+from gepa_next.gepa.types import Candidate, Decision, Example, Lesson, Role, Rollout, Split
+from gepa_next.models import Usage
+from gepa_next.store.codec import example_from
+from gepa_next.store.database import Database, Row
+
+PAGE = 500
+
+
+def list_candidates(database: Database, job_id: str) -> list[Candidate]:
+    """Return every candidate of the job, refused and rejected ones too."""
+    rows = database.rows(
+        "SELECT id, iteration, text, parents, operator, decision, reason, score, parent_score, compared"
+        " FROM candidates WHERE job_id = ? ORDER BY id",
+        (job_id,),
+    )
+    return [candidate_from(row) for row in rows]
+
+
+def iterate_rollouts(database: Database, job_id: str) -> Iterator[Rollout]:
+    """Yield every rollout of the job in the order recorded, reading a page at a time."""
+    event_id, position = 0, -1
+    while rows := database.rows(
+        "SELECT event_id, position, candidate_id, example_id, split, output, score, feedback, error, flags"
+        " FROM rollouts WHERE job_id = ? AND (event_id, position) > (?, ?) ORDER BY event_id, position LIMIT ?",
+        (job_id, event_id, position, PAGE),
+    ):
+        yield from map(rollout_from, rows)
+        event_id, position = rows[-1]["event_id"], rows[-1]["position"]
+
+
+def validation_means(database: Database, job_id: str) -> dict[int, float]:
+    """Return the mean validation score in [0, 1] of every candidate that has one."""
+    rows = database.rows(
+        "SELECT candidate_id, avg(score) AS mean FROM rollouts WHERE job_id = ? AND split = 'validation'"
+        " GROUP BY candidate_id HAVING mean IS NOT NULL",
+        (job_id,),
+    )
+    return {row["candidate_id"]: row["mean"] for row in rows}
+
+
+def list_lessons(database: Database, job_id: str) -> list[Lesson]:
+    """Return the job's lessons in the order they were learned."""
+    rows = database.rows(
+        "SELECT id, text, candidate_id, iteration, gain FROM lessons WHERE job_id = ? ORDER BY id", (job_id,)
+    )
+    return [lesson_from(row) for row in rows]
+
+
+def list_job_examples(database: Database, job_id: str) -> list[Example]:
+    """Return the job's examples, given or drafted."""
+    rows = database.rows(
+        "SELECT id, input, ideal, tags, meta, synthetic FROM examples WHERE job_id = ? ORDER BY position", (job_id,)
+    )
+    return [example_from(row, synthetic=bool(row["synthetic"])) for row in rows]
+
+
+def list_usage(database: Database, job_id: str) -> list[Usage]:
+    """Return what the job consumed, by role."""
+    rows = database.rows(
+        "SELECT role, calls, input_tokens, output_tokens, cost_usd FROM usage WHERE job_id = ? ORDER BY role", (job_id,)
+    )
+    return [
+        Usage(
+            role=Role(row["role"]),
+            calls=row["calls"],
+            input_tokens=row["input_tokens"],
+            output_tokens=row["output_tokens"],
+            cost_usd=row["cost_usd"],
+        )
+        for row in rows
+    ]
+
+
+def candidate_from(row: Row) -> Candidate:
+    """Return the candidate of a row."""
+    return Candidate(
+        id=row["id"],
+        text=row["text"],
+        parents=tuple(json.loads(row["parents"])),
+        operator=row["operator"],
+        iteration=row["iteration"],
+        decision=Decision(row["decision"]),
+        reason=row["reason"],
+        score=row["score"],
+        parent_score=row["parent_score"],
+        compared=row["compared"],
+    )
+
+
+def rollout_from(row: Row) -> Rollout:
+    """Return the rollout of a row."""
+    return Rollout(
+        candidate_id=row["candidate_id"],
+        example_id=row["example_id"],
+        split=Split(row["split"]),
+        output=row["output"],
+        score=row["score"],
+        feedback=row["feedback"],
+        error=row["error"],
+        flags=tuple(json.loads(row["flags"])),
+    )
+
+
+def lesson_from(row: Row) -> Lesson:
+    """Return the lesson of a row."""
+    return Lesson(
+        id=row["id"],
+        text=row["text"],
+        candidate_id=row["candidate_id"],
+        iteration=row["iteration"],
+        gain=row["gain"],
+    )

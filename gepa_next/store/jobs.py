@@ -1,0 +1,161 @@
+"""Jobs: creation and look-up."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gepa_next.errors import InvalidError, NotFoundError, UnavailableError
+from gepa_next.gepa.types import Example
+from gepa_next.models import Job, JobSpec, JobStatus, Judge
+from gepa_next.store.codec import example_values, spec_from_json, spec_to_json
+from gepa_next.store.counters import count
+from gepa_next.store.database import Database, Row
+
+_COLUMNS = """
+    jobs.id, token_id, status, spec, judge_model_id, judge_fingerprint, simulated, created_at, updated_at, started_at,
+    finished_at, stop_reason, jobs.iteration, rollouts, seed_score, best_score, error_code, error_message, result,
+    last_event_id, owner_epoch,
+    (SELECT text FROM candidates WHERE job_id = jobs.id AND candidates.id = best_candidate_id) AS best_prompt
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job about to be stored, with the request that must not make it twice."""
+
+    id: str
+    token_id: str
+    spec: JobSpec
+    examples: tuple[Example, ...]
+    judge: Judge
+    simulated: bool
+    created_at: float
+    body_sha256: str
+    idempotency_key: str | None = None
+    idempotency_ttl_s: float = 0.0
+    most_queued: int = 0
+
+
+def insert_job(database: Database, new: NewJob) -> tuple[str, bool]:
+    """Store the job and return (its id, True), or (the id made before by the same request, False).
+
+    InvalidError if the idempotency key came with another body, UnavailableError if the queue is full.
+    """
+    example_rows = [
+        (new.id, place, *example_values(example), example.synthetic) for place, example in enumerate(new.examples)
+    ]
+    spec = spec_to_json(new.spec)
+
+    def unit(db: sqlite3.Connection) -> tuple[str, bool]:
+        if (earlier := _earlier_job(db, new)) is not None:
+            return earlier, False
+        _refuse_if_full(db, new.most_queued)
+        _insert_rows(db, new, spec, example_rows)
+        return new.id, True
+
+    return database.write(unit)
+
+
+def _earlier_job(db: sqlite3.Connection, new: NewJob) -> str | None:
+    if new.idempotency_key is None:
+        return None
+    oldest = new.created_at - new.idempotency_ttl_s
+    db.execute("DELETE FROM idempotency WHERE token_id = ? AND created_at < ?", (new.token_id, oldest))
+    row = db.execute(
+        "SELECT job_id, body_sha256 FROM idempotency WHERE token_id = ? AND key = ?",
+        (new.token_id, new.idempotency_key),
+    ).fetchone()
+    if row is None:
+        return None
+    if row["body_sha256"] != new.body_sha256:
+        raise InvalidError(
+            "this Idempotency-Key was used with another body",
+            [("Idempotency-Key", "send the same body, or another key")],
+            code="idempotency_key_reused",
+        )
+    return str(row["job_id"])
+
+
+def _refuse_if_full(db: sqlite3.Connection, most_queued: int) -> None:
+    queued = db.execute("SELECT count(*) FROM jobs WHERE status = 'queued'").fetchone()[0]
+    if most_queued and queued >= most_queued:
+        raise UnavailableError("queue_full", f"{queued} jobs are waiting; try again later")
+
+
+def _insert_rows(db: sqlite3.Connection, new: NewJob, spec: str, example_rows: Sequence[tuple[object, ...]]) -> None:
+    db.execute(
+        "INSERT INTO jobs (id, token_id, status, spec, judge_model_id, judge_fingerprint, simulated, created_at,"
+        " updated_at) VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?)",
+        (new.id, new.token_id, spec, new.judge.model_id, new.judge.fingerprint, new.simulated, new.created_at,
+         new.created_at),
+    )  # fmt: skip
+    db.executemany(
+        "INSERT INTO examples (job_id, position, id, input, ideal, tags, meta, synthetic)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        example_rows,
+    )
+    if new.idempotency_key is not None:
+        db.execute(
+            "INSERT INTO idempotency (token_id, key, body_sha256, job_id, created_at) VALUES (?, ?, ?, ?, ?)",
+            (new.token_id, new.idempotency_key, new.body_sha256, new.id, new.created_at),
+        )
+    count(db, "jobs", status="created")
+
+
+def find_job(database: Database, job_id: str) -> Job | None:
+    """Return the job, None if there is none of that id."""
+    row = database.row(f"SELECT {_COLUMNS} FROM jobs WHERE jobs.id = ?", (job_id,))  # noqa: S608 - constant columns
+    return _job(row) if row is not None else None
+
+
+def get_job(database: Database, job_id: str, *, token_id: str | None = None) -> Job:
+    """Return the job; NotFoundError if there is none, or none of this token's."""
+    job = find_job(database, job_id)
+    if job is None or (token_id is not None and job.token_id != token_id):
+        raise NotFoundError("there is no such job")
+    return job
+
+
+def list_jobs(
+    database: Database,
+    *,
+    token_id: str,
+    status: JobStatus | None,
+    limit: int,
+    before: tuple[float, str] | None,
+) -> list[Job]:
+    """Return a page of the token's jobs, newest first, those before (created_at, id) if given."""
+    created_at, job_id = before or (float("1e18"), "")
+    rows = database.rows(
+        f"SELECT {_COLUMNS} FROM jobs WHERE token_id = ? AND (? IS NULL OR status = ?)"  # noqa: S608 - constant columns
+        " AND (created_at, jobs.id) < (?, ?) ORDER BY created_at DESC, jobs.id DESC LIMIT ?",
+        (token_id, status, status, created_at, job_id, limit),
+    )
+    return [_job(row) for row in rows]
+
+
+def _job(row: Row) -> Job:
+    return Job(
+        id=row["id"],
+        token_id=row["token_id"],
+        status=JobStatus(row["status"]),
+        spec=spec_from_json(row["spec"]),
+        judge=Judge(model_id=row["judge_model_id"], fingerprint=row["judge_fingerprint"]),
+        simulated=bool(row["simulated"]),
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        stop_reason=row["stop_reason"],
+        iteration=row["iteration"],
+        rollouts=row["rollouts"],
+        seed_score=row["seed_score"],
+        best_score=row["best_score"],
+        best_prompt=row["best_prompt"],
+        error_code=row["error_code"],
+        error_message=row["error_message"],
+        result=json.loads(row["result"]) if row["result"] else None,
+        last_event_id=row["last_event_id"],
+        owner_epoch=row["owner_epoch"],
+    )

@@ -1,0 +1,140 @@
+"""Leases: which runner owns a job, proved by a heartbeat and fenced by an epoch."""
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from gepa_next.store.codec import to_json
+from gepa_next.store.database import Database
+from gepa_next.store.events import append_event
+
+LEASE_S = 5.0  # a runner silent for longer has lost its jobs
+
+_CLAIMABLE = (
+    "FROM jobs WHERE status = 'queued' OR (status = 'running' AND NOT EXISTS ("
+    " SELECT 1 FROM runners WHERE runners.id = jobs.owner AND boot_id = ? AND heartbeat_at >= ?))"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerIdentity:
+    """One runner process; `boot_id` tells whose monotonic clock its heartbeats are read on."""
+
+    id: str
+    pid: int
+    boot_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A job that is this runner's under an epoch."""
+
+    job_id: str
+    epoch: int
+    resumed: bool
+
+
+def register_runner(database: Database, runner: RunnerIdentity, *, now: float, monotonic: float) -> None:
+    """Enter the runner, and forget those that have long been silent."""
+
+    def unit(db: sqlite3.Connection) -> None:
+        db.execute(
+            "INSERT INTO runners (id, pid, boot_id, started_at, heartbeat_at) VALUES (?, ?, ?, ?, ?)",
+            (runner.id, runner.pid, runner.boot_id, now, monotonic),
+        )
+
+    database.write(unit)
+
+
+def beat(database: Database, runner: RunnerIdentity, *, monotonic: float, draining: bool) -> None:
+    """Renew every lease of this runner at once."""
+    database.write(
+        lambda db: db.execute(
+            "UPDATE runners SET heartbeat_at = ?, draining = ? WHERE id = ?", (monotonic, draining, runner.id)
+        )
+    )
+
+
+def retire_runner(database: Database, runner: RunnerIdentity) -> None:
+    """Give up the runner's name and put its jobs back into the queue."""
+
+    def unit(db: sqlite3.Connection) -> None:
+        db.execute(
+            "UPDATE jobs SET status = 'queued', owner = NULL WHERE owner = ? AND status = 'running'", (runner.id,)
+        )
+        db.execute("DELETE FROM runners WHERE id = ?", (runner.id,))
+
+    database.write(unit)
+
+
+def claim_job(
+    database: Database, runner: RunnerIdentity, *, now: float, monotonic: float, lease_s: float
+) -> Claim | None:
+    """Take the oldest job that is queued or whose owner is silent; None if there is none.
+
+    The new epoch, the status and the event `started` or `resumed` are one transaction.
+    """
+
+    def unit(db: sqlite3.Connection) -> Claim | None:
+        row = db.execute(
+            f"SELECT id, started_at {_CLAIMABLE} ORDER BY created_at LIMIT 1",
+            (runner.boot_id, monotonic - lease_s),
+        ).fetchone()
+        return _take(db, row["id"], runner, now=now, resumed=row["started_at"] is not None) if row else None
+
+    return database.write(unit)
+
+
+def _take(db: sqlite3.Connection, job_id: str, runner: RunnerIdentity, *, now: float, resumed: bool) -> Claim:
+    epoch = db.execute(
+        "UPDATE jobs SET status = 'running', owner = ?, owner_epoch = owner_epoch + 1,"
+        " started_at = coalesce(started_at, ?), updated_at = ? WHERE id = ? RETURNING owner_epoch",
+        (runner.id, now, now, job_id),
+    ).fetchone()["owner_epoch"]
+    kind = "resumed" if resumed else "started"
+    append_event(db, job_id, key=f"{kind}/{epoch}", kind=kind, now=now, data=_about(db, job_id, resumed=resumed))
+    return Claim(job_id=job_id, epoch=epoch, resumed=resumed)
+
+
+def _about(db: sqlite3.Connection, job_id: str, *, resumed: bool) -> str:
+    if resumed:
+        unknown = db.execute("SELECT count(*) FROM calls WHERE job_id = ? AND status = 'started'", (job_id,)).fetchone()
+        done = db.execute("SELECT iteration FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        return to_json({"iteration": done[0], "calls_of_unknown_outcome": unknown[0]})
+    row = db.execute(
+        "SELECT spec ->> '$.target_model_id', spec ->> '$.iterations', judge_model_id, simulated"
+        " FROM jobs WHERE id = ?",
+        (job_id,),
+    ).fetchone()
+    return to_json(
+        {"target_model_id": row[0], "iterations": row[1], "judge_model_id": row[2], "simulated": bool(row[3])}
+    )
+
+
+def anything_to_claim(database: Database, runner: RunnerIdentity, *, monotonic: float, lease_s: float) -> bool:
+    """Say, without writing, whether a claim would find a job."""
+    return database.row(f"SELECT 1 {_CLAIMABLE} LIMIT 1", (runner.boot_id, monotonic - lease_s)) is not None
+
+
+def lost_jobs(database: Database, held: dict[str, int]) -> set[str]:
+    """Return those of the held jobs (id → epoch) that are no longer running under their epoch."""
+    lost = set()
+    for job_id, epoch in held.items():
+        row = database.row("SELECT status, owner_epoch FROM jobs WHERE id = ?", (job_id,))
+        if row is None or row["status"] != "running" or row["owner_epoch"] != epoch:
+            lost.add(job_id)
+    return lost
+
+
+def runner_alive(database: Database, *, boot_id: str, monotonic: float, lease_s: float) -> bool:
+    """Say whether any runner that is not draining has been heard of within the lease."""
+    found = database.row(
+        "SELECT 1 FROM runners WHERE boot_id = ? AND heartbeat_at >= ? AND draining = 0 LIMIT 1",
+        (boot_id, monotonic - lease_s),
+    )
+    return found is not None
+
+
+def boot_id() -> str:
+    """Return what tells this boot of the machine from every other."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

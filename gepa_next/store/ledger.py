@@ -1,0 +1,140 @@
+"""The ledger: every model call written twice, intent before and outcome after."""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from gepa_next.gepa.types import Role
+from gepa_next.models import LedgerCall
+from gepa_next.store.codec import to_json
+from gepa_next.store.counters import count
+from gepa_next.store.database import Database, Row
+from gepa_next.store.runs import fence
+
+_COLUMNS = """
+    key, request_sha256, role, model_id, status, attempts, text, finish_reason, flags, error_code, error_message, sends,
+    input_tokens, output_tokens, cost_usd, latency_s
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who writes to the ledger: a job and the epoch of its owner."""
+
+    job_id: str
+    epoch: int
+
+
+def begin_call(database: Database, holder: Holder, call: LedgerCall, *, now: float) -> LedgerCall | None:
+    """Return the call's outcome if it has one; else write the intent and return None.
+
+    Interrupted if the job is not this owner's any more: then nothing may be sent.
+    """
+
+    def unit(db: sqlite3.Connection) -> LedgerCall | None:
+        fence(db, holder.job_id, epoch=holder.epoch, now=now)
+        place = (holder.job_id, call.key, call.request_sha256)
+        row = db.execute(
+            f"SELECT {_COLUMNS} FROM calls WHERE job_id = ? AND key = ? AND request_sha256 = ?",  # noqa: S608 - constant
+            place,
+        ).fetchone()
+        if row is not None and row["status"] != "started":
+            return _call(row)
+        db.execute(
+            "INSERT INTO calls (job_id, key, request_sha256, role, model_id, status, attempts, started_at)"
+            " VALUES (?, ?, ?, ?, ?, 'started', 1, ?)"
+            " ON CONFLICT DO UPDATE SET attempts = attempts + 1, started_at = excluded.started_at",
+            (*place, call.role, call.model_id, now),
+        )
+        return None
+
+    return database.write(unit)
+
+
+def end_call(database: Database, holder: Holder, call: LedgerCall) -> None:
+    """Write the outcome, whatever became of the job meanwhile, as long as nobody took it over."""
+
+    def unit(db: sqlite3.Connection) -> None:
+        written = db.execute(
+            "UPDATE calls SET status = ?, text = ?, finish_reason = ?, flags = ?, error_code = ?, error_message = ?,"
+            " sends = ?, input_tokens = ?, output_tokens = ?, cost_usd = ?, latency_s = ?"
+            " WHERE job_id = ? AND key = ? AND request_sha256 = ? AND status = 'started'"
+            " AND EXISTS (SELECT 1 FROM jobs WHERE id = ? AND owner_epoch = ?)",
+            (call.status, call.text, call.finish_reason, to_json(call.flags), call.error_code, call.error_message,
+             call.sends, call.input_tokens, call.output_tokens, call.cost_usd, call.latency_s, holder.job_id, call.key,
+             call.request_sha256, holder.job_id, holder.epoch),
+        ).rowcount  # fmt: skip
+        if written:
+            _add_usage(db, holder.job_id, call)
+
+    database.write(unit)
+
+
+def forget_call(database: Database, holder: Holder, call: LedgerCall) -> None:
+    """Count what a refused call consumed, but keep no outcome: when the provider is mended it is asked again."""
+
+    def unit(db: sqlite3.Connection) -> None:
+        _add_usage(db, holder.job_id, call)
+
+    database.write(unit)
+
+
+def list_calls(database: Database, job_id: str, *, after: str, limit: int) -> list[LedgerCall]:
+    """Return a page of the job's ledger by key."""
+    rows = database.rows(
+        f"SELECT {_COLUMNS} FROM calls WHERE job_id = ? AND key > ? ORDER BY key LIMIT ?",  # noqa: S608 - constant
+        (job_id, after, limit),
+    )
+    return [_call(row) for row in rows]
+
+
+def decide_once(database: Database, holder: Holder, point: str, answer: str | None, *, now: float) -> str | None:
+    """Store the answer for a point of the run unless there is one; return the one that holds."""
+
+    def unit(db: sqlite3.Connection) -> str | None:
+        fence(db, holder.job_id, epoch=holder.epoch, now=now)
+        db.execute(
+            "INSERT INTO decisions (job_id, point, answer) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            (holder.job_id, point, answer),
+        )
+        row = db.execute("SELECT answer FROM decisions WHERE job_id = ? AND point = ?", (holder.job_id, point))
+        found = row.fetchone()["answer"]
+        return str(found) if found is not None else None
+
+    return database.write(unit)
+
+
+def _add_usage(db: sqlite3.Connection, job_id: str, call: LedgerCall) -> None:
+    # A sum with an unknown part is unknown: NULL + x stays NULL.
+    db.execute(
+        "INSERT INTO usage (job_id, role, calls, input_tokens, output_tokens, cost_usd) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET calls = calls + excluded.calls,"
+        " input_tokens = input_tokens + excluded.input_tokens,"
+        " output_tokens = output_tokens + excluded.output_tokens, cost_usd = cost_usd + excluded.cost_usd",
+        (job_id, call.role, call.sends, call.input_tokens, call.output_tokens, call.cost_usd),
+    )
+    count(db, "llm_calls", role=call.role, outcome=call.error_code or "ok")
+    count(db, "llm_tokens", call.input_tokens, role=call.role, direction="input")
+    count(db, "llm_tokens", call.output_tokens, role=call.role, direction="output")
+    count(db, "llm_cost_usd", call.cost_usd or 0.0, role=call.role)
+
+
+def _call(row: Row) -> LedgerCall:
+    return LedgerCall(
+        key=row["key"],
+        role=Role(row["role"]),
+        model_id=row["model_id"],
+        request_sha256=row["request_sha256"],
+        attempts=row["attempts"],
+        status=row["status"],
+        text=row["text"],
+        finish_reason=row["finish_reason"],
+        flags=tuple(json.loads(row["flags"])),
+        error_code=row["error_code"],
+        error_message=row["error_message"],
+        sends=row["sends"],
+        input_tokens=row["input_tokens"],
+        output_tokens=row["output_tokens"],
+        cost_usd=row["cost_usd"],
+        latency_s=row["latency_s"],
+    )

@@ -1,0 +1,175 @@
+CREATE TABLE jobs (
+    id TEXT PRIMARY KEY,
+    token_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    spec TEXT NOT NULL,
+    judge_model_id TEXT NOT NULL,
+    judge_fingerprint TEXT NOT NULL,
+    simulated INTEGER NOT NULL,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL,
+    started_at REAL,
+    finished_at REAL,
+    stop_reason TEXT,
+    iteration INTEGER NOT NULL DEFAULT 0,
+    rollouts INTEGER NOT NULL DEFAULT 0,
+    seed_score REAL,
+    best_score REAL,
+    best_candidate_id INTEGER,
+    error_code TEXT,
+    error_message TEXT,
+    result TEXT,
+    last_event_id INTEGER NOT NULL DEFAULT 0,
+    owner TEXT,
+    owner_epoch INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE INDEX jobs_by_status ON jobs (status, created_at);
+CREATE INDEX jobs_by_token ON jobs (token_id, created_at, id);
+
+CREATE TABLE examples (
+    job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    input TEXT NOT NULL,
+    ideal TEXT,
+    tags TEXT NOT NULL,
+    meta TEXT NOT NULL,
+    synthetic INTEGER NOT NULL,
+    event_id INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (job_id, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE events (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    id INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    type TEXT NOT NULL,
+    ts REAL NOT NULL,
+    data TEXT NOT NULL,
+    usage TEXT,
+    checkpoint INTEGER,
+    UNIQUE (job_id, id),
+    UNIQUE (job_id, key)
+) STRICT;
+
+CREATE TABLE candidates (
+    job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    id INTEGER NOT NULL,
+    event_id INTEGER NOT NULL,
+    iteration INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    parents TEXT NOT NULL,
+    operator TEXT NOT NULL,
+    decision TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    score REAL,
+    parent_score REAL,
+    compared INTEGER NOT NULL,
+    PRIMARY KEY (job_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rollouts (
+    job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    event_id INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    candidate_id INTEGER NOT NULL,
+    example_id TEXT NOT NULL,
+    split TEXT NOT NULL,
+    output TEXT NOT NULL,
+    score REAL,
+    feedback TEXT NOT NULL,
+    error TEXT,
+    flags TEXT NOT NULL,
+    PRIMARY KEY (job_id, event_id, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lessons (
+    job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    id INTEGER NOT NULL,
+    event_id INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    candidate_id INTEGER NOT NULL,
+    iteration INTEGER NOT NULL,
+    gain REAL,
+    PRIMARY KEY (job_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE calls (
+    job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    request_sha256 TEXT NOT NULL,
+    role TEXT NOT NULL,
+    model_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    started_at REAL NOT NULL,
+    latency_s REAL,
+    text TEXT,
+    finish_reason TEXT,
+    flags TEXT NOT NULL DEFAULT '[]',
+    error_code TEXT,
+    error_message TEXT,
+    sends INTEGER NOT NULL DEFAULT 0,
+    input_tokens INTEGER NOT NULL DEFAULT 0,
+    output_tokens INTEGER NOT NULL DEFAULT 0,
+    cost_usd REAL,
+    PRIMARY KEY (job_id, key, request_sha256)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE usage (
+    job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    role TEXT NOT NULL,
+    calls INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    cost_usd REAL,
+    PRIMARY KEY (job_id, role)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE decisions (
+    job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    point TEXT NOT NULL,
+    answer TEXT,
+    PRIMARY KEY (job_id, point)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE idempotency (
+    token_id TEXT NOT NULL,
+    key TEXT NOT NULL,
+    body_sha256 TEXT NOT NULL,
+    job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    created_at REAL NOT NULL,
+    PRIMARY KEY (token_id, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE bank (
+    token_id TEXT NOT NULL,
+    id TEXT NOT NULL,
+    input TEXT NOT NULL,
+    ideal TEXT,
+    tags TEXT NOT NULL,
+    meta TEXT NOT NULL,
+    content_sha256 TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    PRIMARY KEY (token_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX bank_by_content ON bank (token_id, content_sha256);
+
+CREATE TABLE runners (
+    id TEXT PRIMARY KEY,
+    pid INTEGER NOT NULL,
+    boot_id TEXT NOT NULL,
+    started_at REAL NOT NULL,
+    heartbeat_at REAL NOT NULL,
+    draining INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE counters (
+    name TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    value REAL NOT NULL,
+    PRIMARY KEY (name, labels)
+) STRICT, WITHOUT ROWID;

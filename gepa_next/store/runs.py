@@ -1,0 +1,176 @@
+"""Runs: every step of the engine in one transaction, and the state folded from them again."""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from gepa_next.errors import Interrupted
+from gepa_next.gepa.state import State
+from gepa_next.gepa.steps import NOTHING_SPENT, Delta, Step
+from gepa_next.gepa.types import Example
+from gepa_next.models import Job
+from gepa_next.store.codec import example_from, example_values, to_json, usage_from_json, usage_to_json
+from gepa_next.store.counters import count
+from gepa_next.store.database import Database, Row
+from gepa_next.store.events import append_event
+from gepa_next.store.evidence import candidate_from, lesson_from, rollout_from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What the job's row shows while it runs."""
+
+    iteration: int
+    rollouts: int
+    seed_score: float | None
+    best_score: float | None
+    best_candidate_id: int
+
+
+def record_step(database: Database, job_id: str, *, epoch: int, step: Step, progress: Progress, now: float) -> bool:
+    """Commit the step's event with everything that belongs to it; False if it was there already.
+
+    Interrupted, and nothing written, if the job is not this owner's any more.
+    """
+    data = to_json({"stage": step.stage, **step.data})
+    usage = None if step.delta.usage == NOTHING_SPENT else usage_to_json(step.delta.usage)
+
+    def unit(db: sqlite3.Connection) -> bool:
+        fence(db, job_id, epoch=epoch, now=now)
+        event_id = append_event(
+            db,
+            job_id,
+            key=step.key,
+            kind="progress",
+            now=now,
+            data=data,
+            usage=usage,
+            checkpoint=step.delta.checkpoint,
+        )
+        if event_id is None:
+            return False
+        _insert_delta(db, job_id, event_id, step.delta)
+        _show_progress(db, job_id, progress)
+        return True
+
+    return database.write(unit)
+
+
+def fence(db: sqlite3.Connection, job_id: str, *, epoch: int, now: float) -> None:
+    """Raise Interrupted unless the job runs and this epoch owns it."""
+    held = db.execute(
+        "UPDATE jobs SET updated_at = ? WHERE id = ? AND owner_epoch = ? AND status = 'running'",
+        (now, job_id, epoch),
+    ).rowcount
+    if not held:
+        raise Interrupted("lease_lost", "the job is not this runner's any more")
+
+
+def load_state(database: Database, job: Job) -> State:
+    """Fold the stored deltas up to the last checkpoint into a state."""
+    given = database.rows(
+        "SELECT id, input, ideal, tags, meta FROM examples WHERE job_id = ? AND event_id = 0 ORDER BY position",
+        (job.id,),
+    )
+    state = State(job.spec.task(tuple(example_from(row) for row in given)))
+    last = database.row("SELECT max(id) AS id FROM events WHERE job_id = ? AND checkpoint = 1", (job.id,))
+    for delta in _deltas(database, job.id, upto=(last["id"] if last else None) or 0):
+        state.apply(delta)
+    return state
+
+
+def _deltas(database: Database, job_id: str, *, upto: int) -> list[Delta]:
+    events = database.rows(
+        "SELECT id, usage, checkpoint, key, data FROM events WHERE job_id = ? AND type = 'progress' AND id <= ?"
+        " ORDER BY id",
+        (job_id, upto),
+    )
+    parts = {
+        table: _by_event(database, table, job_id, upto) for table in ("examples", "candidates", "rollouts", "lessons")
+    }
+    return [_delta(event, parts) for event in events]
+
+
+def _delta(event: Row, parts: dict[str, dict[int, list[Row]]]) -> Delta:
+    mine = {table: rows.get(event["id"], []) for table, rows in parts.items()}
+    completes = bool(event["checkpoint"]) and json.loads(event["data"])["stage"] in COMPLETING
+    return Delta(
+        examples=tuple(example_from(row, synthetic=True) for row in mine["examples"]),
+        candidates=tuple(candidate_from(row) for row in mine["candidates"]),
+        rollouts=tuple(rollout_from(row) for row in mine["rollouts"]),
+        lessons=tuple(lesson_from(row) for row in mine["lessons"]),
+        usage=usage_from_json(event["usage"]) if event["usage"] else NOTHING_SPENT,
+        iteration=json.loads(event["data"])["iteration"] if completes else None,
+        checkpoint=bool(event["checkpoint"]),
+    )
+
+
+COMPLETING = frozenset({"seed", "iteration"})  # stages that complete an iteration; the test's checkpoint does not
+
+_PARTS = {
+    "examples": "SELECT event_id, id, input, ideal, tags, meta FROM examples WHERE job_id = ? AND event_id > 0"
+    " AND event_id <= ? ORDER BY position",
+    "candidates": "SELECT event_id, id, iteration, text, parents, operator, decision, reason, score, parent_score,"
+    " compared FROM candidates WHERE job_id = ? AND event_id <= ? ORDER BY id",
+    "rollouts": "SELECT event_id, candidate_id, example_id, split, output, score, feedback, error, flags"
+    " FROM rollouts WHERE job_id = ? AND event_id <= ? ORDER BY event_id, position",
+    "lessons": "SELECT event_id, id, text, candidate_id, iteration, gain FROM lessons WHERE job_id = ?"
+    " AND event_id <= ? ORDER BY id",
+}
+
+
+def _by_event(database: Database, table: str, job_id: str, upto: int) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = {}
+    for row in database.rows(_PARTS[table], (job_id, upto)):
+        found.setdefault(row["event_id"], []).append(row)
+    return found
+
+
+def _insert_delta(db: sqlite3.Connection, job_id: str, event_id: int, delta: Delta) -> None:
+    _insert_examples(db, job_id, event_id, delta.examples)
+    db.executemany(
+        "INSERT INTO candidates (job_id, id, event_id, iteration, text, parents, operator, decision, reason, score,"
+        " parent_score, compared) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (job_id, each.id, event_id, each.iteration, each.text, to_json(each.parents), each.operator, each.decision,
+             each.reason, each.score, each.parent_score, each.compared)
+            for each in delta.candidates
+        ],
+    )  # fmt: skip
+    db.executemany(
+        "INSERT INTO rollouts (job_id, event_id, position, candidate_id, example_id, split, output, score, feedback,"
+        " error, flags) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (job_id, event_id, place, each.candidate_id, each.example_id, each.split, each.output, each.score,
+             each.feedback, each.error, to_json(each.flags))
+            for place, each in enumerate(delta.rollouts)
+        ],
+    )  # fmt: skip
+    db.executemany(
+        "INSERT INTO lessons (job_id, id, event_id, text, candidate_id, iteration, gain) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (job_id, each.id, event_id, each.text, each.candidate_id, each.iteration, each.gain)
+            for each in delta.lessons
+        ],
+    )
+    if delta.rollouts:
+        count(db, "rollouts", len(delta.rollouts))
+
+
+def _insert_examples(db: sqlite3.Connection, job_id: str, event_id: int, examples: tuple[Example, ...]) -> None:
+    db.executemany(
+        "INSERT INTO examples (job_id, position, id, input, ideal, tags, meta, synthetic, event_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (job_id, place, *example_values(each), each.synthetic, event_id) for place, each in enumerate(examples)
+        ],
+    )  # fmt: skip
+
+
+def _show_progress(db: sqlite3.Connection, job_id: str, progress: Progress) -> None:
+    db.execute(
+        "UPDATE jobs SET iteration = ?, rollouts = ?, seed_score = ?, best_score = ?, best_candidate_id = ?"
+        " WHERE id = ?",
+        (progress.iteration, progress.rollouts, progress.seed_score, progress.best_score, progress.best_candidate_id,
+         job_id),
+    )  # fmt: skip
