@@ -1,0 +1,121 @@
+"""One job, from its claim to its terminal event."""
+
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from threading import Event
+
+from gepa_next.errors import GepaNextError, Interrupted
+from gepa_next.gepa.engine import optimize
+from gepa_next.gepa.ports import Metric
+from gepa_next.gepa.run import Run
+from gepa_next.gepa.state import State
+from gepa_next.gepa.steps import Step
+from gepa_next.gepa.types import Role
+from gepa_next.models import Job, JobSpec
+from gepa_next.runner.fan_out import PooledFanOut
+from gepa_next.runner.ledger import LedgerModel, RoleModel
+from gepa_next.store.database import Database
+from gepa_next.store.endings import fail_job, finish_job
+from gepa_next.store.jobs import get_job
+from gepa_next.store.leases import Claim
+from gepa_next.store.ledger import Holder, decide_once
+from gepa_next.store.runs import Progress, load_state, record_step
+
+log = logging.getLogger(__name__)
+
+Models = Mapping[Role, RoleModel]
+ModelsFor = Callable[[str, JobSpec, Callable[[float], None]], Models]
+
+
+@dataclass(slots=True)
+class JobRun:
+    """A claimed job in this process; set `let_go` and it stops at the next call."""
+
+    database: Database
+    claim: Claim
+    pool: Executor
+    models_for: ModelsFor
+    metrics: Mapping[str, Metric]
+    clock: Callable[[], float]
+    let_go: Event = field(default_factory=Event)
+
+    def __call__(self) -> None:
+        """Carry the job out; every ending but a lost lease is committed."""
+        try:
+            self._run()
+        except Interrupted as reason:
+            log.info("job let go", extra={"job_id": self.claim.job_id, "reason": reason.code})
+        except GepaNextError as error:
+            self._fail(error.code, error.message)
+        except Exception:
+            log.exception("job failed", extra={"job_id": self.claim.job_id})
+            self._fail("internal_error", "an error in the service; its log says more")
+
+    def _run(self) -> None:
+        job = get_job(self.database, self.claim.job_id)
+        holder = Holder(job_id=job.id, epoch=self.claim.epoch)
+        models = self.models_for(job.id, job.spec, self._wait)
+        state = load_state(self.database, job)
+        run = Run(
+            state=state,
+            model=LedgerModel(self.database, holder, models, let_go=self.let_go, clock=self.clock),
+            fan_out=PooledFanOut(self.pool, let_go=self.let_go),
+            control=lambda point: self._control(holder, job, point),
+            metric=self.metrics.get(job.spec.metric),
+        )
+        for step in optimize(run):
+            self._record(job, state, step)
+
+    def _record(self, job: Job, state: State, step: Step) -> None:
+        now = self.clock()
+        if step.stage == "finished":
+            result = {**step.data, "artifacts": f"/v1/optimize/{job.id}/artifacts"}
+            finish_job(self.database, job.id, epoch=self.claim.epoch, now=now, result=result)
+            return
+        dated = replace(step, data={**step.data, **_so_far(job, state, now)})
+        record_step(
+            self.database, job.id, epoch=self.claim.epoch, step=dated, progress=_progress(state), now=now
+        )  # fmt: skip
+
+    def _control(self, holder: Holder, job: Job, point: str) -> str | None:
+        limit = job.spec.budget.max_seconds
+        since = self.clock() - (job.started_at or job.created_at)
+        answer = "max_seconds" if limit is not None and since >= limit else None
+        return decide_once(self.database, holder, point, answer, now=self.clock())
+
+    def _wait(self, seconds: float) -> None:
+        """Wait between two tries of a call, but not for a job that is not ours any more."""
+        if self.let_go.wait(seconds):
+            raise Interrupted("let_go", "the runner let go of the job")
+
+    def _fail(self, code: str, message: str) -> None:
+        fail_job(
+            self.database, self.claim.job_id, epoch=self.claim.epoch, now=self.clock(), code=code, message=message
+        )  # fmt: skip
+
+
+def _progress(state: State) -> Progress:
+    return Progress(
+        iteration=state.iteration,
+        rollouts=state.rollouts_used,
+        seed_score=state.frontier.mean(0),
+        best_score=state.leader_score,
+        best_candidate_id=state.frontier.leader(),
+    )
+
+
+def _so_far(job: Job, state: State, now: float) -> dict[str, object]:
+    """Return what a page shows of time and money; the estimate scales the rollouts made to all that may be made."""
+    elapsed = now - (job.started_at or job.created_at)
+    share = max(
+        state.iteration / job.spec.iterations,
+        state.rollouts_used / job.spec.budget.max_rollouts,
+    )
+    return {
+        "elapsed_s": round(elapsed, 3),
+        "eta_s": round(elapsed * (1 - share) / share, 1) if state.iteration and share else None,
+        "calls": state.usage.sends,
+        "cost_usd": state.usage.cost_usd,
+    }

@@ -1,0 +1,139 @@
+"""The ledger in front of the models: what was answered once is never asked again."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from threading import Event
+
+from gepa_next.errors import Interrupted, ModelError, ProviderError
+from gepa_next.gepa.ports import LanguageModel
+from gepa_next.gepa.types import CallUsage, Completion, ModelCall, Role
+from gepa_next.llm.structured import read_reply
+from gepa_next.models import LedgerCall
+from gepa_next.store.database import Database
+from gepa_next.store.ledger import Holder, begin_call, end_call, forget_call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleModel:
+    """The model that plays a role."""
+
+    model_id: str
+    ask: LanguageModel
+
+
+class LedgerModel:
+    """A LanguageModel that writes intent before and outcome after each call, and replays outcomes."""
+
+    def __init__(
+        self,
+        database: Database,
+        holder: Holder,
+        models: Mapping[Role, RoleModel],
+        *,
+        let_go: Event,
+        clock: Callable[[], float],
+    ) -> None:
+        self._database = database
+        self._holder = holder
+        self._models = models
+        self._let_go = let_go
+        self._clock = clock
+
+    def __call__(self, call: ModelCall, /) -> Completion:
+        """Return the answer, from the ledger if it is there; Interrupted once the job is not ours."""
+        if self._let_go.is_set():
+            raise Interrupted("let_go", "the runner let go of the job")
+        model = self._models[call.role]
+        intent = LedgerCall(
+            key=call.key,
+            role=call.role,
+            model_id=model.model_id,
+            request_sha256=_request_hash(model.model_id, call),
+            attempts=1,
+            status="started",
+        )
+        earlier = begin_call(self._database, self._holder, intent, now=self._clock())
+        return _replayed(call, earlier) if earlier is not None else self._asked(model.ask, call, intent)
+
+    def _asked(self, ask: LanguageModel, call: ModelCall, intent: LedgerCall) -> Completion:
+        started = time.monotonic()
+        try:
+            answer = ask(call)
+        except ModelError as error:
+            failed = _failed(intent, error, latency_s=time.monotonic() - started)
+            write = forget_call if isinstance(error, ProviderError) else end_call
+            write(self._database, self._holder, failed)
+            raise
+        end_call(self._database, self._holder, _done(intent, answer, latency_s=time.monotonic() - started))
+        return answer
+
+
+def _request_hash(model_id: str, call: ModelCall) -> str:
+    parts = [
+        model_id,
+        call.role,
+        [[message.role, message.content] for message in call.messages],
+        call.reply_type.__name__ if call.reply_type else None,
+        call.temperature,
+        call.max_tokens,
+    ]
+    return sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _done(intent: LedgerCall, answer: Completion, *, latency_s: float) -> LedgerCall:
+    usage = answer.usage
+    return replace(
+        intent,
+        status="done",
+        text=answer.text,
+        finish_reason=answer.finish_reason,
+        flags=answer.flags,
+        latency_s=latency_s,
+        sends=usage.sends,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cost_usd=usage.cost_usd,
+    )
+
+
+def _failed(intent: LedgerCall, error: ModelError, *, latency_s: float) -> LedgerCall:
+    return replace(
+        intent,
+        status="failed",
+        error_code=error.code,
+        error_message=error.message,
+        latency_s=latency_s,
+        sends=error.sends,
+        input_tokens=error.input_tokens,
+        output_tokens=error.output_tokens,
+        cost_usd=error.cost_usd,
+    )
+
+
+def _replayed(call: ModelCall, earlier: LedgerCall) -> Completion:
+    if earlier.status == "failed":
+        raise ModelError(
+            earlier.error_code or "failed",
+            earlier.error_message or "",
+            sends=earlier.sends,
+            input_tokens=earlier.input_tokens,
+            output_tokens=earlier.output_tokens,
+            cost_usd=earlier.cost_usd,
+        )
+    usage = CallUsage(
+        sends=earlier.sends,
+        input_tokens=earlier.input_tokens,
+        output_tokens=earlier.output_tokens,
+        cost_usd=earlier.cost_usd,
+    )
+    text = earlier.text or ""
+    return Completion(
+        text=text,
+        reply=read_reply(text, call.reply_type) if call.reply_type else None,
+        finish_reason=earlier.finish_reason or "stop",
+        usage=usage,
+        flags=earlier.flags,
+    )

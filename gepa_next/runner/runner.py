@@ -1,0 +1,137 @@
+"""The runner: claims jobs, keeps their leases alive, lets go of lost ones and drains at the end."""
+
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+
+from gepa_next.errors import GepaNextError
+from gepa_next.gepa.ports import Metric
+from gepa_next.runner.job_run import JobRun, ModelsFor
+from gepa_next.store.database import Database
+from gepa_next.store.leases import (
+    LEASE_S,
+    Claim,
+    RunnerIdentity,
+    anything_to_claim,
+    beat,
+    boot_id,
+    claim_job,
+    lost_jobs,
+    register_runner,
+    retire_runner,
+)
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 1.0
+LOOK_S = 0.2
+
+
+class Runner:
+    """Owns the two pools and the thread that looks after jobs; start it once, drain it once."""
+
+    def __init__(
+        self,
+        database: Database,
+        models_for: ModelsFor,
+        metrics: Mapping[str, Metric],
+        *,
+        concurrent_jobs: int,
+        concurrent_calls: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.identity = RunnerIdentity(id=secrets.token_hex(8), pid=os.getpid(), boot_id=boot_id())
+        self._database = database
+        self._models_for = models_for
+        self._metrics = metrics
+        self._clock = clock
+        self._most_jobs = concurrent_jobs
+        self._jobs_pool = ThreadPoolExecutor(concurrent_jobs, thread_name_prefix="job")
+        self._calls_pool = ThreadPoolExecutor(concurrent_calls, thread_name_prefix="call")
+        self._running: dict[str, JobRun] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._draining = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._look_after_jobs, name="runner", daemon=True)
+
+    def start(self) -> None:
+        """Register this runner and begin to claim jobs."""
+        register_runner(self._database, self.identity, now=self._clock(), monotonic=time.monotonic())
+        self._database.listen(self._wake.set)
+        self._thread.start()
+
+    def drain(self, timeout_s: float) -> None:
+        """Start no new call, wait so long for those in flight, and put unfinished jobs back into the queue."""
+        self._draining.set()
+        self._wake.set()
+        with self._lock:
+            for run in self._running.values():
+                run.let_go.set()
+        deadline = time.monotonic() + timeout_s
+        waiting = threading.Thread(target=self._calls_pool.shutdown, kwargs={"cancel_futures": True}, daemon=True)
+        waiting.start()
+        waiting.join(max(0.0, deadline - time.monotonic()))
+        self._stopped.set()
+        self._wake.set()
+        self._thread.join(BEAT_S)
+        self._jobs_pool.shutdown(wait=False, cancel_futures=True)
+        retire_runner(self._database, self.identity)
+
+    def _look_after_jobs(self) -> None:
+        next_beat = 0.0
+        while not self._stopped.is_set():  # on while it drains: the leases must live until the last call is in
+            try:
+                if time.monotonic() >= next_beat:
+                    beat(self._database, self.identity, monotonic=time.monotonic(), draining=self._draining.is_set())
+                    next_beat = time.monotonic() + BEAT_S
+                self._let_go_of_lost_jobs()
+                self._claim_jobs()
+            except GepaNextError as error:
+                log.warning("runner cannot use the database: %s", error.message)
+            self._wake.wait(LOOK_S)
+            self._wake.clear()
+
+    def _claim_jobs(self) -> None:
+        while not self._draining.is_set() and len(self._running) < self._most_jobs:
+            if not anything_to_claim(self._database, self.identity, monotonic=time.monotonic(), lease_s=LEASE_S):
+                return
+            now, monotonic = self._clock(), time.monotonic()
+            claim = claim_job(self._database, self.identity, now=now, monotonic=monotonic, lease_s=LEASE_S)
+            if claim is None:
+                return
+            self._begin(claim)
+
+    def _begin(self, claim: Claim) -> None:
+        run = JobRun(
+            database=self._database,
+            claim=claim,
+            pool=self._calls_pool,
+            models_for=self._models_for,
+            metrics=self._metrics,
+            clock=self._clock,
+        )
+        with self._lock:
+            self._running[claim.job_id] = run
+        log.info("job claimed", extra={"job_id": claim.job_id, "epoch": claim.epoch})
+        future = self._jobs_pool.submit(copy_context().run, run)
+        future.add_done_callback(lambda _: self._ended(claim.job_id))
+
+    def _ended(self, job_id: str) -> None:
+        with self._lock:
+            del self._running[job_id]
+        self._wake.set()
+
+    def _let_go_of_lost_jobs(self) -> None:
+        with self._lock:
+            held = {job_id: run.claim.epoch for job_id, run in self._running.items()}
+        for job_id in lost_jobs(self._database, held):
+            with self._lock:
+                run = self._running.get(job_id)
+            if run is not None:
+                run.let_go.set()
