@@ -1,0 +1,106 @@
+"""Before and after every request: its id, its token, its rate; open routes are marked with `@open_route`."""
+
+import re
+import secrets
+from collections.abc import Callable
+from hashlib import sha256
+from typing import TypeVar
+
+from flask import Flask, Response, current_app, g, request
+
+from gepa_next.api.errors import error_response
+from gepa_next.api.wiring import wiring
+
+NOBODY = "anonymous"
+_REQUEST_ID = re.compile(r"[!-~]{1,128}")
+View = TypeVar("View", bound=Callable[..., object])
+
+
+def open_route(view: View) -> View:
+    """Mark a view that answers without a token."""
+    view.is_open = True  # type: ignore[attr-defined]  # read by is_open below
+    return view
+
+
+def is_open(endpoint: str | None) -> bool:
+    """Say whether the endpoint answers without a token; unknown ones do, with a 404."""
+    view = current_app.view_functions.get(endpoint or "")
+    return view is None or getattr(view, "is_open", False)
+
+
+def register_auth(app: Flask) -> None:
+    """Check every request before its view, and finish its response after."""
+    app.before_request(_admit)
+    app.after_request(_finish)
+
+
+def token_id() -> str:
+    """Return whose request this is."""
+    return str(g.token_id)
+
+
+def _admit() -> Response | None:
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+        return Response(status=204)
+    if is_open(request.endpoint) and not (wiring().access.metrics_required and _is_metrics()):
+        return None
+    known = _known_token()
+    if known is None:
+        return _unauthorized()
+    g.token_id = known
+    return _rate_limited(known)
+
+
+def _known_token() -> str | None:
+    access = wiring().access
+    if not access.required:
+        return NOBODY
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    # The digest is looked up, never the token compared: the time says nothing. Bytes of any kind have a digest.
+    digest = sha256(token.strip().encode("utf-8", "surrogatepass")).hexdigest()
+    return access.token_ids.get(digest) if scheme.lower() == "bearer" else None
+
+
+def _unauthorized() -> Response:
+    allowance = wiring().failures.take(request.remote_addr or "")
+    if not allowance.allowed:
+        return _too_many(allowance.retry_after_s)
+    return error_response("unauthorized", "send a valid token: Authorization: Bearer TOKEN")
+
+
+def _rate_limited(client: str) -> Response | None:
+    limiter = wiring().requests
+    allowance = limiter.take(client)
+    g.rate_limit = f"limit={limiter.per_minute}, remaining={allowance.remaining}, reset={allowance.retry_after_s}"
+    return None if allowance.allowed else _too_many(allowance.retry_after_s)
+
+
+def _too_many(retry_after_s: int) -> Response:
+    response = error_response("rate_limited", f"too many requests; try again in {retry_after_s} s")
+    response.headers["Retry-After"] = str(retry_after_s)
+    return response
+
+
+def _is_metrics() -> bool:
+    return request.endpoint in {"metrics.prometheus", "metrics.flat"}
+
+
+def _finish(response: Response) -> Response:
+    response.headers["X-Request-ID"] = g.get("request_id", "")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if "rate_limit" in g:
+        response.headers["RateLimit"] = g.rate_limit
+    origin = request.headers.get("Origin", "")
+    if origin and origin in wiring().access.origins:
+        _allow(response, origin)
+    return response
+
+
+def _allow(response: Response, origin: str) -> None:
+    response.headers["Access-Control-Allow-Origin"] = origin
+    response.headers["Vary"] = "Origin"
+    response.headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE"
+    response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
+    response.headers["Access-Control-Expose-Headers"] = "Location, X-Request-ID, Idempotent-Replayed, RateLimit"

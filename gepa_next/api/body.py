@@ -1,0 +1,73 @@
+"""Request bodies: read within the limit, parsed strictly, cleaned of what no store could hold."""
+
+import json
+import math
+from typing import NoReturn
+
+from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from gepa_next.api.wiring import wiring
+from gepa_next.errors import InvalidError, RefusedError
+
+
+def read_text(*content_types: str) -> str:
+    """Return the body as text; RefusedError for another type, an encoding, too many bytes or no UTF-8."""
+    if request.mimetype not in content_types:
+        raise RefusedError("unsupported_media_type", f"send {' or '.join(content_types)}")
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise RefusedError("unsupported_media_type", "send the body without Content-Encoding")
+    try:
+        # Chunked bodies have no length: the limit holds while reading, too.
+        raw = request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        limit = wiring().limits.request_bytes
+        raise RefusedError("payload_too_large", f"the body is larger than {limit} bytes") from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise RefusedError("invalid_json", "the body is not UTF-8") from None
+
+
+def read_json() -> object:
+    """Return the JSON body; RefusedError if it is not JSON, InvalidError if it holds what cannot be kept."""
+    return parse_json(read_text("application/json"))
+
+
+def parse_json(text: str) -> object:
+    """Return the value of a JSON text, refusing NaN, infinities, lone surrogates, NUL and endless nesting."""
+    try:
+        value: object = json.loads(text, parse_constant=_no_constant)
+    except RecursionError:
+        raise RefusedError("invalid_json", "the JSON is nested too deeply") from None
+    except ValueError as error:
+        raise RefusedError("invalid_json", f"the body is not JSON: {error}") from None
+    _refuse_unstorable(value)
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _refuse_unstorable(value: object) -> None:
+    waiting: list[tuple[str, object]] = [("", value)]
+    while waiting:
+        path, each = waiting.pop()
+        if isinstance(each, dict):
+            waiting.extend((f"{path}.{key}" if path else str(key), inner) for key, inner in each.items())
+            waiting.extend((path, key) for key in each)
+        elif isinstance(each, list):
+            waiting.extend((f"{path}.{place}", inner) for place, inner in enumerate(each))
+        elif problem := _problem(each):
+            raise InvalidError("the request is not valid", [(path.encode(errors="replace").decode(), problem)])
+
+
+def _problem(value: object) -> str | None:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "the number is too large"
+    if isinstance(value, str) and "\0" in value:
+        return "the character NUL is not allowed"
+    if isinstance(value, str) and any("\ud800" <= each <= "\udfff" for each in value):
+        return "lone surrogates are not allowed"
+    return None

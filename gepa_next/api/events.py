@@ -1,0 +1,45 @@
+"""The event stream of a job."""
+
+import re
+
+from flask import Blueprint, Response, request
+
+from gepa_next.api.auth import token_id
+from gepa_next.api.paging import refuse_unknown
+from gepa_next.api.wiring import wiring
+from gepa_next.errors import UnavailableError
+from gepa_next.models import Job
+from gepa_next.store.jobs import get_job
+from gepa_next.streaming.stream import has_ended, stream
+
+bp = Blueprint("events", __name__, url_prefix="/v1/optimize")
+
+HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+_DIGITS = re.compile(r"[0-9]{1,18}")
+
+
+@bp.get("/<job_id>/events")
+def follow(job_id: str) -> Response:
+    """Stream the job's events after the last one the client has; 204 when there will be no more."""
+    refuse_unknown("last_event_id")
+    parts = wiring()
+    job = get_job(parts.database, job_id, token_id=token_id())
+    after = _last_event_id(job)
+    if after and has_ended(parts.database, job_id, after=after):
+        return Response(status=204)
+    if parts.tailer.clients >= parts.limits.sse_clients:
+        raise UnavailableError("too_many_streams", f"{parts.limits.sse_clients} streams are open; try again later")
+    frames = stream(parts.database, parts.tailer, parts.stream, job_id, after=after)
+    return Response(frames, content_type="text/event-stream; charset=utf-8", headers=HEADERS)
+
+
+def _last_event_id(job: Job) -> int:
+    """Return the id to go on after. The header beats the query; what is not an id of this job means the whole history.
+
+    Past the end of a terminal job stays past it: an EventSource must be told to stop.
+    """
+    text = request.headers.get("Last-Event-ID", request.args.get("last_event_id", ""))
+    if not _DIGITS.fullmatch(text):
+        return 0
+    after = int(text)
+    return after if after <= job.last_event_id or job.status.terminal else 0

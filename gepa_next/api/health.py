@@ -1,0 +1,84 @@
+"""Health, readiness and version."""
+
+import shutil
+import time
+
+from flask import Blueprint, Response, jsonify
+
+from gepa_next.api.auth import open_route
+from gepa_next.api.wiring import Wiring, wiring
+from gepa_next.errors import RefusedError, StoreError
+from gepa_next.gepa.fingerprint import judge_fingerprint
+from gepa_next.store.checks import current_schema, probe_write
+from gepa_next.store.leases import LEASE_S, boot_id, runner_alive
+from gepa_next.store.migrate import schema_version
+from gepa_next.version import VERSION
+
+bp = Blueprint("health", __name__, url_prefix="/v1")
+
+LEAST_FREE_BYTES = 64 * 1024 * 1024
+
+
+@bp.get("/healthz")
+@open_route
+def healthz() -> Response:
+    """Say that the process answers; no I/O."""
+    return jsonify({"status": "ok"})
+
+
+@bp.get("/readyz")
+@open_route
+def readyz() -> Response:
+    """Say check by check whether work can be done here."""
+    checks = {
+        "database": _database(wiring()),
+        "migrations": _migrations(wiring()),
+        "runner": _runner(wiring()),
+        "draining": "shutting_down" if wiring().draining.is_set() else "ok",
+        "disk": _disk(wiring()),
+    }
+    ready = all(said in {"ok", "skipped"} for said in checks.values())
+    response = jsonify({"status": "ready" if ready else "not_ready", "checks": checks})
+    response.status_code = 200 if ready else 503
+    return response
+
+
+@bp.get("/version")
+@open_route
+def version() -> Response:
+    """Say what runs here: versions, the judge, and the settings that are not secret."""
+    parts = wiring()
+    return jsonify(
+        {
+            "version": VERSION,
+            "schema_version": schema_version(),
+            "judge_fingerprint": judge_fingerprint(parts.roles.judge_model_id),
+            "simulated": parts.roles.simulated,
+            "settings": parts.public_settings,
+        }
+    )
+
+
+def _database(parts: Wiring) -> str:
+    try:
+        probe_write(parts.database)
+    except (RefusedError, StoreError) as error:
+        return error.message
+    return "ok"
+
+
+def _migrations(parts: Wiring) -> str:
+    found = current_schema(parts.database)
+    return "ok" if found == schema_version() else f"schema {found}, expected {schema_version()}"
+
+
+def _runner(parts: Wiring) -> str:
+    if not parts.runner_expected:
+        return "skipped"
+    alive = runner_alive(parts.database, boot_id=boot_id(), monotonic=time.monotonic(), lease_s=LEASE_S)
+    return "ok" if alive else "no runner has been heard of lately"
+
+
+def _disk(parts: Wiring) -> str:
+    free = shutil.disk_usage(parts.database.path.parent).free
+    return "ok" if free >= LEAST_FREE_BYTES else f"only {free} bytes free"

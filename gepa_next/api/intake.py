@@ -1,0 +1,145 @@
+"""From a valid body to a complete job: defaults filled in, limits of this server checked."""
+
+import secrets
+from collections.abc import Sequence
+from hashlib import sha256
+
+from gepa_next.api.schemas import ExampleBody, OptimizeBody, SplitBody
+from gepa_next.errors import InvalidError
+from gepa_next.gepa.engine import SYNTHETIC_INPUTS
+from gepa_next.gepa.splits import SplitSizes, default_sizes
+from gepa_next.gepa.types import Budget, Example
+from gepa_next.metrics import JUDGE
+from gepa_next.models import JobSpec
+
+DEFAULT_ITERATIONS = 10
+SIMULATED_PREFIX = "sim/"
+_ROUNDING = 1e-6
+
+
+def distinct_examples(bodies: Sequence[ExampleBody]) -> tuple[Example, ...]:
+    """Return the examples with ids, identical ones once; InvalidError for an id given twice."""
+    given = [body.id for body in bodies if body.id is not None]
+    if twice := {each for each in given if given.count(each) > 1} if len(set(given)) < len(given) else set():
+        raise invalid("examples", f"two examples have the id {min(twice)}")
+    kept: dict[tuple[str, str | None], Example] = {}
+    for body in bodies:
+        kept.setdefault((body.input, body.ideal), to_example(body))
+    return tuple(kept.values())
+
+
+def to_example(body: ExampleBody) -> Example:
+    """Return the example; without an id of its own it is named after its content."""
+    content = sha256("\0".join((body.input, body.ideal or "")).encode()).hexdigest()[:12]
+    return Example(
+        id=body.id or f"x-{content}",
+        input=body.input,
+        ideal=body.ideal,
+        tags=tuple(sorted(set(body.tags))),
+        meta=body.meta,
+    )
+
+
+def complete_spec(
+    body: OptimizeBody,
+    examples: tuple[Example, ...],
+    *,
+    iterations: int | None,
+    most_iterations: int,
+    target_default: str,
+    simulated: bool,
+) -> JobSpec:
+    """Return the spec with every default filled in; InvalidError names the first value that cannot be used."""
+    _check(body, examples, simulated=simulated)
+    rounds = _iterations(body.iterations, iterations, most_iterations)
+    split = _split_sizes(body.split, len(examples))
+    return JobSpec(
+        prompt=body.prompt,
+        target_model_id=body.target_model_id or target_default,
+        metric=body.metric,
+        rubric=body.rubric,
+        iterations=rounds,
+        population=body.population,
+        minibatch=body.minibatch,
+        split=split,
+        budget=_budget(body, split, rounds),
+        seed=body.seed if body.seed is not None else secrets.randbits(31),
+        keep=body.constraints.keep,
+        max_prompt_tokens=body.constraints.max_prompt_tokens,
+        temperature=body.temperature,
+        max_tokens=body.max_tokens,
+        metadata=body.metadata,
+    )
+
+
+def invalid(path: str, message: str) -> InvalidError:
+    """Return the error for one wrong value."""
+    return InvalidError("the request is not valid", [(path, message)])
+
+
+def _check(body: OptimizeBody, examples: tuple[Example, ...], *, simulated: bool) -> None:
+    if not simulated and (body.target_model_id or "").startswith(SIMULATED_PREFIX):
+        raise invalid("target_model_id", "the simulator is off: this server has real models")
+    if body.metric != JUDGE and not (examples and all(each.ideal is not None for each in examples)):
+        raise invalid("metric", f"{body.metric} needs examples that all have an ideal")
+    for kept in body.constraints.keep:
+        if kept not in body.prompt:
+            raise invalid("constraints.keep", "a text to keep does not occur in the prompt")
+    if body.bank is not None and not examples:
+        raise invalid("bank", "the bank has no such examples")
+
+
+def _iterations(in_body: int | None, in_query: int | None, most: int) -> int:
+    if in_body is not None and in_query is not None and in_body != in_query:
+        raise invalid("iterations", "query and body differ")
+    chosen = in_body or in_query or min(DEFAULT_ITERATIONS, most)
+    if chosen > most:
+        raise invalid("iterations", f"at most {most} on this server (MAX_ITERATIONS)")
+    return chosen
+
+
+def _split_sizes(split: SplitBody | None, count: int) -> SplitSizes:
+    if split is None:
+        return default_sizes(count or SYNTHETIC_INPUTS)
+    if not count:
+        raise invalid("split", "a split needs examples")
+    shares = (split.train, split.val, split.test)
+    sizes = _by_fraction(shares, count) if any(isinstance(each, float) for each in shares) else _by_count(shares)
+    if sizes.train + sizes.validation + sizes.test > count:
+        raise invalid("split", f"the split is larger than the {count} different examples")
+    if not sizes.train or not sizes.validation:
+        raise invalid("split", "train and val need at least one example each")
+    return sizes
+
+
+def _by_count(shares: tuple[int | float, ...]) -> SplitSizes:
+    train, validation, test = (int(each) for each in shares)
+    return SplitSizes(train=train, validation=validation, test=test)
+
+
+def _by_fraction(shares: tuple[int | float, ...], count: int) -> SplitSizes:
+    if abs(sum(shares) - 1) > _ROUNDING:
+        raise invalid("split", "fractions must add up to 1")
+    _, validation, test = (round(each * count) for each in shares)
+    return SplitSizes(train=count - validation - test, validation=validation, test=test)
+
+
+def _budget(body: OptimizeBody, split: SplitSizes, rounds: int) -> Budget:
+    """Return the limits; `max_rollouts` defaults to all that the iterations can use."""
+    given = body.budget
+    fixed = split.validation + 2 * split.test
+    usable = fixed + rounds * body.population * (2 * body.minibatch + split.validation)
+    if given.max_rollouts is not None and given.max_rollouts < fixed:
+        raise invalid(
+            "budget.max_rollouts",
+            f"at least {fixed}: {split.validation} for the seed prompt and {2 * split.test} for the final test",
+        )
+    return Budget(
+        max_rollouts=given.max_rollouts or usable,
+        max_calls=given.max_calls,
+        max_tokens=given.max_tokens,
+        max_cost_usd=given.max_cost_usd,
+        max_seconds=given.max_seconds,
+        target_score=given.target_score if given.target_score is not None else 1.0,
+        patience=given.patience,
+    )

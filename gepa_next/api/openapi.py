@@ -1,0 +1,177 @@
+"""The description of the API, made from the shapes it checks requests with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, jsonify
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from gepa_next.api.auth import open_route
+from gepa_next.api.errors import STATUS_BY_CODE
+from gepa_next.api.schemas import ExampleBody, OptimizeBody
+from gepa_next.api.states import JobPage, JobState
+from gepa_next.version import VERSION
+
+bp = Blueprint("openapi", __name__, url_prefix="/v1")
+
+JSON = "application/json"
+REFERENCE = "#/components/schemas/{model}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method of one path."""
+
+    summary: str
+    success: int = 200
+    request: type[BaseModel] | None = None
+    response: type[BaseModel] | None = None
+    content_type: str = JSON
+    query: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    is_open: bool = False
+
+
+_JOB = ("not_found",)
+_WRITE = ("invalid_json", "payload_too_large", "unsupported_media_type", "validation_error", "store_busy")
+OPERATIONS: Mapping[tuple[str, str], Operation] = {
+    ("post", "/v1/optimize"): Operation(
+        summary="Create a job, or return the one the same request made before (200)",
+        success=201,
+        request=OptimizeBody,
+        response=JobState,
+        query=("iterations",),
+        headers=("Idempotency-Key",),
+        errors=(*_WRITE, "idempotency_key_reused", "queue_full", "shutting_down"),
+    ),
+    ("get", "/v1/optimize"): Operation(
+        summary="List jobs, newest first",
+        response=JobPage,
+        query=("status", "limit", "cursor"),
+        errors=("validation_error",),
+    ),
+    ("get", "/v1/optimize/{job_id}"): Operation(summary="Read a job's state", response=JobState, errors=_JOB),
+    ("delete", "/v1/optimize/{job_id}"): Operation(
+        summary="Cancel a job", response=JobState, errors=(*_JOB, "not_cancelable", "store_busy")
+    ),
+    ("get", "/v1/optimize/{job_id}/events"): Operation(
+        summary="Follow a job's events as server-sent events; 204 when there will be no more",
+        content_type="text/event-stream",
+        query=("last_event_id",),
+        headers=("Last-Event-ID",),
+        errors=(*_JOB, "too_many_streams"),
+    ),
+    ("get", "/v1/optimize/{job_id}/candidates"): Operation(summary="List every candidate of a job", errors=_JOB),
+    ("get", "/v1/optimize/{job_id}/artifacts"): Operation(summary="List a job's artifacts", errors=_JOB),
+    ("get", "/v1/optimize/{job_id}/artifacts/{name}"): Operation(
+        summary="Read an artifact", content_type="*/*", errors=_JOB
+    ),
+    ("get", "/v1/examples"): Operation(
+        summary="List the example bank", query=("tag", "limit", "cursor"), errors=("validation_error",)
+    ),
+    ("post", "/v1/examples"): Operation(
+        summary="Write one example (201) or many (200)", success=201, request=ExampleBody, errors=_WRITE
+    ),
+    ("get", "/v1/examples/{example_id}"): Operation(summary="Read an example", errors=_JOB),
+    ("delete", "/v1/examples/{example_id}"): Operation(summary="Delete an example", success=204, errors=_JOB),
+    ("get", "/v1/healthz"): Operation(summary="Say that the process answers", is_open=True),
+    ("get", "/v1/readyz"): Operation(summary="Say check by check whether work can be done", is_open=True),
+    ("get", "/v1/version"): Operation(summary="Say what runs here", is_open=True),
+    ("get", "/v1/metrics"): Operation(summary="Metrics for Prometheus", content_type="text/plain", is_open=True),
+    ("get", "/v1/metricsz"): Operation(summary="The same numbers as flat JSON", is_open=True),
+    ("get", "/v1/openapi.json"): Operation(summary="This description", is_open=True),
+}
+
+
+@bp.get("/openapi.json")
+@open_route
+def describe() -> Response:
+    """Return the description as OpenAPI 3.1."""
+    return jsonify(document())
+
+
+def document() -> dict[str, object]:
+    """Return the OpenAPI document."""
+    shapes = (OptimizeBody, ExampleBody, JobState, JobPage)
+    _, schemas = models_json_schema([(shape, "validation") for shape in shapes], ref_template=REFERENCE)
+    paths: dict[str, dict[str, object]] = {}
+    for (method, path), operation in OPERATIONS.items():
+        paths.setdefault(path, {})[method] = _operation(method, path, operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "gepa-next", "version": VERSION, "description": "Prompt optimization for one box."},
+        "security": [{"bearer": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "schemas": {**schemas["$defs"], "Error": _ERROR},
+        },
+    }
+
+
+def _operation(method: str, path: str, operation: Operation) -> dict[str, object]:
+    name = path.removeprefix("/v1/").replace("{", "").replace("}", "").replace("/", "_").replace(".", "_")
+    described: dict[str, object] = {
+        "operationId": f"{method}_{name}",
+        "summary": operation.summary,
+        "parameters": _parameters(path, operation),
+        "responses": _responses(operation),
+    }
+    if operation.request is not None:
+        described["requestBody"] = {"required": True, "content": {JSON: {"schema": _reference(operation.request)}}}
+    if operation.is_open:
+        described["security"] = []
+    return described
+
+
+def _parameters(path: str, operation: Operation) -> list[dict[str, object]]:
+    in_path = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    named = [(name, "path") for name in in_path]
+    named += [(name, "query") for name in operation.query]
+    named += [(name, "header") for name in operation.headers]
+    return [
+        {"name": name, "in": place, "required": place == "path", "schema": {"type": "string"}} for name, place in named
+    ]
+
+
+def _responses(operation: Operation) -> dict[str, object]:
+    schema = _reference(operation.response) if operation.response else {}
+    content = {} if operation.success == 204 else {"content": {operation.content_type: {"schema": schema}}}  # noqa: PLR2004
+    responses: dict[str, object] = {str(operation.success): {"description": "Success", **content}}
+    codes = (*operation.errors, *(() if operation.is_open else ("unauthorized", "rate_limited")), "internal_error")
+    for status in sorted({STATUS_BY_CODE[code] for code in codes}):
+        named = [code for code in codes if STATUS_BY_CODE[code] == status]
+        error = {"content": {JSON: {"schema": {"$ref": REFERENCE.format(model="Error")}}}}
+        responses[str(status)] = {"description": ", ".join(named), **error}
+    return responses
+
+
+def _reference(shape: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": REFERENCE.format(model=shape.__name__)}
+
+
+_ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message", "details", "request_id"],
+            "properties": {
+                "code": {"type": "string", "enum": sorted(STATUS_BY_CODE)},
+                "message": {"type": "string"},
+                "details": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["path", "message"],
+                        "properties": {"path": {"type": "string"}, "message": {"type": "string"}},
+                    },
+                },
+                "request_id": {"type": "string"},
+            },
+        }
+    },
+}

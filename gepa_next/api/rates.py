@@ -1,0 +1,49 @@
+"""Rate limits: one token bucket per client, in this process."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+
+MOST_CLIENTS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Whether a request may pass, how many more may, and after how many seconds another one may."""
+
+    allowed: bool
+    remaining: int
+    retry_after_s: int
+
+
+class RateLimiter:
+    """A bucket of `burst` requests per client, refilled at `per_minute`; 0 per minute lets everything pass."""
+
+    def __init__(self, *, per_minute: int, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.per_minute = per_minute
+        self.burst = burst
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, client: str) -> Allowance:
+        """Take one request out of the client's bucket."""
+        if not self.per_minute:
+            return Allowance(allowed=True, remaining=self.burst, retry_after_s=0)
+        now, per_second = self._clock(), self.per_minute / 60
+        with self._lock:
+            level, filled_at = self._buckets.pop(client, (float(self.burst), now))
+            level = min(self.burst, level + (now - filled_at) * per_second)
+            allowed = level >= 1
+            level -= allowed
+            self._buckets[client] = (level, now)
+            if len(self._buckets) > MOST_CLIENTS:
+                self._buckets.popitem(last=False)
+        return Allowance(
+            allowed=allowed,
+            remaining=int(level),
+            retry_after_s=0 if allowed else ceil((1 - level) / per_second),
+        )

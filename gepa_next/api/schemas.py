@@ -1,0 +1,120 @@
+"""The shapes of requests, with their limits."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, JsonValue, field_validator
+
+MOST_EXAMPLES = 10_000
+LONGEST_PROMPT = 100_000
+LONGEST_TEXT = 100_000
+_ID = re.compile(r"[A-Za-z0-9._:@+-]{1,128}")
+
+
+def _checked_id(value: str) -> str:
+    if not _ID.fullmatch(value):
+        raise ValueError("an id is 1 to 128 of the characters A-Z a-z 0-9 . _ : @ + -")
+    return value
+
+
+Id = Annotated[str, AfterValidator(_checked_id)]
+Tag = Annotated[str, Field(min_length=1, max_length=64)]
+PositiveInt = Annotated[int, Field(ge=1, le=10**9, strict=True)]
+Score = Annotated[float, Field(ge=0, le=1)]
+
+
+class Body(BaseModel):
+    """A request body: unknown fields are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
+
+
+class ExampleBody(Body):
+    """One example."""
+
+    input: str = Field(min_length=1, max_length=LONGEST_TEXT, description="What the target is given.")
+    ideal: str | None = Field(
+        default=None,
+        max_length=LONGEST_TEXT,
+        validation_alias=AliasChoices("ideal", "expected", "output"),
+        description="The answer hoped for; also `expected` or `output`.",
+    )
+    id: Id | None = Field(default=None, description="Made from the content if left out.")
+    tags: tuple[Tag, ...] = Field(default=(), max_length=32)
+    meta: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class BankBody(Body):
+    """Examples to draw from the example bank."""
+
+    tags: tuple[Tag, ...] = Field(default=(), description="An example must have all of them.")
+    limit: int = Field(default=1000, ge=1, le=MOST_EXAMPLES, strict=True)
+
+
+class ConstraintsBody(Body):
+    """What every candidate must satisfy."""
+
+    max_prompt_tokens: int | None = Field(default=None, ge=1, le=10**6, strict=True)
+    keep: tuple[Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)], ...] = Field(default=(), max_length=32)
+
+
+class BudgetBody(Body):
+    """Limits over all roles; what is left out is unlimited, but `max_rollouts` always becomes a number."""
+
+    max_rollouts: PositiveInt | None = None
+    max_calls: PositiveInt | None = None
+    max_tokens: PositiveInt | None = None
+    max_cost_usd: float | None = Field(default=None, gt=0, le=10**9)
+    max_seconds: float | None = Field(default=None, gt=0, le=10**9)
+    target_score: Score | None = Field(default=None, description="Stop when the best reaches it; 1.0 if left out.")
+    patience: PositiveInt | None = Field(default=None, description="Stop after so many iterations without a new best.")
+
+
+SplitNumber = Annotated[int, Field(ge=0, le=MOST_EXAMPLES, strict=True)] | Annotated[float, Field(ge=0, le=1)]
+
+
+class SplitBody(Body):
+    """Counts (whole numbers) or fractions (adding up to 1) of the examples."""
+
+    train: SplitNumber
+    val: SplitNumber
+    test: SplitNumber = 0
+
+
+class OptimizeBody(Body):
+    """A prompt to optimise and what to optimise it on."""
+
+    prompt: str = Field(min_length=1, max_length=LONGEST_PROMPT)
+    target_model_id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        validation_alias=AliasChoices("target_model_id", "target_model", "model_id"),
+        description="The model that runs the prompt, passed on verbatim; also `target_model` or `model_id`.",
+    )
+    examples: tuple[ExampleBody, ...] = Field(default=(), max_length=MOST_EXAMPLES)
+    bank: BankBody | None = None
+    rubric: str = Field(
+        default="",
+        max_length=LONGEST_TEXT,
+        validation_alias=AliasChoices("rubric", "evaluation_rubric"),
+        description="What the judge should look for; also `evaluation_rubric`.",
+    )
+    metric: Literal["judge", "exact_match", "contains"] = "judge"
+    constraints: ConstraintsBody = ConstraintsBody()
+    budget: BudgetBody = BudgetBody()
+    iterations: PositiveInt | None = None
+    population: int = Field(default=4, ge=1, le=32, strict=True)
+    minibatch: int = Field(default=3, ge=1, le=32, strict=True)
+    split: SplitBody | None = None
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    max_tokens: PositiveInt | None = None
+    seed: int | None = Field(default=None, ge=0, lt=2**63, strict=True)
+    metadata: dict[str, JsonValue] = Field(default_factory=dict, description="Echoed in the job state.")
+
+    @field_validator("prompt")
+    @classmethod
+    def _says_something(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("the prompt is empty")
+        return value

@@ -1,0 +1,146 @@
+"""What a job looks like from outside."""
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, JsonValue
+
+from gepa_next.gepa.types import Role
+from gepa_next.models import Job, JobStatus, Usage
+
+
+class JudgeState(BaseModel):
+    """The judge of a job; scores of different fingerprints are not comparable."""
+
+    model_id: str
+    fingerprint: str
+    noise: float | None = None
+
+
+class RoleUsage(BaseModel):
+    """What went through one role; `calls` counts every request sent."""
+
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+
+
+class UsageState(RoleUsage):
+    """What the job consumed in all."""
+
+    rollouts: int
+    by_role: dict[str, RoleUsage]
+
+
+class BudgetState(BaseModel):
+    """The limits of a job; null is no limit."""
+
+    max_rollouts: int
+    max_calls: int | None
+    max_tokens: int | None
+    max_cost_usd: float | None
+    max_seconds: float | None
+    target_score: float
+    patience: int | None
+
+
+class ErrorState(BaseModel):
+    """Why a job failed."""
+
+    code: str
+    message: str
+
+
+class JobState(BaseModel):
+    """The state of a job. Times are epoch seconds; scores are means in [0, 1] on the validation split."""
+
+    job_id: str
+    status: JobStatus
+    stop_reason: str | None
+    created_at: float
+    started_at: float | None
+    updated_at: float
+    finished_at: float | None
+    iteration: int
+    iterations: int
+    target_model_id: str
+    judge: JudgeState
+    metric: str
+    simulated: bool
+    metadata: dict[str, JsonValue]
+    seed: int
+    split: dict[str, int]
+    seed_score: float | None
+    best_score: float | None
+    best_prompt: str | None
+    usage: UsageState
+    budget: BudgetState
+    error: ErrorState | None
+    result: dict[str, JsonValue] | None
+    links: dict[str, str]
+
+
+class JobPage(BaseModel):
+    """A page of jobs, newest first."""
+
+    items: list[JobState]
+    next_cursor: str | None
+
+
+def job_url(job_id: str) -> str:
+    """Return the job's path."""
+    return f"/v1/optimize/{job_id}"
+
+
+def job_state(job: Job, usage: Sequence[Usage]) -> JobState:
+    """Return the state that GET answers with."""
+    spec = job.spec
+    return JobState.model_validate(
+        {
+            "job_id": job.id,
+            "status": job.status,
+            "stop_reason": job.stop_reason,
+            "created_at": job.created_at,
+            "started_at": job.started_at,
+            "updated_at": job.updated_at,
+            "finished_at": job.finished_at,
+            "iteration": job.iteration,
+            "iterations": spec.iterations,
+            "target_model_id": spec.target_model_id,
+            "judge": {"model_id": job.judge.model_id, "fingerprint": job.judge.fingerprint},
+            "metric": spec.metric,
+            "simulated": job.simulated,
+            "metadata": spec.metadata,
+            "seed": spec.seed,
+            "split": {"train": spec.split.train, "val": spec.split.validation, "test": spec.split.test},
+            "seed_score": job.seed_score,
+            "best_score": job.best_score,
+            "best_prompt": job.best_prompt,
+            "usage": _usage_state(job, usage),
+            "budget": spec.budget,
+            "error": {"code": job.error_code, "message": job.error_message or ""} if job.error_code else None,
+            "result": job.result,
+            "links": _links(job.id),
+        },
+        from_attributes=True,
+    )
+
+
+def _usage_state(job: Job, usage: Sequence[Usage]) -> dict[str, object]:
+    by_role = {str(role): _role_usage([each for each in usage if each.role is role]) for role in Role}
+    return {**_role_usage(usage), "rollouts": job.rollouts, "by_role": by_role}
+
+
+def _role_usage(usage: Sequence[Usage]) -> dict[str, object]:
+    costs = [each.cost_usd for each in usage]
+    return {
+        "calls": sum(each.calls for each in usage),
+        "input_tokens": sum(each.input_tokens for each in usage),
+        "output_tokens": sum(each.output_tokens for each in usage),
+        "cost_usd": None if None in costs else sum(cost or 0.0 for cost in costs),
+    }
+
+
+def _links(job_id: str) -> dict[str, str]:
+    url = job_url(job_id)
+    return {"self": url} | {name: f"{url}/{name}" for name in ("events", "candidates", "artifacts")}

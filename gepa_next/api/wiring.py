@@ -1,0 +1,72 @@
+"""What the blueprints are given: the parts of the running service, and plain settings."""
+
+import threading
+from dataclasses import dataclass, field
+
+from flask import current_app
+
+from gepa_next.api.rates import RateLimiter
+from gepa_next.models import Judge
+from gepa_next.store.database import Database
+from gepa_next.streaming.stream import StreamSettings
+from gepa_next.streaming.tailer import Tailer
+
+EXTENSION = "gepa_next"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Who may do what: token ids by SHA-256 of the token; nobody is asked when `required` is False."""
+
+    required: bool
+    token_ids: dict[str, str]
+    metrics_required: bool
+    origins: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a request may ask for."""
+
+    request_bytes: int
+    iterations: int
+    queued_jobs: int
+    sse_clients: int
+    idempotency_ttl_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roles:
+    """Which models serve: ids, and whether the simulator stands in for them."""
+
+    target_default: str
+    judge_model_id: str
+    simulated: bool
+
+    def judge(self, fingerprint: str) -> Judge:
+        """Return the judge under a fingerprint."""
+        return Judge(model_id=self.judge_model_id, fingerprint=fingerprint)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """The parts of the service in this process."""
+
+    database: Database
+    tailer: Tailer
+    access: Access
+    limits: Limits
+    roles: Roles
+    stream: StreamSettings
+    requests: RateLimiter
+    failures: RateLimiter
+    runner_expected: bool
+    public_settings: dict[str, object]
+    draining: threading.Event = field(default_factory=threading.Event)
+
+
+def wiring() -> Wiring:
+    """Return the wiring of the current application."""
+    found = current_app.extensions[EXTENSION]
+    assert isinstance(found, Wiring)  # noqa: S101 - set by create_app and nobody else
+    return found

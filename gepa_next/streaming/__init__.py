@@ -1,0 +1,1 @@
+"""Server-sent events: a tail of the event table."""

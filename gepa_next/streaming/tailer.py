@@ -1,0 +1,130 @@
+"""The tailer: one reader of the event table per process, handing frames to any number of streams."""
+
+import logging
+import sqlite3
+import threading
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+
+from gepa_next.models import StoredEvent
+from gepa_next.store.database import Database
+from gepa_next.store.events import last_sequence, tail_events
+from gepa_next.streaming.frames import Frame, frame
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.05
+PAGE = 500
+LONGEST_QUEUE = 256
+
+
+@dataclass(slots=True)
+class Subscription:
+    """One stream's queue of frames; `lagging` means that some were dropped and must be read from the store."""
+
+    job_id: str
+    lagging: bool = False
+    closed: bool = False
+    _frames: deque[Frame] = field(default_factory=deque)
+    _ready: threading.Event = field(default_factory=threading.Event)
+
+    def put(self, new: Frame) -> None:
+        """Queue a frame, or fall behind; never wait for the client."""
+        if len(self._frames) >= LONGEST_QUEUE:
+            self._frames.clear()
+            self.lagging = True
+        else:
+            self._frames.append(new)
+        self._ready.set()
+
+    def take(self, timeout_s: float) -> list[Frame]:
+        """Return what is queued, waiting so long if there is nothing."""
+        if not self._frames and not self.lagging and not self.closed:
+            self._ready.wait(timeout_s)
+        self._ready.clear()
+        taken = []
+        while self._frames:
+            taken.append(self._frames.popleft())
+        return taken
+
+    def close(self) -> None:
+        """End the stream at its next turn."""
+        self.closed = True
+        self._ready.set()
+
+
+class Tailer:
+    """Follows the event table; start it after forking, stop it to end every stream."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._subscriptions: defaultdict[str, list[Subscription]] = defaultdict(list)
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def subscribe(self, job_id: str) -> Subscription:
+        """Return a queue that receives every event of the job committed from now on."""
+        subscription = Subscription(job_id)
+        with self._lock:
+            self._start()
+            self._subscriptions[job_id].append(subscription)
+            if self._stopped.is_set():
+                subscription.close()
+        return subscription
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Forget the queue."""
+        with self._lock:
+            streams = self._subscriptions[subscription.job_id]
+            streams.remove(subscription)
+            if not streams:
+                del self._subscriptions[subscription.job_id]
+
+    @property
+    def clients(self) -> int:
+        """How many streams are open in this process."""
+        return sum(len(streams) for streams in list(self._subscriptions.values()))
+
+    def stop(self) -> None:
+        """End every stream, and those that come later at once."""
+        self._stopped.set()
+        self._wake.set()
+        with self._lock:
+            for subscription in [each for streams in self._subscriptions.values() for each in streams]:
+                subscription.close()
+
+    def _start(self) -> None:
+        if self._thread is None and not self._stopped.is_set():
+            after = last_sequence(self._database)
+            self._database.listen(self._wake.set)
+            self._thread = threading.Thread(target=self._follow, args=(after,), name="tailer", daemon=True)
+            self._thread.start()
+
+    def _follow(self, after: int) -> None:
+        version = -1
+        while not self._stopped.is_set():
+            try:
+                if version != (seen := self._database.data_version()) or self._wake.is_set():
+                    version = seen
+                    self._wake.clear()
+                    after = self._publish(after)
+            except sqlite3.Error:
+                log.exception("the event table cannot be read")
+            self._wake.wait(LOOK_S)
+
+    def _publish(self, after: int) -> int:
+        while events := tail_events(self._database, after=after, limit=PAGE):
+            for event in events:
+                self._hand_out(event)
+            after = events[-1].sequence
+        return after
+
+    def _hand_out(self, event: StoredEvent) -> None:
+        with self._lock:
+            streams = list(self._subscriptions.get(event.job_id, ()))
+        if streams:
+            encoded = frame(event)
+            for subscription in streams:
+                subscription.put(encoded)
