@@ -1,0 +1,179 @@
+"""The application: where settings become parts and parts are put together."""
+
+import logging
+import time
+from collections.abc import Callable
+from hashlib import sha256
+
+from flask import Flask
+
+from gepa_next.api import events, evidence, examples, health, metrics, openapi, optimize
+from gepa_next.api.auth import register_auth
+from gepa_next.api.errors import register_error_handlers
+from gepa_next.api.rates import RateLimiter
+from gepa_next.api.wiring import EXTENSION, Access, Limits, Roles, Wiring
+from gepa_next.config import Settings, load_settings
+from gepa_next.gepa.ports import LanguageModel
+from gepa_next.gepa.types import ModelCall, Role
+from gepa_next.llm.endpoint import Endpoint
+from gepa_next.llm.http import HttpModel
+from gepa_next.llm.pricing import Prices
+from gepa_next.llm.provider import Provider
+from gepa_next.llm.simulator import Simulator
+from gepa_next.llm.transport import Transport
+from gepa_next.metrics import METRICS
+from gepa_next.models import JobSpec
+from gepa_next.runner.job_run import Models, ModelsFor
+from gepa_next.runner.ledger import RoleModel
+from gepa_next.runner.runner import Runner
+from gepa_next.store.counters import count_running, list_counters
+from gepa_next.store.database import Database
+from gepa_next.streaming.stream import StreamSettings
+from gepa_next.streaming.tailer import Tailer
+from gepa_next.telemetry import ServiceCollector, register_telemetry
+
+log = logging.getLogger(__name__)
+
+RUNNER_EXTENSION = "gepa_next_runner"
+SIMULATED_MODELS = {Role.TARGET: "sim/target", Role.JUDGE: "sim/judge", Role.REFLECTOR: "sim/reflector"}
+FAILURES_PER_MIN = 30
+BLUEPRINTS = (optimize, events, evidence, examples, health, metrics, openapi)
+
+
+def create_app(settings: Settings) -> Flask:
+    """Return the application, its database open; call it after forking."""
+    app = Flask("gepa_next", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
+    database = Database(settings.database_path)
+    tailer = Tailer(database)
+    app.extensions[EXTENSION] = _wiring(settings, database, tailer)
+    collector = ServiceCollector(
+        counters=lambda: list_counters(database),
+        running=lambda: count_running(database),
+        clients=lambda: tailer.clients,
+    )
+    app.extensions[metrics.EXTENSION] = (register_telemetry(app, collector), collector)
+    register_auth(app)
+    register_error_handlers(app)
+    for module in BLUEPRINTS:
+        app.register_blueprint(module.bp)
+    if settings.runner == "thread":
+        runner = create_runner(settings, database)
+        runner.start()
+        app.extensions[RUNNER_EXTENSION] = runner
+    return app
+
+
+def create_app_from_environment() -> Flask:
+    """Return the application with the settings of the environment; ConfigurationError if they are wrong."""
+    return create_app(load_settings())
+
+
+def create_runner(settings: Settings, database: Database) -> Runner:
+    """Return a runner on the database, not yet started."""
+    return Runner(
+        database,
+        _models_for(settings),
+        METRICS,
+        concurrent_jobs=settings.max_concurrent_jobs,
+        concurrent_calls=settings.max_concurrent_calls,
+    )
+
+
+def begin_shutdown(app: Flask, *, settings: Settings, notice_s: float = 1.0) -> None:
+    """Say not ready at once; after the notice end the streams, and drain the runner if it is in this process."""
+    parts: Wiring = app.extensions[EXTENSION]
+    parts.draining.set()
+    time.sleep(notice_s)
+    parts.tailer.stop()
+    if (runner := app.extensions.get(RUNNER_EXTENSION)) is not None:
+        runner.drain(settings.drain_timeout_s)
+
+
+def _wiring(settings: Settings, database: Database, tailer: Tailer) -> Wiring:
+    roles = _model_ids(settings)
+    tokens = [token.get_secret_value() for token in settings.api_bearer_tokens]
+    return Wiring(
+        database=database,
+        tailer=tailer,
+        access=Access(
+            required=settings.require_auth,
+            token_ids={_digest(token): _digest(_digest(token))[:16] for token in tokens},
+            metrics_required=settings.metrics_require_auth,
+            origins=settings.cors_allowed_origins,
+        ),
+        limits=Limits(
+            request_bytes=settings.max_request_bytes,
+            iterations=settings.max_iterations,
+            queued_jobs=settings.max_queued_jobs,
+            sse_clients=settings.max_sse_clients,
+            idempotency_ttl_s=settings.idempotency_ttl_s,
+        ),
+        roles=Roles(target_default=roles[Role.TARGET], judge_model_id=roles[Role.JUDGE], simulated=settings.simulated),
+        stream=StreamSettings(retry_ms=settings.sse_retry_ms, ping_interval_s=settings.sse_ping_interval_s),
+        requests=RateLimiter(per_minute=settings.rate_limit_per_min, burst=settings.rate_limit_burst),
+        failures=RateLimiter(per_minute=FAILURES_PER_MIN, burst=FAILURES_PER_MIN),
+        runner_expected=settings.runner != "none",
+        public_settings=settings.public(),
+    )
+
+
+def _model_ids(settings: Settings) -> dict[Role, str]:
+    if settings.simulated:
+        return SIMULATED_MODELS
+    return {
+        Role.TARGET: settings.target_model_default,
+        Role.JUDGE: settings.judge_model_id,
+        Role.REFLECTOR: settings.reflection_model_id or settings.judge_model_id,
+    }
+
+
+def _models_for(settings: Settings) -> ModelsFor:
+    """Return what makes a job's models; connections are shared by all jobs."""
+    ids = _model_ids(settings)
+    if settings.simulated:
+        simulator = Simulator()
+        simulated = {role: RoleModel(model_id=ids[role], ask=simulator) for role in Role}
+        return lambda _job_id, _spec, _wait: simulated
+    providers = _providers(settings)
+
+    def models(job_id: str, spec: JobSpec, wait: Callable[[float], None]) -> Models:
+        def ask(role: Role, model_id: str) -> LanguageModel:
+            return HttpModel(
+                provider=providers[role],
+                model_id=model_id,
+                request_id=lambda call: _request_id(job_id, call),
+                wait=wait,
+            )
+
+        chosen = ids | {Role.TARGET: spec.target_model_id}
+        return {role: RoleModel(model_id=model_id, ask=ask(role, model_id)) for role, model_id in chosen.items()}
+
+    return models
+
+
+def _request_id(job_id: str, call: ModelCall) -> str:
+    return f"{job_id}/{call.key}"
+
+
+def _providers(settings: Settings) -> dict[Role, Provider]:
+    """Return the endpoint of each role; roles on one endpoint share it."""
+    shared = (settings.base_url, settings.api_key.get_secret_value())
+    own = {
+        Role.TARGET: ("", ""),
+        Role.JUDGE: (settings.judge_base_url, settings.judge_api_key.get_secret_value()),
+        Role.REFLECTOR: (settings.reflection_base_url, settings.reflection_api_key.get_secret_value()),
+    }
+    prices = Prices.from_mapping(settings.model_prices)
+    made: dict[tuple[str, str], Provider] = {}
+    for place in own.values():
+        base_url, key = place if place[0] else shared
+        if (base_url, key) not in made:
+            transport = Transport(timeout_s=settings.llm_timeout_s, connections=settings.max_concurrent_calls)
+            made[base_url, key] = Provider(Endpoint(base_url, key), transport=transport, prices=prices)
+    return {role: made[place if place[0] else shared] for role, place in own.items()}
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()

@@ -1,0 +1,133 @@
+"""Settings from the environment and `.env`, checked at start."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+OPENROUTER_URL = "https://openrouter.ai/api/v1"
+OPENAI_URL = "https://api.openai.com/v1"
+SECRET = frozenset(
+    {"api_bearer_tokens", "openrouter_api_key", "openai_api_key", "llm_api_key", "judge_api_key", "reflection_api_key"}
+)
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class ConfigurationError(Exception):
+    """Report a setting that cannot be used, by the name of its variable."""
+
+
+def _listed(value: object) -> object:
+    """Read a JSON list or a comma-separated one."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    return json.loads(text) if text.startswith("[") else [part.strip() for part in text.split(",") if part.strip()]
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+
+
+class Settings(BaseSettings):
+    """Every setting; a field's name in capitals is its variable."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    database_path: Path = Path("instance/gepa_next.sqlite3")
+
+    api_bearer_tokens: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed)] = ()
+    require_auth: bool = True
+    allow_insecure_bind: bool = False
+    metrics_require_auth: bool = False
+    cors_allowed_origins: Listed = ()
+    rate_limit_per_min: int = Field(600, ge=0)
+    rate_limit_burst: int = Field(100, ge=1)
+    max_request_bytes: int = Field(4 * 1024 * 1024, ge=1024)
+    idempotency_ttl_s: float = Field(86_400, gt=0)
+
+    runner: Literal["process", "thread", "none"] = "process"
+    max_concurrent_jobs: int = Field(4, ge=1, le=64)
+    max_concurrent_calls: int = Field(50, ge=1, le=1000)
+    max_queued_jobs: int = Field(100, ge=1)
+    max_iterations: int = Field(100, ge=1)
+    drain_timeout_s: float = Field(30, ge=0)
+
+    sse_retry_ms: int = Field(2000, ge=1)
+    sse_ping_interval_s: float = Field(15, gt=0)
+    max_sse_clients: int = Field(1000, ge=1)
+
+    target_model_default: str = ""
+    judge_model_id: str = ""
+    reflection_model_id: str = ""
+    openrouter_api_key: SecretStr = SecretStr("")
+    openai_api_key: SecretStr = SecretStr("")
+    llm_base_url: str = ""
+    llm_api_key: SecretStr = SecretStr("")
+    judge_base_url: str = ""
+    judge_api_key: SecretStr = SecretStr("")
+    reflection_base_url: str = ""
+    reflection_api_key: SecretStr = SecretStr("")
+    model_prices: dict[str, dict[str, float]] = Field(default_factory=dict)
+    llm_timeout_s: float = Field(120, gt=0, le=3600)
+
+    @field_validator("model_prices")
+    @classmethod
+    def _known_price_keys(cls, value: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+        for model, prices in value.items():
+            if set(prices) != {"input", "output"} or min(prices.values()) < 0:
+                raise ValueError(f"{model}: give input and output in USD per million tokens, 0 or more")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Settings":
+        if self.require_auth and not self.api_bearer_tokens:
+            raise ValueError("API_BEARER_TOKENS: set at least one token, or start with --dev on loopback")
+        if not self.require_auth and self.host not in LOOPBACK and not self.allow_insecure_bind:
+            raise ValueError("HOST: without authentication only a loopback address, or set ALLOW_INSECURE_BIND=true")
+        if not self.simulated and not (self.judge_model_id and self.target_model_default):
+            raise ValueError("JUDGE_MODEL_ID, TARGET_MODEL_DEFAULT: set both when a key or base URL is given")
+        return self
+
+    def public(self) -> dict[str, object]:
+        """Return the settings that are no secrets, by variable."""
+        shown = self.model_dump(mode="json", exclude=set(SECRET))
+        return {name.upper(): value for name, value in shown.items()}
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the built-in simulator answers: no key and no base URL of any kind is set."""
+        return not self.base_url
+
+    @property
+    def base_url(self) -> str:
+        """The endpoint of the target, and of the roles that have none of their own; empty if simulated."""
+        if self.llm_base_url:
+            return self.llm_base_url
+        if self.openrouter_api_key.get_secret_value():
+            return OPENROUTER_URL
+        return OPENAI_URL if self.openai_api_key.get_secret_value() else ""
+
+    @property
+    def api_key(self) -> SecretStr:
+        """The key that belongs to `base_url`."""
+        if self.llm_base_url:
+            return self.llm_api_key
+        return self.openrouter_api_key if self.openrouter_api_key.get_secret_value() else self.openai_api_key
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Return the settings; ConfigurationError names the variable that is wrong."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # checked by pydantic, not by the caller
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = "".join(str(part) for part in first["loc"][:1]).upper()
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"{name}: {message}" if name else message) from None
+    except ValueError as error:  # a JSON setting that is not JSON
+        raise ConfigurationError(str(error)) from None

@@ -1,0 +1,85 @@
+"""gunicorn's configuration: the web process, and the runner kept beside it."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Any
+
+from gepa_next.config import ConfigurationError, load_settings
+from gepa_next.errors import StoreError
+from gepa_next.processes import RunnerKeeper
+from gepa_next.store.database import Database
+
+LISTEN_VARIABLE = "GEPA_NEXT_LISTEN"  # how the command line hands over a socket that is already bound
+LAST_REQUESTS_S = 1.0
+LOOK_S = 0.2
+
+try:
+    _settings = load_settings()
+except ConfigurationError as error:
+    # Here and not in the application: gunicorn would start workers that cannot load it for ever.
+    sys.stderr.write(f"gepa-next: {error}\n")
+    sys.exit(2)
+
+_keeper = RunnerKeeper([sys.executable, "-m", "gepa_next", "worker"])
+
+wsgi_app = "gepa_next.app:create_app_from_environment()"
+bind = os.environ.get(LISTEN_VARIABLE) or (
+    f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+)
+worker_class = "gevent"
+workers = 1
+worker_connections = _settings.max_sse_clients + 200
+keepalive = 5
+timeout = 60
+graceful_timeout = 5 + (_settings.drain_timeout_s if _settings.runner == "thread" else 0)
+preload_app = False  # patching and the database both want a forked process
+control_socket_disable = True
+loglevel = _settings.log_level.lower()
+
+
+def on_starting(server: Any) -> None:  # Any: gunicorn has no types
+    """Bring the database up to date, say what serves, and start the runner."""
+    try:
+        Database(_settings.database_path).close()
+    except (StoreError, OSError) as error:
+        sys.stderr.write(f"gepa-next: {_settings.database_path}: {error}\n")
+        sys.exit(2)
+    server.log.info("database %s", _settings.database_path.absolute())
+    if _settings.simulated:
+        server.log.warning("no API key and no base URL: the built-in simulator answers, scores are simulated")
+    if not _settings.require_auth:
+        server.log.warning("authentication is off")
+    if _settings.runner == "process":
+        _keeper.start()
+
+
+def post_worker_init(worker: Any) -> None:  # Any: gunicorn has no types
+    """On SIGTERM say not ready for a second, then end the streams, then go."""
+    from gepa_next.app import begin_shutdown  # noqa: PLC0415 - imports requests, which must come after patching
+
+    logging.basicConfig(level=_settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    stop = signal.getsignal(signal.SIGTERM)
+    told = threading.Event()
+
+    def leave_when_told() -> None:
+        # gevent runs signal handlers where nothing may block, so the handler only raises a flag.
+        while not told.wait(LOOK_S):
+            pass
+        begin_shutdown(worker.wsgi, settings=_settings)
+        if callable(stop):
+            stop(signal.SIGTERM, None)
+        # Idle keep-alive connections would hold the worker; whoever still talks has this long.
+        time.sleep(LAST_REQUESTS_S)
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, lambda _signum, _frame: told.set())
+    threading.Thread(target=leave_when_told, name="shutdown", daemon=True).start()
+
+
+def on_exit(server: Any) -> None:  # noqa: ARG001 - the hook's signature; Any: gunicorn has no types
+    """Let the runner drain."""
+    _keeper.stop(_settings.drain_timeout_s + 5)

@@ -1,0 +1,70 @@
+"""Processes: children that do not outlive their parent, and a runner that is kept alive."""
+
+import ctypes
+import logging
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+
+log = logging.getLogger(__name__)
+
+PR_SET_PDEATHSIG = 1
+PARENT_VARIABLE = "GEPA_NEXT_PARENT_PID"
+SHORTEST_WAIT_S = 0.5
+LONGEST_WAIT_S = 30.0
+STABLE_S = 10.0
+
+
+def die_with_parent() -> None:
+    """Ask the kernel for SIGTERM when the parent dies; exit at once if it has died already.
+
+    The parent is the process named by GEPA_NEXT_PARENT_PID; without it this is nobody's child.
+    """
+    parent = os.environ.get(PARENT_VARIABLE)
+    if parent is None:
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(parent):
+        raise SystemExit("the parent process is gone")
+
+
+class RunnerKeeper:
+    """Keeps one runner process alive from a thread of its parent; whoever starts it stops it."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = command
+        self._child: subprocess.Popen[bytes] | None = None
+        self._stopping = threading.Event()
+        # PDEATHSIG follows the thread that forked: this one lives as long as the process.
+        self._thread = threading.Thread(target=self._keep, name="runner-keeper", daemon=True)
+
+    def start(self) -> None:
+        """Start the runner, and again whenever it dies."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Have the runner drain and wait for its end; kill it when it takes longer."""
+        self._stopping.set()
+        if self._child is not None and self._child.poll() is None:
+            self._child.terminate()
+        self._thread.join(timeout_s)
+        if self._child is not None and self._child.poll() is None:
+            self._child.kill()
+
+    def _keep(self) -> None:
+        wait_s = SHORTEST_WAIT_S
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            environment = {**os.environ, PARENT_VARIABLE: str(os.getpid())}
+            self._child = subprocess.Popen(self._command, env=environment)  # noqa: S603 - our own command
+            if self._stopping.is_set():
+                self._child.terminate()
+            self._child.wait()
+            if self._stopping.is_set():
+                return
+            wait_s = SHORTEST_WAIT_S if time.monotonic() - started > STABLE_S else min(2 * wait_s, LONGEST_WAIT_S)
+            log.error("the runner died; starting it again in %.1f s", wait_s)
+            self._stopping.wait(wait_s)
