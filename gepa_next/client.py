@@ -1,0 +1,156 @@
+"""A client of the service: create a job, follow its events, fetch its results. It knows HTTP and nothing else.
+
+client = Client("http://127.0.0.1:8000", token="…")
+job = client.optimize("Extract the order.", examples=[{"input": "…", "ideal": "…"}])
+for event in client.events(job["job_id"]):
+    print(event.type, event.data)
+"""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import requests
+
+TERMINAL = frozenset({"finished", "failed", "cancelled"})
+LONGEST_WAIT_S = 10.0
+NO_MORE_EVENTS = 204
+TRY_AGAIN = frozenset({429, 502, 503, 504})
+
+Json = dict[str, Any]  # Any: the service's JSON, described in docs/API.md
+
+
+class ClientError(Exception):
+    """Report an answer of the service that is an error, by its code."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.status = status
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a job."""
+
+    id: int
+    type: str
+    ts: float
+    data: Json
+
+
+class Client:
+    """A connection to one server; close it, or use it in a `with` statement."""
+
+    def __init__(self, url: str, token: str = "", *, timeout_s: float = 30.0) -> None:
+        self._url = url.rstrip("/")
+        self._timeout_s = timeout_s
+        self._session = requests.Session()
+        self._session.trust_env = False  # a netrc entry would replace the token
+        if token:
+            self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def optimize(
+        self,
+        prompt: str,
+        *,
+        examples: Sequence[Json] = (),
+        idempotency_key: str | None = None,
+        **options: object,
+    ) -> Json:
+        """Create a job and return its state; `options` are further fields of the body (docs/API.md)."""
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        body = {"prompt": prompt, "examples": list(examples), **options}
+        return self._json("POST", "/v1/optimize", json=body, headers=headers)
+
+    def job(self, job_id: str) -> Json:
+        """Return the job's state."""
+        return self._json("GET", f"/v1/optimize/{job_id}")
+
+    def cancel(self, job_id: str) -> Json:
+        """Cancel the job and return its state."""
+        return self._json("DELETE", f"/v1/optimize/{job_id}")
+
+    def candidates(self, job_id: str) -> list[Json]:
+        """Return every candidate of the job."""
+        items: list[Json] = self._json("GET", f"/v1/optimize/{job_id}/candidates")["items"]
+        return items
+
+    def artifact(self, job_id: str, name: str) -> str:
+        """Return an artifact's text."""
+        answer = self._request("GET", f"/v1/optimize/{job_id}/artifacts/{name}")
+        return answer.content.decode()
+
+    def wait(self, job_id: str) -> Json:
+        """Follow the job to its end and return its state."""
+        for _ in self.events(job_id):
+            pass
+        return self.job(job_id)
+
+    def events(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
+        """Yield the job's events with ids above `after`, each once, over as many connections as it takes."""
+        wait_s = 0.0
+        while True:
+            time.sleep(wait_s)
+            before = after
+            try:
+                with self._stream(job_id, after) as answer:
+                    if answer.status_code == NO_MORE_EVENTS:
+                        return
+                    for event in read_events(answer.iter_lines()):
+                        after = event.id
+                        yield event
+            except requests.RequestException:
+                pass  # the connection is lost; the next one begins after the last event
+            except ClientError as error:
+                if error.status not in TRY_AGAIN:
+                    raise
+            wait_s = 0.0 if after > before else min(2 * wait_s + 0.5, LONGEST_WAIT_S)
+
+    def _stream(self, job_id: str, after: int) -> requests.Response:
+        headers = {"Last-Event-ID": str(after)} if after else {}
+        return self._request("GET", f"/v1/optimize/{job_id}/events", headers=headers, stream=True)
+
+    def _json(self, method: str, path: str, **options: Any) -> Json:  # Any: passed on to requests
+        answer: Json = self._request(method, path, **options).json()
+        return answer
+
+    def _request(self, method: str, path: str, **options: Any) -> requests.Response:  # Any: passed on to requests
+        answer = self._session.request(
+            method, self._url + path, timeout=self._timeout_s, allow_redirects=False, **options
+        )  # fmt: skip
+        if not answer.ok or answer.is_redirect:
+            raise _error(answer)
+        return answer
+
+
+def read_events(lines: Iterator[bytes]) -> Iterator[Event]:
+    """Yield the events of a stream's lines; comments and fields without data are left out."""
+    data = b""
+    for line in lines:
+        if line.startswith(b"data:"):
+            data = line[5:].strip()
+        elif not line and data:
+            found = json.loads(data)
+            yield Event(id=found["id"], type=found["type"], ts=found["ts"], data=found["data"])
+            data = b""
+
+
+def _error(answer: requests.Response) -> ClientError:
+    try:
+        error = answer.json()["error"]
+        return ClientError(answer.status_code, str(error["code"]), str(error["message"]))
+    except (ValueError, KeyError, TypeError):
+        return ClientError(answer.status_code, "not_gepa_next", f"HTTP {answer.status_code} without our error shape")

@@ -1,0 +1,1 @@
+"""The packaged demonstration: example data and the program behind `make demo`."""

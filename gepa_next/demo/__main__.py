@@ -1,0 +1,95 @@
+"""`make demo`: the packaged job on a server of its own, followed in the terminal."""
+
+import difflib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+from gepa_next.client import Client, Event, Json
+
+DATABASE = Path("instance/demo.sqlite3")
+TIMEOUT_S = 60
+WIDTH = 30
+DONE, LEFT = "█", "·"
+
+
+def main() -> None:
+    """Start the server, run the job, show what became of it."""
+    request = json.loads(files("gepa_next.demo").joinpath("job.json").read_text(encoding="utf-8"))
+    with _server() as url, Client(url, timeout_s=TIMEOUT_S) as client:
+        job = client.optimize(**request)
+        _introduce(job, request)
+        for event in client.events(job["job_id"]):
+            _show(event, job)
+        _conclude(client, client.job(job["job_id"]), request["prompt"])
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    """Yield the URL of a server on a free loopback port; it ends with the block."""
+    environment = {**os.environ, "DATABASE_PATH": str(DATABASE), "LOG_LEVEL": "ERROR"}
+    command = [sys.executable, "-m", "gepa_next", "serve", "--dev", "--host", "127.0.0.1", "--port", "0"]
+    server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
+    try:
+        said = server.stdout.readline() if server.stdout else ""
+        address = re.search(r"http://\S+", said)
+        if address is None:
+            raise SystemExit("the server did not start")
+        yield address[0]
+    finally:
+        server.terminate()
+        server.wait(TIMEOUT_S)
+
+
+def _introduce(job: Json, request: Json) -> None:
+    split = job["split"]
+    print(
+        f"job {job['job_id']}: {len(request['examples'])} examples, of which {split['test']} are held out for the end"
+    )
+    if job["simulated"]:
+        print("simulated: no API key and no base URL is set, so the built-in simulator plays all three models")
+    else:
+        print(f"target {job['target_model_id']}, judge {job['judge']['model_id']}")
+
+
+def _show(event: Event, job: Json) -> None:
+    """Draw one line over and over on a terminal, one line an iteration elsewhere."""
+    stage = event.data.get("stage")
+    if stage not in {"seed", "iteration"}:
+        return
+    done, total = event.data["iteration"], job["iterations"]
+    filled = round(WIDTH * done / total)
+    bar = DONE * filled + LEFT * (WIDTH - filled)
+    cost = event.data["cost_usd"]
+    price = "cost unknown" if cost is None else f"{cost:.2f} USD"
+    line = f"{bar} {done}/{total}  best {event.data['best_score']:.2f}  {event.data['calls']} calls  {price}"
+    print(f"\r{line}" if sys.stdout.isatty() else line, end="" if sys.stdout.isatty() else "\n", flush=True)
+
+
+def _conclude(client: Client, job: Json, seed_prompt: str) -> None:
+    print()
+    if job["status"] != "finished":
+        raise SystemExit(f"the job {job['status']}: {(job['error'] or {}).get('message', '')}")
+    result = job["result"]
+    print("".join(_diff(seed_prompt, result["prompt"])))
+    print(client.artifact(job["job_id"], "lessons.md"))
+    print(f"verdict: {result['verdict']} (on {job['split']['test']} examples that nothing saw before)")
+    print(f"look next: DATABASE_PATH={DATABASE} {sys.executable} -m gepa_next --dev")
+    print(f"           then http://127.0.0.1:8000{job['links']['self']} and {job['links']['artifacts']}")
+    print(f"seed score: {result['seed_score']:.2f}")
+    print(f"champion score: {result['score']:.2f}")
+
+
+def _diff(before: str, after: str) -> Iterator[str]:
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "seed prompt", "champion", lineterm="")
+    return (f"{line}\n" for line in lines)
+
+
+if __name__ == "__main__":
+    main()
