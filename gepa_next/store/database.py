@@ -3,7 +3,8 @@
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -25,12 +26,15 @@ class Database:
     def __init__(self, path: Path, *, gate_timeout_s: float = 2.0) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = path
-        self._gate = Gate(path.with_name(path.name + ".lock"), timeout_s=gate_timeout_s)
-        self._writer = _connect(path)
-        with self._gate():
-            migrate(self._writer)
-        self._reader = _connect(path)
-        self._reader.execute("PRAGMA query_only = ON")
+        with ExitStack() as opened, _explaining():
+            self._gate = Gate(path.with_name(path.name + ".lock"), timeout_s=gate_timeout_s)
+            opened.callback(self._gate.close)
+            self._writer = _connect(path, opened)
+            with self._gate():
+                migrate(self._writer)
+            self._reader = _connect(path, opened)
+            self._reader.execute("PRAGMA query_only = ON")
+            self._opened = opened.pop_all()
         self._queue: deque[_Unit[Any]] = deque()  # Any: each unit keeps its own result type
         self._write_lock = threading.Lock()
         self._read_lock = threading.Lock()
@@ -69,9 +73,7 @@ class Database:
     def close(self) -> None:
         """Close both connections."""
         with self._write_lock, self._read_lock:
-            self._reader.close()
-            self._writer.close()
-            self._gate.close()
+            self._opened.close()
 
     def _commit_queue(self) -> None:
         batch = [self._queue.popleft() for _ in range(len(self._queue))]
@@ -123,15 +125,21 @@ class _Unit(Generic[Result]):
         return self._value
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, opened: ExitStack) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+    opened.callback(connection.close)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+@contextmanager
+def _explaining() -> Iterator[None]:
     try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
+        yield
     except sqlite3.Error as error:
         raise _explained(error) from error
-    return connection
 
 
 def _explained(error: sqlite3.Error) -> StoreError:

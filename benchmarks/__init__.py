@@ -1,0 +1,1 @@
+"""Benchmarks: longer runs whose figures go into docs/ with the command that made them."""

@@ -1,0 +1,42 @@
+"""A server of this checkout for a benchmark, on a free loopback port and a database of its own."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import requests
+
+TIMEOUT_S = 60
+
+
+@contextmanager
+def running_server(environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield the URL of a ready server without authentication; it ends with the block."""
+    command = [sys.executable, "-m", "gepa_next", "serve", "--dev", "--port", "0"]
+    variables = {**os.environ, "LOG_LEVEL": "WARNING", "RATE_LIMIT_PER_MIN": "0", **environment}
+    server = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True)
+    try:
+        found = re.search(r"http://\S+", server.stdout.readline() if server.stdout else "")
+        if found is None:
+            raise SystemExit("the server did not start")
+        _wait_until_ready(found[0])
+        yield found[0]
+    finally:
+        server.terminate()
+        server.wait(TIMEOUT_S)
+
+
+def _wait_until_ready(url: str) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < deadline:
+        try:
+            if requests.get(f"{url}/v1/readyz", timeout=5).ok:
+                return
+        except requests.ConnectionError:
+            pass
+        time.sleep(0.1)
+    raise SystemExit("the server did not become ready")

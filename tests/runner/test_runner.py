@@ -1,0 +1,168 @@
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from gepa_next.errors import ModelError, ProviderError
+from gepa_next.gepa.ports import LanguageModel
+from gepa_next.gepa.types import Completion, ModelCall, Role
+from gepa_next.llm.simulator import Simulator
+from gepa_next.metrics import METRICS
+from gepa_next.models import Job, JobStatus
+from gepa_next.runner.ledger import RoleModel
+from gepa_next.runner.runner import Runner
+from gepa_next.store.database import Database
+from gepa_next.store.endings import cancel_job
+from gepa_next.store.events import list_events
+from gepa_next.store.evidence import list_candidates, list_usage
+from gepa_next.store.jobs import get_job
+from gepa_next.store.ledger import list_calls
+from tests.store.jobs_on_file import insert
+
+TIMEOUT_S = 30
+
+
+@contextmanager
+def running(database: Database, model: LanguageModel) -> Iterator[Runner]:
+    models = {role: RoleModel(model_id=f"sim/{role}", ask=model) for role in Role}
+    runner = Runner(database, lambda *_: models, METRICS, concurrent_jobs=2, concurrent_calls=8)
+    runner.start()
+    try:
+        yield runner
+    finally:
+        runner.drain(TIMEOUT_S)
+
+
+def wait_for(database: Database, holds: Callable[[], bool]) -> None:
+    """Wait until something holds, looking after every commit."""
+    changed = threading.Event()
+    database.listen(changed.set)
+    while not holds():
+        assert changed.wait(TIMEOUT_S), "nothing was committed in time"
+        changed.clear()
+
+
+def ended(database: Database, job_id: str = "job-1") -> Job:
+    wait_for(database, lambda: get_job(database, job_id).status.terminal)
+    return get_job(database, job_id)
+
+
+class Counting:
+    """The simulator, counting how often each call is sent; `after` calls it does something."""
+
+    def __init__(self, *, after: int = 10**9, then: Callable[[], None] = lambda: None) -> None:
+        self.sent: list[str] = []
+        self._after, self._then = after, then
+        self._simulator = Simulator()
+
+    def __call__(self, call: ModelCall) -> Completion:
+        self.sent.append(call.key)
+        if len(self.sent) == self._after:
+            self._then()
+        return self._simulator(call)
+
+
+def test_a_job_is_run_to_its_end(database: Database) -> None:
+    insert(database)
+    with running(database, Simulator()):
+        job = ended(database)
+    assert (job.status, job.stop_reason, job.iteration) == (JobStatus.FINISHED, "iterations", 3)
+    assert job.result is not None
+    assert job.result["prompt"] != "Extract the order."
+
+
+def test_events_are_gap_free_and_end_with_the_terminal_one(database: Database) -> None:
+    insert(database)
+    with running(database, Simulator()):
+        job = ended(database)
+    events = list_events(database, "job-1", after=0, limit=10_000)
+    assert [event.id for event in events] == list(range(1, job.last_event_id + 1))
+    assert (events[0].type, events[-1].type) == ("started", "finished")
+
+
+def test_a_drained_job_ends_where_an_undisturbed_one_does_and_pays_for_nothing_twice(database: Database) -> None:
+    insert(database, "undisturbed")
+    with running(database, Counting()):
+        ended(database, "undisturbed")
+    insert(database, "disturbed")
+    stop = threading.Event()
+    first = Counting(after=60, then=stop.set)
+    with running(database, first):
+        assert stop.wait(TIMEOUT_S)
+    second = Counting()
+    with running(database, second):
+        job = ended(database, "disturbed")
+    assert job.status is JobStatus.FINISHED
+    assert list_candidates(database, "disturbed") == list_candidates(database, "undisturbed")
+    assert sorted([*first.sent, *second.sent]) == sorted(
+        call.key for call in list_calls(database, "undisturbed", after="", limit=10_000)
+    )
+    assert "resumed" in {event.type for event in list_events(database, "disturbed", after=0, limit=10_000)}
+
+
+def test_a_cancelled_job_stops_although_its_calls_hang(database: Database) -> None:
+    hanging, hang_up = threading.Event(), threading.Event()
+
+    def hang(call: ModelCall) -> Completion:
+        hanging.set()
+        hang_up.wait(TIMEOUT_S)
+        return Simulator()(call)
+
+    insert(database)
+    with running(database, hang) as runner:
+        assert hanging.wait(TIMEOUT_S)
+        cancel_job(database, "job-1", token_id="token", now=2.0)  # noqa: S106 - an id
+        wait_for(database, lambda: not runner._running)
+        hang_up.set()
+    assert get_job(database, "job-1").status is JobStatus.CANCELLED
+    assert [event.type for event in list_events(database, "job-1", after=0, limit=99)][-1] == "cancelled"
+
+
+def test_a_provider_that_refuses_ends_the_job_with_its_code(database: Database) -> None:
+    def refuse(_: ModelCall) -> Completion:
+        raise ProviderError("provider_auth", "the key is not accepted")
+
+    insert(database)
+    with running(database, refuse):
+        job = ended(database)
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "provider_auth")
+
+
+def test_failed_calls_are_counted_in_the_usage(database: Database) -> None:
+    def fail_the_judge(call: ModelCall) -> Completion:
+        if call.role is Role.JUDGE:
+            raise ModelError("malformed_reply", "gibberish", sends=2, input_tokens=7)
+        return Simulator()(call)
+
+    insert(database)
+    with running(database, fail_the_judge):
+        job = ended(database)
+    usage = {each.role: each for each in list_usage(database, "job-1")}
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "judge_malformed_reply")
+    assert (usage[Role.JUDGE].calls, usage[Role.JUDGE].input_tokens) == (16, 56)
+
+
+def test_an_error_of_ours_fails_the_job_and_says_so_in_the_log(database: Database, caplog: object) -> None:
+    def break_down(_: ModelCall) -> Completion:
+        raise ZeroDivisionError
+
+    insert(database)
+    with running(database, break_down):
+        job = ended(database)
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "internal_error")
+
+
+def test_jobs_run_beside_one_another(database: Database) -> None:
+    together = threading.Barrier(2)
+    met: set[str] = set()
+
+    def meet(call: ModelCall) -> Completion:
+        if call.key == "target/0/e1" or call.key.startswith("target/0/e1/"):
+            together.wait(TIMEOUT_S)
+            met.add(call.key)
+        return Simulator()(call)
+
+    for job_id in ("one", "two"):
+        insert(database, job_id, iterations=1)
+    with running(database, meet):
+        assert [ended(database, job_id).status for job_id in ("one", "two")] == [JobStatus.FINISHED] * 2
+    assert met

@@ -1,0 +1,42 @@
+"""Jobs for tests of the store and the runner."""
+
+from gepa_next.gepa.splits import default_sizes
+from gepa_next.gepa.types import Budget, Example
+from gepa_next.models import JobSpec, Judge
+from gepa_next.store.database import Database
+from gepa_next.store.jobs import NewJob, insert_job
+
+EXAMPLES = tuple(
+    Example(id=f"e{n}", input=f"Order {n} {thing} please.", ideal=f'{{"item": "{thing}", "qty": {n}}}')
+    for n, thing in enumerate(["apple", "lamp", "chair", "rope", "candle", "pillow"] * 4)
+)
+
+
+def job_spec(**changes: object) -> JobSpec:
+    values: dict[str, object] = {
+        "prompt": "Extract the order.",
+        "target_model_id": "sim/target",
+        "metric": "judge",
+        "rubric": "",
+        "iterations": 3,
+        "population": 3,
+        "minibatch": 3,
+        "split": default_sizes(len(EXAMPLES)),
+        "budget": Budget(max_rollouts=500),
+        "seed": 3,
+    }
+    return JobSpec(**{**values, **changes})
+
+
+def insert(database: Database, job_id: str = "job-1", **changes: object) -> str:
+    new = NewJob(
+        id=job_id,
+        token_id="token",  # noqa: S106 - an id
+        spec=job_spec(**changes),
+        examples=EXAMPLES,
+        judge=Judge(model_id="sim/judge", fingerprint="f"),
+        simulated=True,
+        created_at=1.0,
+        body_sha256="body",
+    )
+    return insert_job(database, new)[0]

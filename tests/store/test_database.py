@@ -1,0 +1,144 @@
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from gepa_next.errors import StoreError, UnavailableError
+from gepa_next.store.database import Database
+from gepa_next.store.gate import Gate
+from gepa_next.store.migrate import APPLICATION_ID, schema_version
+
+INSERT = "INSERT INTO counters (name, labels, value) VALUES (?, '{}', 1)"
+
+
+def names(database: Database) -> list[str]:
+    return [row["name"] for row in database.rows("SELECT name FROM counters ORDER BY name")]
+
+
+def test_what_is_written_is_read_at_once(database: Database) -> None:
+    database.write(lambda db: db.execute(INSERT, ("a",)))
+    assert names(database) == ["a"]
+
+
+def test_a_unit_that_raises_undoes_only_itself(database: Database) -> None:
+    together = threading.Barrier(3)
+
+    def fail(db: sqlite3.Connection) -> None:
+        db.execute(INSERT, ("lost",))
+        raise ValueError("no")
+
+    def write(name: str) -> None:
+        together.wait(5)
+        if name == "bad":
+            with pytest.raises(ValueError, match="no"):
+                database.write(fail)
+        else:
+            database.write(lambda db: db.execute(INSERT, (name,)))
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in ("a", "bad", "b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    assert names(database) == ["a", "b"]
+
+
+def test_writers_that_arrive_together_share_a_commit(database: Database) -> None:
+    commits: list[int] = []
+    first_is_in, go_on = threading.Event(), threading.Event()
+    database.listen(lambda: commits.append(1))
+
+    def slow(db: sqlite3.Connection) -> None:
+        first_is_in.set()
+        go_on.wait(5)
+
+    leader = threading.Thread(target=database.write, args=(slow,))
+    leader.start()
+    first_is_in.wait(5)
+    followers = [
+        threading.Thread(target=database.write, args=(lambda db, n=n: db.execute(INSERT, (f"f{n}",)),))
+        for n in range(5)
+    ]
+    for thread in followers:
+        thread.start()
+    while len(database._queue) < 5:
+        pass
+    go_on.set()
+    for thread in (leader, *followers):
+        thread.join(5)
+    assert (len(names(database)), len(commits)) == (5, 2)
+
+
+def test_a_constraint_broken_by_one_unit_is_its_own_error(database: Database) -> None:
+    database.write(lambda db: db.execute(INSERT, ("a",)))
+    with pytest.raises(sqlite3.IntegrityError):
+        database.write(lambda db: db.execute(INSERT, ("a",)))
+    database.write(lambda db: db.execute(INSERT, ("b",)))
+    assert names(database) == ["a", "b"]
+
+
+def test_a_writer_gives_up_when_another_process_keeps_the_gate(tmp_path: Path) -> None:
+    path = tmp_path / "held.sqlite3"
+    database = Database(path, gate_timeout_s=0.05)
+    other = Gate(tmp_path / "held.sqlite3.lock", timeout_s=1)
+    with other(), pytest.raises(UnavailableError):
+        database.write(lambda db: db.execute(INSERT, ("late",)))
+    database.write(lambda db: db.execute(INSERT, ("in time",)))
+    assert names(database) == ["in time"]
+    database.close()
+    other.close()
+
+
+def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.sqlite3"
+    theirs = sqlite3.connect(path)
+    theirs.execute("CREATE TABLE theirs (x)")
+    theirs.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="another program"):
+        Database(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database at all, but long enough to have a header" * 10)
+    before = path.read_bytes()
+    with pytest.raises(StoreError):
+        Database(path)
+    assert path.read_bytes() == before
+
+
+def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "newer.sqlite3"
+    newer = sqlite3.connect(path)
+    newer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    newer.execute(f"PRAGMA user_version = {schema_version() + 1}")
+    newer.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="schema"):
+        Database(path)
+    assert path.read_bytes() == before
+
+
+def test_processes_that_migrate_at_once_all_find_the_schema(tmp_path: Path) -> None:
+    path = tmp_path / "race.sqlite3"
+    program = (
+        "import sys; from pathlib import Path; from gepa_next.store.database import Database;"
+        "print(Database(Path(sys.argv[1]), gate_timeout_s=30).rows('PRAGMA user_version')[0][0])"
+    )
+    racers = [
+        subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    said = [racer.communicate(timeout=30)[0].strip() for racer in racers]
+    assert said == [str(schema_version())] * 4
+
+
+def test_the_folder_of_a_new_database_is_private(tmp_path: Path) -> None:
+    database = Database(tmp_path / "new" / "x.sqlite3")
+    database.close()
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700

@@ -1,0 +1,88 @@
+from dataclasses import replace
+
+import pytest
+
+from gepa_next.errors import Interrupted
+from gepa_next.gepa.types import Role
+from gepa_next.models import LedgerCall
+from gepa_next.store.counters import list_counters
+from gepa_next.store.database import Database
+from gepa_next.store.endings import cancel_job
+from gepa_next.store.evidence import list_usage
+from gepa_next.store.leases import LEASE_S, RunnerIdentity, claim_job, register_runner
+from gepa_next.store.ledger import Holder, begin_call, decide_once, end_call, list_calls
+from tests.store.jobs_on_file import insert
+
+ONE = RunnerIdentity(id="one", pid=1, boot_id="boot")
+INTENT = LedgerCall(
+    key="target/0/e1", role=Role.TARGET, model_id="m", request_sha256="hash", attempts=1, status="started"
+)
+OUTCOME = replace(INTENT, status="done", text="yes", sends=2, input_tokens=10, output_tokens=3, cost_usd=0.25)
+
+
+@pytest.fixture
+def holder(database: Database) -> Holder:
+    insert(database)
+    register_runner(database, ONE, now=1.0, monotonic=0.0)
+    claim = claim_job(database, ONE, now=1.0, monotonic=0.0, lease_s=LEASE_S)
+    assert claim is not None
+    return Holder(job_id=claim.job_id, epoch=claim.epoch)
+
+
+def test_a_call_has_no_outcome_until_it_is_written(database: Database, holder: Holder) -> None:
+    assert begin_call(database, holder, INTENT, now=1.0) is None
+    end_call(database, holder, OUTCOME)
+    found = begin_call(database, holder, INTENT, now=2.0)
+    assert found is not None
+    assert (found.text, found.sends, found.attempts) == ("yes", 2, 1)
+
+
+def test_a_call_of_unknown_outcome_is_counted_again(database: Database, holder: Holder) -> None:
+    begin_call(database, holder, INTENT, now=1.0)
+    assert begin_call(database, holder, INTENT, now=2.0) is None
+    assert [call.attempts for call in list_calls(database, "job-1", after="", limit=9)] == [2]
+
+
+def test_another_request_under_the_same_key_is_another_call(database: Database, holder: Holder) -> None:
+    begin_call(database, holder, INTENT, now=1.0)
+    end_call(database, holder, OUTCOME)
+    assert begin_call(database, holder, replace(INTENT, request_sha256="other"), now=2.0) is None
+
+
+def test_a_cancelled_job_begins_no_call_but_keeps_the_outcome_of_one_in_flight(
+    database: Database, holder: Holder
+) -> None:
+    begin_call(database, holder, INTENT, now=1.0)
+    cancel_job(database, "job-1", token_id="token", now=2.0)  # noqa: S106 - an id
+    end_call(database, holder, OUTCOME)
+    with pytest.raises(Interrupted):
+        begin_call(database, holder, replace(INTENT, key="target/0/e2"), now=3.0)
+    assert [call.status for call in list_calls(database, "job-1", after="", limit=9)] == ["done"]
+
+
+def test_an_outcome_is_billed_once(database: Database, holder: Holder) -> None:
+    begin_call(database, holder, INTENT, now=1.0)
+    end_call(database, holder, OUTCOME)
+    end_call(database, holder, OUTCOME)
+    (usage,) = list_usage(database, "job-1")
+    assert (usage.calls, usage.input_tokens, usage.output_tokens, usage.cost_usd) == (2, 10, 3, 0.25)
+
+
+def test_a_sum_with_an_unknown_cost_is_unknown(database: Database, holder: Holder) -> None:
+    for key, cost in (("a", 0.5), ("b", None), ("c", 0.5)):
+        begin_call(database, holder, replace(INTENT, key=key), now=1.0)
+        end_call(database, holder, replace(OUTCOME, key=key, cost_usd=cost))
+    assert [usage.cost_usd for usage in list_usage(database, "job-1")] == [None]
+
+
+def test_counters_rise_with_the_outcome(database: Database, holder: Holder) -> None:
+    begin_call(database, holder, INTENT, now=1.0)
+    end_call(database, holder, OUTCOME)
+    calls = [counter for counter in list_counters(database) if counter.name == "llm_calls"]
+    assert [(dict(counter.labels), counter.value) for counter in calls] == [({"outcome": "ok", "role": "target"}, 1.0)]
+
+
+def test_a_decision_once_made_holds(database: Database, holder: Holder) -> None:
+    assert decide_once(database, holder, "1/start", None, now=1.0) is None
+    assert decide_once(database, holder, "1/start", "max_seconds", now=2.0) is None
+    assert decide_once(database, holder, "2/start", "max_seconds", now=2.0) == "max_seconds"

@@ -1,0 +1,62 @@
+from gepa_next.gepa.engine import optimize
+from gepa_next.gepa.run import Run
+from gepa_next.gepa.state import State
+from gepa_next.llm.simulator import Simulator
+from gepa_next.store.database import Database
+from gepa_next.store.jobs import get_job
+from gepa_next.store.leases import LEASE_S, RunnerIdentity, claim_job, register_runner
+from gepa_next.store.runs import Progress, load_state, record_step
+from tests.store.jobs_on_file import EXAMPLES, insert, job_spec
+
+ONE = RunnerIdentity(id="one", pid=1, boot_id="boot")
+NOTHING = Progress(iteration=0, rollouts=0, seed_score=None, best_score=None, best_candidate_id=0)
+
+
+def simulated(state: State) -> Run:
+    return Run(state=state, model=Simulator(), fan_out=lambda f, items: [f(i) for i in items], control=lambda _: None)
+
+
+def claimed(database: Database) -> int:
+    insert(database)
+    register_runner(database, ONE, now=1.0, monotonic=0.0)
+    claim = claim_job(database, ONE, now=1.0, monotonic=0.0, lease_s=LEASE_S)
+    assert claim is not None
+    return claim.epoch
+
+
+def test_the_stored_state_equals_the_live_one_at_every_checkpoint(database: Database) -> None:
+    epoch = claimed(database)
+    state = State(job_spec().task(EXAMPLES))
+    compared = 0
+    for step in optimize(simulated(state)):
+        if step.stage == "finished":
+            break
+        record_step(database, "job-1", epoch=epoch, step=step, progress=NOTHING, now=1.0)
+        if step.delta.checkpoint:
+            assert load_state(database, get_job(database, "job-1")) == state
+            compared += 1
+    assert compared == 5  # the seed, three iterations, the test
+
+
+def test_what_came_after_the_last_checkpoint_is_not_in_the_stored_state(database: Database) -> None:
+    epoch = claimed(database)
+    for step in optimize(simulated(State(job_spec().task(EXAMPLES)))):
+        record_step(database, "job-1", epoch=epoch, step=step, progress=NOTHING, now=1.0)
+        if step.key == "2/iteration":
+            expected = load_state(database, get_job(database, "job-1"))
+        if step.key.startswith("3/select"):
+            break
+    assert load_state(database, get_job(database, "job-1")) == expected
+
+
+def test_a_step_recorded_twice_is_there_once(database: Database) -> None:
+    epoch = claimed(database)
+    steps = []
+    for step in optimize(simulated(State(job_spec().task(EXAMPLES)))):
+        steps.append(step)
+        if step.key == "1/iteration":
+            break
+    said = [
+        record_step(database, "job-1", epoch=epoch, step=step, progress=NOTHING, now=1.0) for step in [*steps, *steps]
+    ]
+    assert said == [True] * len(steps) + [False] * len(steps)
