@@ -33,7 +33,7 @@ def main() -> None:
     examples = [json.loads(line) for line in Path(options.data).read_text(encoding="utf-8").splitlines() if line]
     with tempfile.TemporaryDirectory() as folder:
         environment = _environment(options, Path(folder, "real.sqlite3"))
-        with running_server(environment) as url, Client(url, timeout_s=TIMEOUT_S) as client:
+        with running_server(environment) as server, Client(server.url, timeout_s=TIMEOUT_S) as client:
             outcomes = [_run(client, options, examples, seed) for seed in options.seeds]
     _report(outcomes, options)
 

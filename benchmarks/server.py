@@ -7,15 +7,24 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import requests
 
 TIMEOUT_S = 60
 
 
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """Where the server listens, and the id of its first process."""
+
+    url: str
+    pid: int
+
+
 @contextmanager
-def running_server(environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield the URL of a ready server without authentication; it ends with the block."""
+def running_server(environment: Mapping[str, str]) -> Iterator[RunningServer]:
+    """Yield a ready server without authentication; it ends with the block."""
     command = [sys.executable, "-m", "gepa_next", "serve", "--dev", "--port", "0"]
     variables = {**os.environ, "LOG_LEVEL": "WARNING", "RATE_LIMIT_PER_MIN": "0", **environment}
     server = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True)
@@ -24,7 +33,7 @@ def running_server(environment: Mapping[str, str]) -> Iterator[str]:
         if found is None:
             raise SystemExit("the server did not start")
         _wait_until_ready(found[0])
-        yield found[0]
+        yield RunningServer(found[0], server.pid)
     finally:
         server.terminate()
         server.wait(TIMEOUT_S)

@@ -48,6 +48,8 @@ class RunnerKeeper:
     def stop(self, timeout_s: float) -> None:
         """Have the runner drain and wait for its end; kill it when it takes longer."""
         self._stopping.set()
+        if not self._thread.is_alive():
+            return
         if self._child is not None and self._child.poll() is None:
             self._child.terminate()
         self._thread.join(timeout_s)
