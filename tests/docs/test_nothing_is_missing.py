@@ -1,0 +1,198 @@
+"""What the service has must stand in its documentation, and what stands there it must have."""
+
+import argparse
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+import gepa_next
+from gepa_next.api.artifacts import ARTIFACTS
+from gepa_next.api.errors import STATUS_BY_CODE
+from gepa_next.api.health import CHECKS
+from gepa_next.api.openapi import document
+from gepa_next.api.schemas import BankBody, BudgetBody, ConstraintsBody, ExampleBody, OptimizeBody, SplitBody
+from gepa_next.api.states import BudgetState, JobState, JudgeState, UsageState
+from gepa_next.api.wiring import EXTENSION
+from gepa_next.app import BLUEPRINTS, create_app
+from gepa_next.cli import _parser
+from gepa_next.config import SECRET, Settings
+from gepa_next.gepa.operators import MENU
+from gepa_next.llm.faults import FAULTS, Fault
+from gepa_next.metrics import JUDGE, METRICS
+from gepa_next.models import JobStatus
+from gepa_next.telemetry import HELP, JOB_ENDS
+from tests.docs.pages import PAGES, page, row_of, rows, words_in_code
+
+PACKAGE = Path(gepa_next.__file__).parent
+SCORED_BY = {JUDGE, *METRICS}
+
+
+Routes = set[tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def routes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Routes]:
+    """Yield (method, path) of every route, with {name} for a variable."""
+    database_path = tmp_path_factory.mktemp("docs") / "docs.sqlite3"
+    app = create_app(Settings(_env_file=None, require_auth=False, runner="none", database_path=database_path))
+    yield {
+        (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    app.extensions[EXTENSION].database.close()
+
+
+def test_every_route_is_documented_and_every_documented_route_exists(routes: Routes) -> None:
+    documented = {
+        tuple(found[1].split(" ", 1))
+        for row in rows("API.md")
+        if (found := re.fullmatch(r"`((?:GET|POST|PUT|PATCH|DELETE) /[^`]*)`", row[0]))
+    }
+    assert documented == routes
+
+
+def test_no_page_mentions_a_path_that_is_not_served(routes: Routes) -> None:
+    served = [re.compile(re.sub(r"\{\w+\}", "[^/]+", path)) for _, path in routes]
+    named = {found for each in PAGES for found in re.findall(r"(?<!\w)/v1/[\w/{}$.-]*[\w}]", each.read_text("utf-8"))}
+    assert [path for path in named if not any(rule.fullmatch(path) for rule in served)] == []
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_documented(name: str) -> None:
+    assert row_of("configuration.md", name.upper())
+
+
+@pytest.mark.parametrize("name", sorted(SECRET))
+def test_every_secret_is_called_one(name: str) -> None:
+    assert "secret" in " ".join(row_of("configuration.md", name.upper()))
+
+
+@pytest.mark.parametrize("name", [each for each in Settings.model_fields if each not in SECRET])
+def test_every_default_is_the_documented_one(name: str) -> None:
+    default = Settings.model_fields[name].get_default(call_default_factory=True)
+    said = row_of("configuration.md", name.upper())[1]
+    assert said.strip("`") == written(default) or (default == "" and said == "the judge's")
+
+
+def written(default: object) -> str:
+    """Return a default as a table shows it."""
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, int | float):
+        return str(int(default))
+    return "none" if default in ("", ()) else str(default)
+
+
+def test_no_setting_is_documented_that_does_not_exist() -> None:
+    variables = {
+        word
+        for row in rows("configuration.md")
+        for word in words_in_code(row[0])
+        if re.fullmatch(r"[A-Z][A-Z_]+", word)
+    }
+    assert variables == {name.upper() for name in Settings.model_fields}
+
+
+@pytest.mark.parametrize(("code", "status"), STATUS_BY_CODE.items())
+def test_every_error_code_is_documented_with_its_status(code: str, status: int) -> None:
+    assert row_of("API.md", code)[1] == str(status)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_every_fault_is_documented_as_it_is(fault: Fault) -> None:
+    yes = {True: "yes", False: "no"}
+    assert row_of("faults.md", fault.name) == [
+        f"`{fault.name}`",
+        f"`{fault.code}`",
+        fault.shows,
+        str(fault.retries),
+        str(fault.wait),
+        yes[fault.billed],
+        yes[fault.budgeted],
+        str(fault.scope),
+    ]
+
+
+@pytest.mark.parametrize("name", ARTIFACTS)
+def test_every_artifact_is_documented(name: str) -> None:
+    assert row_of("API.md", name)
+
+
+@pytest.mark.parametrize("name", sorted(SCORED_BY))
+def test_every_way_to_score_is_documented(name: str) -> None:
+    assert row_of("GEPA.md", name)
+    assert f"`{name}`" in row_of("API.md", "metric")[1]
+
+
+def test_the_request_offers_what_there_is_to_score_by() -> None:
+    assert set(get_args(OptimizeBody.model_fields["metric"].annotation)) == SCORED_BY
+
+
+@pytest.mark.parametrize("name", MENU)
+def test_every_operator_is_documented(name: str) -> None:
+    assert row_of("GEPA.md", name)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_every_check_of_readiness_is_documented(name: str) -> None:
+    assert row_of("operations.md", name)
+
+
+@pytest.mark.parametrize("name", HELP)
+def test_every_counter_is_documented(name: str) -> None:
+    assert row_of("operations.md", f"gepa_{name}_total")
+
+
+@pytest.mark.parametrize("name", ["gepa_jobs_running", "sse_clients", *(f"jobs_{end}" for end in JOB_ENDS)])
+def test_every_gauge_and_flat_number_is_documented(name: str) -> None:
+    assert name in words_in_code(page("operations.md"))
+
+
+@pytest.mark.parametrize("status", JobStatus)
+def test_every_status_is_documented(status: JobStatus) -> None:
+    assert status in words_in_code(" ".join(row_of("API.md", "status")))
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        *OptimizeBody.model_fields,
+        *ExampleBody.model_fields,
+        *BudgetBody.model_fields,
+        *(f"constraints.{name}" for name in ConstraintsBody.model_fields),
+        *JobState.model_fields,
+    ],
+)
+def test_every_field_of_request_and_state_has_its_row_or_stands_in_one(field: str) -> None:
+    documented = {word for row in rows("API.md") for cell in row for word in words_in_code(cell)}
+    assert field in documented or field == "constraints"
+
+
+@pytest.mark.parametrize(
+    "shape", [BankBody, SplitBody, JudgeState, UsageState, BudgetState], ids=lambda shape: shape.__name__
+)
+def test_every_part_of_a_field_is_documented(shape: type) -> None:
+    assert set(shape.model_fields) <= words_in_code(page("API.md"))
+
+
+def test_the_description_for_machines_has_every_route(routes: Routes) -> None:
+    paths = document()["paths"]
+    assert isinstance(paths, dict)
+    assert {(method.upper(), path) for path, methods in paths.items() for method in methods} == routes
+
+
+def test_every_command_is_documented() -> None:
+    actions = [each for each in _parser()._actions if isinstance(each, argparse._SubParsersAction)]
+    commands = set(actions[0].choices)
+    documented = {found for row in rows("configuration.md") for found in re.findall(r"`gepa-next (\w+)`", row[0])}
+    assert documented == commands
+
+
+def test_every_blueprint_is_counted_among_the_routes() -> None:
+    assert {module.bp.name for module in BLUEPRINTS} == {
+        path.stem for path in (PACKAGE / "api").glob("*.py") if "Blueprint(" in path.read_text(encoding="utf-8")
+    }

@@ -1,0 +1,84 @@
+"""What a newcomer pastes from the documentation works."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gepa_next.config import Settings
+from tests.docs.pages import ROOT, fenced, page
+
+ADDRESS = "http://127.0.0.1:8000"
+TIMEOUT_S = 60
+
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="the session is one of curl")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the address of a development server; its socket listens before the address is told."""
+    folder = tmp_path_factory.mktemp("server")
+    kept = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
+    environment = {**kept, "PYTHONPATH": str(ROOT), "DATABASE_PATH": str(folder / "docs.sqlite3")}
+    command = [sys.executable, "-m", "gepa_next", "--dev", "--port", "0"]
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            found = re.search(r"http://\S+", process.stdout.readline())
+            assert found, "the server said no address"
+            yield found[0]
+        finally:
+            process.terminate()
+            process.wait(TIMEOUT_S)
+
+
+@pytest.fixture(scope="module")
+def session(server: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Return the lines that the README's session prints."""
+    script = "".join(fenced((ROOT / "README.md").read_text(encoding="utf-8"), "sh")).replace(ADDRESS, server)
+    run = subprocess.run(
+        ["bash", "-eu", "-o", "pipefail", "-c", script],  # noqa: S607 - whichever bash a newcomer has
+        cwd=tmp_path_factory.mktemp("pasted"),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout.splitlines()
+
+
+@needs_curl
+def test_the_readme_session_follows_the_job_to_its_end(session: list[str]) -> None:
+    types = [line.removeprefix("event: ") for line in session if line.startswith("event: ")]
+    assert types[0] == "started"
+    assert types[-1] == "finished"
+
+
+@needs_curl
+def test_the_readme_session_ends_with_a_held_out_result_and_the_prompt(session: list[str]) -> None:
+    place, state = next((at, json.loads(line)) for at, line in enumerate(session) if line.startswith('{"job_id"'))
+    assert state["status"] == "finished"
+    assert state["result"]["scored_on"] == "test"
+    assert session[place + 1 :] == state["result"]["prompt"].splitlines()
+
+
+def test_the_python_of_the_quickstart_works(server: str, tmp_path: Path) -> None:
+    (script,) = fenced(page("quickstart.md"), "python")
+    run = subprocess.run(
+        [sys.executable, "-c", script.replace(ADDRESS, server)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "'verdict'" in run.stdout
