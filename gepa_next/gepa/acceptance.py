@@ -38,12 +38,15 @@ def compare(state: State, child_id: int, parent_id: int, examples: tuple[Example
 
 
 def verdict_on(comparison: Comparison | None, *, text: str, parent: Candidate) -> str | None:
-    """Return why the proposal is rejected, None to accept: better, or as good with a tenth fewer tokens."""
+    """Return why the proposal is rejected, None to accept: better, or as good with a tenth fewer tokens.
+
+    As good as a parent that has no point at all is no merit: any text is.
+    """
     if comparison is None:
         return "not_comparable"
     if comparison.difference > MARGIN:
         return None
     shorter = count_tokens(text) <= SHORTER * count_tokens(parent.text)
-    if comparison.difference >= -MARGIN and shorter:
+    if comparison.difference >= -MARGIN and comparison.score > MARGIN and shorter:
         return None
     return "not_better"

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
-from gepa_next.gepa.rollouts import make_rollouts, missing, told_rollouts
+from gepa_next.gepa.rollouts import Pair, make_rollouts, told_rollouts
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.state import State
 from gepa_next.gepa.statistics import bootstrap_interval, mean, sign_test
 from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import Candidate, Split
 
-FEWEST_TO_CONCLUDE = 6  # below, not even a sign test with nothing but wins reaches 5 %
+FEWEST_TO_CONCLUDE = 6  # that differ: below, not even a sign test with nothing but wins reaches 5 %
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +32,14 @@ def final_test(run: Run, reason: str) -> Iterator[Step]:
     state = run.state
     champion, seed = state.leader, state.candidates[0]
     contestants = [seed] if champion.id == seed.id else [seed, champion]
-    pairs = [pair for each in contestants for pair in missing(run, each, state.task.test, Split.TEST)]
-    yield from told_rollouts(state, make_rollouts(run, pairs), purpose="test")
+    # A failed one is not tried again: a replay that begins after the test must end as the run did.
+    untried = [
+        Pair(each, example, Split.TEST)
+        for each in contestants
+        for example in state.task.test
+        if (each.id, example.id) not in state.rollouts
+    ]
+    yield from told_rollouts(state, make_rollouts(run, untried), purpose="test")
     found = held_out_test(state, champion)
     ending = {"iteration": state.iteration, "candidate_id": champion.id, "verdict": verdict(found)}
     if found is not None:
@@ -68,9 +74,12 @@ def verdict(found: HeldOutTest | None) -> str:
     """Return in one word what the test shows: improved, worse, not_shown or inconclusive."""
     if found is None or found.n < FEWEST_TO_CONCLUDE:
         return "inconclusive"
-    if found.interval[0] > 0:
-        return "improved"
-    return "worse" if found.interval[1] < 0 else "not_shown"
+    low, high = found.interval
+    if low <= 0 <= high:
+        return "not_shown"
+    if found.wins + found.losses < FEWEST_TO_CONCLUDE:
+        return "inconclusive"
+    return "improved" if low > 0 else "worse"
 
 
 def _result(state: State, champion: Candidate, found: HeldOutTest | None, reason: str) -> Mapping[str, object]:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from gepa_next.errors import ModelError
+from gepa_next.errors import InvalidError, ModelError
 from gepa_next.gepa.champion import final_test
 from gepa_next.gepa.iteration import iterate
 from gepa_next.gepa.messages import inputs_messages
 from gepa_next.gepa.proposers.reflect import REFLECTION_MAX_TOKENS
 from gepa_next.gepa.replies import InputsReply
 from gepa_next.gepa.rollouts import Made, make_rollouts, missing
-from gepa_next.gepa.run import Run, stop_reason
+from gepa_next.gepa.run import Run, exceeded, stop_reason
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import Candidate, Example, ModelCall, Role, Split
@@ -40,6 +40,7 @@ def _prepare(run: Run) -> Iterator[Step]:
     if not run.state.task.train:
         yield _drafted_examples(run)
     yield _examples_step(run.state)
+    _check_budget(run)
     seed = Candidate(id=0, text=run.state.task.prompt)
     made = make_rollouts(run, missing(run, seed, run.state.task.validation, Split.VALIDATION))
     if all(rollout.score is None for rollout in made.rollouts):
@@ -67,6 +68,14 @@ def _drafted_examples(run: Run) -> Step:
         data={"iteration": 0, "synthetic": len(examples)},
         delta=Delta(examples=examples, usage=answer.usage),
     )
+
+
+def _check_budget(run: Run) -> None:
+    """Refuse a budget that breaks before the first iteration; tokens and USD are not known yet."""
+    limit = exceeded(run, rollouts=len(run.state.task.validation))
+    if limit in {"max_rollouts", "max_calls"}:
+        message = "too small to score the seed prompt and make the final test"
+        raise InvalidError(f"budget.{limit} is {message}", [(f"budget.{limit}", message)])
 
 
 def _examples_step(state: State) -> Step:

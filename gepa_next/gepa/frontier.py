@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from math import exp
 
 MARGIN = 1e-9
+LEAST_SHARED = 0.5  # of the leader's scored examples, to be compared with it
 SOFTNESS = 0.1  # so far below the leader a parent is e times less likely
 
 
@@ -13,11 +14,15 @@ class Frontier:
     def __init__(self) -> None:
         self._best: dict[str, tuple[float, list[int]]] = {}
         self._means: dict[int, float] = {}
+        self._leader = 0
+        self._leader_scores: Mapping[str, float] = {}
 
     def add(self, candidate_id: int, scores: Mapping[str, float]) -> None:
         """Take in one candidate's scores by example id; an example without a score decides nothing."""
         if scores:
             self._means[candidate_id] = sum(scores.values()) / len(scores)
+        if self._leads(scores):
+            self._leader, self._leader_scores = candidate_id, dict(scores)
         for example_id, score in scores.items():
             best, holders = self._best.get(example_id, (-1.0, []))
             if score > best + MARGIN:
@@ -47,5 +52,13 @@ class Frontier:
         return self._means.get(candidate_id)
 
     def leader(self) -> int:
-        """Return the candidate with the best mean; of equals the oldest."""
-        return max(self._means, key=lambda each: (self._means[each], -each), default=0)
+        """Return the candidate that beat every leader before it; of equals the oldest."""
+        return self._leader
+
+    def _leads(self, scores: Mapping[str, float]) -> bool:
+        """Say whether the scores beat the leader's where both have one: a failed hard example is no advantage."""
+        if not self._leader_scores:
+            return bool(scores)
+        gains = [score - self._leader_scores[key] for key, score in scores.items() if key in self._leader_scores]
+        enough = len(gains) >= LEAST_SHARED * len(self._leader_scores)
+        return enough and sum(gains) > MARGIN * len(gains)

@@ -1,7 +1,7 @@
 """Guards: what a proposal must satisfy before anything is paid for it."""
 
 import re
-from math import ceil
+from math import ceil, inf
 
 from gepa_next.gepa.state import State, fingerprint
 from gepa_next.gepa.types import Task
@@ -24,7 +24,7 @@ def refusal(state: State, text: str, *, siblings: set[bytes]) -> str | None:
         return "placeholder"
     if any(kept not in text for kept in state.task.keep):
         return "keep"
-    if too_long(state.task, text):
+    if tokens_left(state.task, text) < 0:
         return "max_prompt_tokens"
     return "leak" if _leaks(state.task, text) else None
 
@@ -39,9 +39,9 @@ def count_tokens(text: str) -> int:
     return ceil(len(text) / CHARACTERS_PER_TOKEN)
 
 
-def too_long(task: Task, text: str) -> bool:
-    """Say whether the text breaks the limit on prompt tokens."""
-    return task.max_prompt_tokens is not None and count_tokens(text) > task.max_prompt_tokens
+def tokens_left(task: Task, text: str) -> float:
+    """Return by how many tokens the text may grow; below 0 it is too long."""
+    return inf if task.max_prompt_tokens is None else task.max_prompt_tokens - count_tokens(text)
 
 
 def _leaks(task: Task, text: str) -> bool:

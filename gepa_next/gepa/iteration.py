@@ -1,14 +1,14 @@
 """One iteration: a population of proposals is drafted, guarded, compared, validated and decided."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from gepa_next.gepa.acceptance import Comparison, compare, verdict_on
+from gepa_next.gepa.acceptance import MARGIN, Comparison, compare, verdict_on
 from gepa_next.gepa.guards import count_tokens, refusal
 from gepa_next.gepa.lessons import new_lesson
 from gepa_next.gepa.operators import draft, plan_proposals
 from gepa_next.gepa.proposers.draft import Draft, Plan
-from gepa_next.gepa.rollouts import Pair, make_rollouts, missing, told_rollouts
+from gepa_next.gepa.rollouts import Pair, make_rollouts, missing, split_of_train, told_rollouts
 from gepa_next.gepa.run import Run, how_many_fit
 from gepa_next.gepa.state import State, fingerprint
 from gepa_next.gepa.steps import Delta, Step
@@ -22,7 +22,7 @@ class Proposal:
     plan: Plan
     draft: Draft
     reason: str | None = None
-    comparison: Comparison | None = field(default=None)
+    comparison: Comparison | None = None
 
     @property
     def undecided(self) -> bool:
@@ -39,7 +39,7 @@ class Proposal:
             operator=self.plan.operator,
             iteration=state.iteration + 1,
             decision=decision,
-            reason=self.reason or "better",
+            reason=self.reason or ("better" if found and found.difference > MARGIN else "shorter"),
             score=found.score if found else None,
             parent_score=found.parent_score if found else None,
             compared=found.compared if found else 0,
@@ -69,7 +69,7 @@ def _rollouts_of_parents(run: Run, plans: Sequence[Plan]) -> Iterator[Step]:
     wanted = {
         (pair.candidate.id, pair.example.id): pair
         for plan in plans
-        for pair in missing(run, plan.parent, plan.minibatch, Split.TRAIN)
+        for pair in missing(run, plan.parent, plan.minibatch, split_of_train(run.state.task))
     }
     made = make_rollouts(run, list(wanted.values()))
     yield from told_rollouts(run.state, made, purpose="parent")
@@ -90,8 +90,9 @@ def _generated(state: State, proposals: Sequence[Proposal]) -> Iterator[Step]:
 
 def _compared(run: Run, proposals: Sequence[Proposal]) -> Iterator[Step]:
     candidates = {each.plan.candidate_id: each.candidate(run.state, Decision.REJECTED) for each in proposals}
+    split = split_of_train(run.state.task)
     pairs = [
-        Pair(candidates[each.plan.candidate_id], example, Split.TRAIN)
+        Pair(candidates[each.plan.candidate_id], example, split)
         for each in proposals
         for example in each.plan.minibatch
     ]
@@ -116,7 +117,7 @@ def _validated(run: Run, proposals: Sequence[Proposal]) -> Iterator[Step]:
 
 def _decided(state: State, proposals: Sequence[Proposal]) -> Iterator[Step]:
     for proposal in proposals:
-        if proposal.draft.refusal or (proposal.reason and proposal.plan.candidate_id in state.candidates):
+        if proposal.plan.candidate_id in state.candidates:  # refused before it was compared
             continue
         decision = Decision.ACCEPTED if proposal.undecided else Decision.REJECTED
         candidate = proposal.candidate(state, decision)

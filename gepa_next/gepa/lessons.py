@@ -1,6 +1,7 @@
 """Lessons: what proposals taught, kept once each and shown to later ones."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from gepa_next.gepa.types import Lesson
 
@@ -32,5 +33,10 @@ def new_lesson(
 
 def _overlap(one: str, other: str) -> float:
     """Return the Jaccard similarity of the two sets of words, in [0, 1]."""
-    a, b = set(one.casefold().split()), set(other.casefold().split())
+    a, b = _words(one), _words(other)
     return len(a & b) / max(1, len(a | b))
+
+
+@lru_cache(maxsize=4096)  # each new lesson meets all old ones
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.casefold().split())

@@ -5,10 +5,13 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
+from math import inf
 
+from gepa_next.gepa.guards import placeholders, tokens_left
 from gepa_next.gepa.types import Candidate, Example, Lesson, Message, Rollout, Task
 
 INPUT_PLACEHOLDER = "{input}"
+WORDS_PER_TOKEN = 0.6  # cautious: the guard counts four characters to the token
 DEFAULT_RUBRIC = "The answer does what the input asks for: right, complete, in the form asked for, nothing besides."
 
 
@@ -52,7 +55,7 @@ def reflector_messages(
         other=block("instructions", other),
         cases="\n".join(_case(example, rollout) for example, rollout in cases),
         lessons=f"\nLessons of earlier attempts:\n{known}" if known else "",
-        limits=_limits(task),
+        limits=_limits_of_addition(task, parent) if template == "constrain" else _limits(task),
     )
     return (Message("user", text),)
 
@@ -82,13 +85,17 @@ def _case(example: Example, rollout: Rollout) -> str:
 
 
 def _limits(task: Task) -> str:
-    lines = [f"Keep this text word for word: {text}" for text in task.keep]
+    lines = [f"Keep this text word for word: {text}" for text in (*sorted(placeholders(task.prompt)), *task.keep)]
     if task.max_prompt_tokens is not None:
-        lines.append(f"Use at most {task.max_prompt_tokens * 3 // 4} words.")
+        lines.append(f"Use at most {int(task.max_prompt_tokens * WORDS_PER_TOKEN)} words.")
     return "\n".join(lines)
+
+
+def _limits_of_addition(task: Task, parent: Candidate) -> str:
+    left = tokens_left(task, parent.text)
+    return "" if left == inf else f"Use at most {int(max(left, 0) * WORDS_PER_TOKEN)} words."
 
 
 def _fill(template: str, **values: str) -> str:
     # One pass, so that a value which itself contains a placeholder stays as it is.
-    filled = re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), template_text(template))
-    return re.sub(r"\n{3,}", "\n\n", filled) if template != "judge" else filled
+    return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), template_text(template))

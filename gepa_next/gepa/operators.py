@@ -1,6 +1,6 @@
 """The menu of operators: which can be used on a parent, and which are worth trying."""
 
-from gepa_next.gepa.guards import count_tokens
+from gepa_next.gepa.guards import count_tokens, tokens_left
 from gepa_next.gepa.proposers.demonstrate import choose_demonstrations, demonstrate
 from gepa_next.gepa.proposers.draft import Draft, Plan
 from gepa_next.gepa.proposers.merge import choose_other, merged_by_lines
@@ -8,11 +8,12 @@ from gepa_next.gepa.proposers.reflect import reflect
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.sampling import choose_minibatch, choose_parents, stream
 from gepa_next.gepa.state import State
-from gepa_next.gepa.types import Candidate
+from gepa_next.gepa.types import Candidate, Task
 
 # How often each is tried before this job's own experience counts.
 MENU = {"reflect": 3.0, "constrain": 2.0, "demonstrate": 2.0, "merge": 1.5, "restructure": 0.5, "compress": 0.5}
 LONG_ENOUGH_TO_SHORTEN = 150
+SMALLEST_ADDITION_TOKENS = 20
 LINES_WORTH_ORDERING = 4
 
 
@@ -44,11 +45,8 @@ def _plan(
 ) -> Plan:
     demonstrations = choose_demonstrations(state, parent, place)
     other = choose_other(state, parent)
-    possible = {"reflect", "constrain"}
-    possible |= {"demonstrate"} if demonstrations else set()
-    possible |= {"merge"} if other else set()
-    possible |= {"restructure"} if parent.text.count("\n") >= LINES_WORTH_ORDERING else set()
-    possible |= {"compress"} if count_tokens(parent.text) >= LONG_ENOUGH_TO_SHORTEN else set()
+    possible = _possible(state.task, parent) | ({"merge"} if other else set())
+    possible -= set() if demonstrations else {"demonstrate"}
     weights = {
         name: weight / (1 + 4 * used.count((parent.id, name))) for name, weight in worth.items() if name in possible
     }
@@ -58,14 +56,24 @@ def _plan(
         candidate_id=candidate_id,
         operator=operator,
         parent=parent,
-        minibatch=choose_minibatch(state, parent, place, without=frozenset(each.id for each in shown)),
+        minibatch=choose_minibatch(state, parent, place, without=frozenset(each.input for each in shown)),
         other=other if operator == "merge" else None,
         demonstrations=shown,
     )
 
 
+def _possible(task: Task, parent: Candidate) -> set[str]:
+    """Return the operators that the parent's text allows."""
+    names = {"reflect"}
+    names |= {"constrain", "demonstrate"} if tokens_left(task, parent.text) >= SMALLEST_ADDITION_TOKENS else set()
+    names |= {"restructure"} if parent.text.count("\n") >= LINES_WORTH_ORDERING else set()
+    return names | ({"compress"} if count_tokens(parent.text) >= LONG_ENOUGH_TO_SHORTEN else set())
+
+
 def draft(run: Run, plan: Plan) -> Draft:
     """Carry out a plan; only operators that need new words ask the reflector."""
+    if not run.state.scores(plan.parent.id, plan.minibatch):
+        return Draft(refusal="not_comparable")
     if plan.operator == "demonstrate":
         return demonstrate(plan)
     if plan.other is not None and (text := merged_by_lines(run.state, plan.parent, plan.other)):

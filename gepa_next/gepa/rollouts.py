@@ -9,7 +9,7 @@ from gepa_next.gepa.replies import SCORE_POINTS, JudgeReply
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import NOTHING_SPENT, Delta, Step, add_usage
-from gepa_next.gepa.types import CallUsage, Candidate, Example, ModelCall, Role, Rollout, Split, Verdict
+from gepa_next.gepa.types import CallUsage, Candidate, Example, ModelCall, Role, Rollout, Split, Task, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,11 @@ def missing(run: Run, candidate: Candidate, examples: Iterable[Example], split: 
     known = run.state.rollouts
     wanted = ((each, known.get((candidate.id, each.id))) for each in examples)
     return [Pair(candidate, each, split) for each, found in wanted if found is None or found.score is None]
+
+
+def split_of_train(task: Task) -> Split:
+    """Return what rollouts on train examples count as: they validate as well where examples were too few to divide."""
+    return Split.VALIDATION if task.train == task.validation else Split.TRAIN
 
 
 def make_rollouts(run: Run, pairs: Sequence[Pair]) -> Made:
@@ -88,7 +93,14 @@ def _judged(run: Run, pair: Pair, output: str) -> tuple[Verdict, CallUsage]:
     )
     answer = run.model(call)
     if not isinstance(answer.reply, JudgeReply):
-        raise ModelError("malformed_reply", "the judge's reply has another shape", sends=0)
+        raise ModelError(
+            "malformed_reply",
+            "the judge's reply has another shape",
+            sends=answer.usage.sends,
+            input_tokens=answer.usage.input_tokens,
+            output_tokens=answer.usage.output_tokens,
+            cost_usd=answer.usage.cost_usd,
+        )
     return Verdict(score=answer.reply.score / SCORE_POINTS, feedback=answer.reply.feedback), answer.usage
 
 

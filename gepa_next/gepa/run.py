@@ -7,6 +7,7 @@ from itertools import accumulate
 from gepa_next.gepa.ports import Control, FanOut, LanguageModel, Metric
 from gepa_next.gepa.state import State
 
+MARGIN = 1e-9
 DRY_LIMIT = 5  # iterations in a row in which no proposal was worth evaluating
 
 
@@ -61,7 +62,7 @@ def how_many_fit(run: Run, rollouts: Sequence[int], *, reflections: int = 0) -> 
 def stop_reason(run: Run) -> str | None:
     """Return why the run should end before another iteration, None to go on."""
     state, task = run.state, run.state.task
-    if (score := state.leader_score) is not None and score >= task.budget.target_score:
+    if (score := state.leader_score) is not None and score >= task.budget.target_score - MARGIN:
         return "target_score"
     if state.iteration >= task.iterations:
         return "iterations"
@@ -69,5 +70,6 @@ def stop_reason(run: Run) -> str | None:
         return "patience"
     if state.dry_iterations >= DRY_LIMIT:
         return "stalled"
-    smallest = 2 * task.minibatch + len(task.validation)
-    return exceeded(run, rollouts=smallest, reflections=1) or run.control(f"{state.iteration + 1}/start")
+    smallest = 2 * min(task.minibatch, len(task.train)) + len(task.validation)
+    # The control first: its answer stays when a replay begins after the final test has been paid.
+    return run.control(f"{state.iteration + 1}/start") or exceeded(run, rollouts=smallest, reflections=1)

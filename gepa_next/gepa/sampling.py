@@ -34,18 +34,19 @@ def choose_parents(state: State, count: int) -> list[Candidate]:
 def choose_minibatch(state: State, parent: Candidate, place: int, *, without: frozenset[str]) -> tuple[Example, ...]:
     """Draw train examples for a parent, those it is not known to master first.
 
-    Examples quoted in the parent's text or named in `without` would flatter, so they are left out
-    as long as others remain.
+    Examples whose input is quoted in the parent's text or in `without` would flatter, so they are
+    left out as long as others remain.
     """
     rng = stream(state, "minibatch", place)
-    fair = [each for each in state.task.train if each.id not in without and each.input not in parent.text]
-    order = sorted(fair or state.task.train, key=lambda each: (_mastered(state, parent, each), rng.random()))
+    fair = [each for each in state.task.train if each.input not in without and each.input not in parent.text]
+    order = sorted(fair or state.task.train, key=lambda each: (_teaches_little(state, parent, each), rng.random()))
     return tuple(order[: state.task.minibatch])
 
 
-def _mastered(state: State, parent: Candidate, example: Example) -> bool:
+def _teaches_little(state: State, parent: Candidate, example: Example) -> bool:
+    """Say whether the parent masters the example, or fails on it without a score, which may happen every time."""
     rollout = state.rollouts.get((parent.id, example.id))
-    return rollout is not None and rollout.score is not None and rollout.score >= PERFECT
+    return rollout is not None and (rollout.score is None or rollout.score >= PERFECT)
 
 
 def most_telling(state: State, parent: Candidate, examples: Sequence[Example], limit: int) -> list[Example]:

@@ -7,7 +7,7 @@ from hashlib import sha256
 from gepa_next.gepa.frontier import Frontier
 from gepa_next.gepa.splits import default_sizes, divide
 from gepa_next.gepa.steps import NOTHING_SPENT, Delta, add_usage
-from gepa_next.gepa.types import CallUsage, Candidate, Decision, Example, Lesson, Rollout, Split, Task
+from gepa_next.gepa.types import CallUsage, Candidate, Decision, Example, Lesson, Rollout, Task
 
 
 @dataclass(slots=True)
@@ -78,6 +78,8 @@ class State:
 
     def _complete(self, iteration: int) -> None:
         self.iteration = iteration
+        if iteration == 0:  # the seed prompt's evaluation: nothing was proposed yet
+            return
         self.dry_iterations = 0 if self._evaluated else self.dry_iterations + 1
         leader = self.frontier.leader()
         self.since_improvement = 0 if leader != self._leader_before else self.since_improvement + 1
@@ -93,10 +95,3 @@ def with_examples(task: Task, examples: tuple[Example, ...]) -> Task:
     """Return the task with examples in their default splits."""
     splits = divide(examples, default_sizes(len(examples)), seed=task.seed)
     return replace(task, train=splits.train, validation=splits.validation, test=splits.test)
-
-
-def split_of(task: Task, example: Example) -> Split:
-    """Return what the example is used for; one that serves both ways counts as validation."""
-    if example in task.test:
-        return Split.TEST
-    return Split.VALIDATION if example in task.validation else Split.TRAIN

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Sequence
-from math import comb
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -26,6 +25,8 @@ def bootstrap_interval(differences: Sequence[float], *, seed: int) -> tuple[floa
 
 def sign_test(wins: int, losses: int) -> float:
     """Return the two-sided exact p-value that wins and losses are equally likely; ties are left out."""
-    decided = wins + losses
-    tail = sum(comb(decided, k) for k in range(min(wins, losses) + 1))
+    decided, ways, tail = wins + losses, 1, 0
+    for fewer in range(min(wins, losses) + 1):
+        tail += ways
+        ways = ways * (decided - fewer) // (fewer + 1)
     return min(1.0, 2 * tail / (1 << decided))

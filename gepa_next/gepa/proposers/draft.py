@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gepa_next.gepa.messages import INPUT_PLACEHOLDER
 from gepa_next.gepa.steps import NOTHING_SPENT
 from gepa_next.gepa.types import CallUsage, Candidate, Example
 
@@ -31,3 +32,12 @@ class Draft:
     lesson: str = ""
     refusal: str | None = None
     usage: CallUsage = NOTHING_SPENT
+
+
+def extended(text: str, addition: str) -> str:
+    """Return the text with an addition after it, or before the paragraph that has the place for the input."""
+    head, place, tail = text.strip().partition(INPUT_PLACEHOLDER)
+    if not place:
+        return f"{head}\n\n{addition}"
+    before, _, start = head.rpartition("\n\n")
+    return "\n\n".join(part for part in (before, addition, f"{start}{place}{tail}") if part)

@@ -1,5 +1,8 @@
 """The operator that merges two frontier members of a single prompt, by lines against their common ancestor."""
 
+from itertools import groupby
+
+from gepa_next.gepa.proposers.draft import extended
 from gepa_next.gepa.state import State
 from gepa_next.gepa.types import Candidate
 
@@ -22,27 +25,45 @@ def choose_other(state: State, parent: Candidate) -> Candidate | None:
 
 
 def merged_by_lines(state: State, one: Candidate, other: Candidate) -> str | None:
-    """Return both candidates' changes of their nearest common ancestor, None if they rewrote too much of it."""
+    """Return both candidates' changes of their nearest common ancestor, None if they rewrote too much of it.
+
+    Two that took out the same line are at odds about it, which only a reader can settle: None too.
+    """
     line = state.ancestors(other.id)
     common = next((each for each in state.ancestors(one.id) if each in line), None)
     if common is None:
         return None
-    base = state.candidates[common].text.splitlines()
-    mine, theirs = one.text.splitlines(), other.text.splitlines()
-    if min(_kept(base, mine), _kept(base, theirs)) < LEAST_KEPT:
+    base, mine, theirs = (each.text.splitlines() for each in (state.candidates[common], one, other))
+    gone, dropped = _missing(base, mine), _missing(base, theirs)
+    if gone & dropped or max(len(gone), len(dropped)) > (1 - LEAST_KEPT) * len(_said(base)):
         return None
-    dropped = set(base) - set(theirs)
-    text = [row for row in mine if row not in dropped]
-    added = [row for row in theirs if not row.strip() or row not in {*base, *text}]
-    merged = "\n".join([*text, "", *_trimmed(added)]).strip()
+    kept = [row for row in mine if row not in dropped]
+    added = "\n\n".join("\n".join(rows) for rows in _additions(base, theirs, kept))
+    merged = extended("\n".join(kept), added) if added else "\n".join(kept).strip()
     return None if merged in {one.text.strip(), other.text.strip()} else merged
 
 
-def _kept(base: list[str], rows: list[str]) -> float:
-    said = [row for row in base if row.strip()]
-    return sum(row in rows for row in said) / max(1, len(said))
+def _additions(base: list[str], theirs: list[str], kept: list[str]) -> list[list[str]]:
+    """Return the paragraphs that are new as they stand, and the new lines of those that were there before.
+
+    A new paragraph stays whole: a demonstration must not lose an answer that another one has too.
+    """
+    old, known, standing = _said(base), _said(base) | _said(kept), _paragraphs(kept)
+    new = [
+        rows if not old & set(rows) else [row for row in rows if row not in known]
+        for rows in _paragraphs(theirs)
+        if rows not in standing
+    ]
+    return [rows for rows in new if rows]
 
 
-def _trimmed(rows: list[str]) -> list[str]:
-    """Return the rows with runs of empty ones made single."""
-    return [row for place, row in enumerate(rows) if row.strip() or (place and rows[place - 1].strip())]
+def _paragraphs(rows: list[str]) -> list[list[str]]:
+    return [list(group) for said, group in groupby(rows, key=lambda row: bool(row.strip())) if said]
+
+
+def _missing(base: list[str], rows: list[str]) -> set[str]:
+    return _said(base) - set(rows)
+
+
+def _said(rows: list[str]) -> set[str]:
+    return {row for row in rows if row.strip()}

@@ -5,7 +5,7 @@ import re
 from gepa_next.errors import ModelError, ProviderError
 from gepa_next.gepa.lessons import shown_lessons
 from gepa_next.gepa.messages import reflector_messages
-from gepa_next.gepa.proposers.draft import Draft, Plan
+from gepa_next.gepa.proposers.draft import Draft, Plan, extended
 from gepa_next.gepa.replies import AdditionReply, PromptReply
 from gepa_next.gepa.rollouts import spent_by
 from gepa_next.gepa.run import Run
@@ -13,7 +13,7 @@ from gepa_next.gepa.types import Completion, Example, ModelCall, Role, Rollout
 
 REFLECTION_MAX_TOKENS = 4096
 _WRAPPED = re.compile(
-    r"\A\s*(?:```\w*\n(?P<fenced>.*)\n```|<instructions>(?P<tagged>.*)</instructions>)\s*\Z", re.DOTALL
+    r"\A\s*(?:```\w*\n(.*)\n```|<instructions(?:-[0-9a-f]{8})?>(.*)</instructions(?:-[0-9a-f]{8})?>)\s*\Z", re.DOTALL
 )
 
 
@@ -38,16 +38,15 @@ def reflect(run: Run, plan: Plan) -> Draft:
     except ProviderError:
         raise
     except ModelError as error:
-        return Draft(refusal=f"reflector_{error.code}", lesson="", usage=spent_by(error))
+        return Draft(refusal=f"reflector_{error.code}", usage=spent_by(error))
 
 
 def _draft(plan: Plan, answer: Completion) -> Draft:
     match answer.reply:
         case PromptReply(lesson=lesson, prompt=prompt):
             return Draft(text=unwrapped(prompt), lesson=lesson, usage=answer.usage)
-        case AdditionReply(lesson=lesson, addition=addition) if addition.strip():
-            text = f"{plan.parent.text.rstrip()}\n\n{unwrapped(addition)}"
-            return Draft(text=text, lesson=lesson, usage=answer.usage)
+        case AdditionReply(lesson=lesson, addition=addition) if unwrapped(addition):
+            return Draft(text=extended(plan.parent.text, unwrapped(addition)), lesson=lesson, usage=answer.usage)
     return Draft(refusal="empty", usage=answer.usage)
 
 
@@ -61,5 +60,4 @@ def _cases(run: Run, plan: Plan) -> list[tuple[Example, Rollout]]:
 def unwrapped(text: str) -> str:
     """Return the text without a code fence or tag around all of it."""
     found = _WRAPPED.match(text)
-    inner = found and (found["fenced"] or found["tagged"])
-    return (inner or text).strip()
+    return next(each for each in (*(found.groups() if found else ()), text) if each is not None).strip()

@@ -1,0 +1,131 @@
+"""No limit is exceeded, and the final test is always paid from the reserve."""
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gepa_next.errors import InvalidError
+from gepa_next.gepa.run import exceeded, how_many_fit
+from gepa_next.gepa.state import State
+from gepa_next.gepa.steps import Delta
+from gepa_next.gepa.types import Budget, CallUsage, Completion, ModelCall, Role, Task
+from tests.gepa.stage import Ended, Models, ended, metric_of_kinds, requests, run_of, task_of
+
+EXAMPLES = requests(30, ideals=True)
+SPLIT = (10, 10, 10)  # train, validation, test
+FIXED = SPLIT[1] + 2 * SPLIT[2]
+
+
+def limited(task: Task | None = None, **limits: Any) -> Task:
+    task = task or task_of(EXAMPLES)
+    budget = replace(Budget(max_rollouts=2000), **limits)
+    return replace(task, budget=budget, iterations=20)
+
+
+def held_out(whole: Ended) -> int:
+    test = whole.result["test"]
+    assert isinstance(test, dict)
+    return int(test["n"])
+
+
+def test_the_examples_are_split_as_these_tests_think() -> None:
+    task = task_of(EXAMPLES)
+    assert (len(task.train), len(task.validation), len(task.test)) == SPLIT
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_rollouts_never_exceed_their_limit_and_the_final_test_is_made(seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311 - for repetition, not for secrets
+    most = rng.randint(FIXED, 400)
+    shape = replace(task_of(EXAMPLES), seed=seed, population=rng.randint(1, 8), minibatch=rng.randint(1, 12))
+    whole = ended(limited(shape, max_rollouts=most), Models())
+    assert whole.state.rollouts_used <= most
+    assert held_out(whole) == SPLIT[2]
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("judged", [True, False])
+def test_calls_never_exceed_their_limit_and_the_final_test_is_made(seed: int, *, judged: bool) -> None:
+    most = random.Random(seed).randint(2 * FIXED, 600)  # noqa: S311 - for repetition, not for secrets
+    models = Models()
+    whole = ended(limited(max_calls=most), models, metric=None if judged else metric_of_kinds)
+    assert len(models.calls) <= most
+    assert held_out(whole) == SPLIT[2]
+
+
+@pytest.mark.parametrize("limits", [{"max_tokens": 4000}, {"max_cost_usd": 0.3}])
+def test_tokens_and_money_end_a_run_before_their_limit(limits: dict[str, Any]) -> None:
+    whole = ended(limited(**limits), Models())
+    usage = whole.state.usage
+    assert [whole.result["stop_reason"]] == list(limits)
+    assert usage.input_tokens + usage.output_tokens <= limits.get("max_tokens", 10_000)
+    assert (usage.cost_usd or 0) <= limits.get("max_cost_usd", 1)
+    assert held_out(whole) == SPLIT[2]
+
+
+def test_the_smallest_budget_scores_the_seed_prompt_and_tests_it() -> None:
+    whole = ended(limited(max_rollouts=FIXED), Models())
+    assert whole.result["stop_reason"] == "max_rollouts"
+    assert whole.state.rollouts_used == SPLIT[1] + SPLIT[2]
+    assert whole.result["candidate_id"] == 0
+
+
+@pytest.mark.parametrize("limits", [{"max_rollouts": FIXED - 1}, {"max_calls": 2 * FIXED - 1}])
+def test_a_budget_that_breaks_before_the_first_iteration_is_refused_unspent(limits: dict[str, Any]) -> None:
+    models = Models()
+    with pytest.raises(InvalidError, match=f"budget.{next(iter(limits))}"):
+        ended(limited(**limits), models)
+    assert not models.calls
+
+
+def test_a_minibatch_larger_than_the_train_split_does_not_end_a_run_early() -> None:
+    shape = replace(task_of(EXAMPLES), minibatch=32, population=1)
+    whole = ended(limited(shape, max_rollouts=FIXED + 2 * SPLIT[0] + SPLIT[1]), Models())
+    assert whole.state.iteration == 1
+
+
+def test_with_little_left_fewer_proposals_are_made_rather_than_none() -> None:
+    one = 2 * 3 + SPLIT[1]
+    whole = ended(limited(max_rollouts=FIXED + 2 * one), Models())
+    made = [each for each in whole.state.candidates.values() if each.iteration == 1]
+    assert len(made) == 2 < task_of(EXAMPLES).population
+
+
+def retried(call: ModelCall) -> Completion:
+    """Answer with the reflector retried so often that the validation does not fit any more."""
+    answer = Models()(call)
+    return replace(answer, usage=CallUsage(sends=60)) if call.role is Role.REFLECTOR else answer
+
+
+def test_an_accepted_proposal_that_cannot_be_validated_is_rejected_for_the_budget() -> None:
+    whole = ended(limited(max_calls=240), retried)
+    assert "budget" in whole.reasons
+    assert whole.result["stop_reason"] == "max_calls"
+
+
+def spent(**usage: Any) -> State:
+    state = State(limited(max_calls=200, max_tokens=10_000, max_cost_usd=1.0))
+    state.apply(Delta(usage=CallUsage(**{"sends": 10, "cost_usd": 0.0, **usage})))
+    return state
+
+
+def test_a_call_to_come_is_taken_to_be_twice_as_dear_as_the_mean() -> None:
+    reserve = 2 * 2 * SPLIT[2]
+    just = 1.0 / (1 + 2 * reserve / 10)
+    assert exceeded(run_of(spent(cost_usd=just * 0.999), Models())) is None
+    assert exceeded(run_of(spent(cost_usd=just * 1.001), Models())) == "max_cost_usd"
+
+
+def test_an_unknown_cost_breaks_no_limit() -> None:
+    state = spent()
+    state.apply(Delta(usage=CallUsage(cost_usd=None)))
+    assert exceeded(run_of(state, Models())) is None
+
+
+def test_items_fit_in_their_order_until_the_first_that_does_not() -> None:
+    run = run_of(State(limited(max_rollouts=2 * SPLIT[2] + 10)), Models())
+    assert how_many_fit(run, [4, 4, 4, 1]) == 2
+    assert how_many_fit(run, [11, 1]) == 0
+    assert how_many_fit(run, []) == 0

@@ -1,0 +1,141 @@
+"""The end of a run says what was found, on examples that nothing saw before."""
+
+from dataclasses import replace
+
+import pytest
+
+from gepa_next.gepa.acceptance import Comparison, compare, verdict_on
+from gepa_next.gepa.champion import HeldOutTest, held_out_test, verdict
+from gepa_next.gepa.fingerprint import judge_fingerprint, metric_fingerprint
+from gepa_next.gepa.messages import DEFAULT_RUBRIC
+from gepa_next.gepa.state import State
+from gepa_next.gepa.types import Split
+from tests.gepa.stage import SEED_PROMPT, Models, accepted, ended, follows_rules, requests, state_with, task_of
+
+TASK = task_of(requests(30))
+
+
+def found(n: int, low: float, high: float, *, wins: int = 6, losses: int = 0) -> HeldOutTest:
+    return HeldOutTest(
+        n=n, seed_score=0.5, score=0.5, difference=0.0, interval=(low, high), wins=wins, losses=losses, p_value=1.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("test", "word"),
+    [
+        (None, "inconclusive"),
+        (found(5, 0.1, 0.5), "inconclusive"),
+        (found(6, 0.1, 0.5), "improved"),
+        (found(9, 0.1, 0.5, wins=5), "inconclusive"),
+        (found(9, -0.5, -0.1, wins=0, losses=5), "inconclusive"),
+        (found(9, -0.5, -0.1, wins=0, losses=6), "worse"),
+        (found(9, -0.1, 0.5), "not_shown"),
+        (found(9, 0.0, 0.5), "not_shown"),
+        (found(9, 0.0, 0.0, wins=0), "not_shown"),
+    ],
+)
+def test_the_verdict_in_a_word(test: HeldOutTest | None, word: str) -> None:
+    assert verdict(test) == word
+
+
+def contest(seed: list[float | None], other: list[float | None]) -> HeldOutTest | None:
+    scores = {
+        (number, example.id): score
+        for number, mine in enumerate((seed, other))
+        for example, score in zip(TASK.test, mine, strict=False)
+        if score is not None
+    }
+    champion = accepted(1, "B", 0)
+    return held_out_test(state_with(TASK, accepted(0, "A"), champion, scores=scores), champion)
+
+
+def test_the_contest_is_paired_and_leaves_out_what_has_no_score_for_both() -> None:
+    test = contest([0.0, 0.5, None, 1.0, 0.2], [1.0, 0.5, 1.0, None, 0.1])
+    assert test is not None
+    assert (test.n, test.wins, test.losses) == (3, 1, 1)
+    assert (test.seed_score, test.score) == pytest.approx((0.7 / 3, 1.6 / 3))
+    assert test.difference == pytest.approx(0.3)
+    assert test.p_value == 1.0
+
+
+def test_without_a_score_for_both_there_is_no_contest() -> None:
+    assert contest([0.0, None], [None, 1.0]) is None
+
+
+def test_the_result_is_the_champion_with_its_held_out_scores() -> None:
+    whole = ended(TASK, Models())
+    champion = whole.state.leader
+    test = whole.state.scores(champion.id, TASK.test)
+    assert (whole.result["prompt"], whole.result["candidate_id"]) == (champion.text, champion.id)
+    assert whole.result["score"] == pytest.approx(sum(test.values()) / len(TASK.test))
+    assert (whole.result["scored_on"], whole.result["verdict"]) == ("test", "improved")
+    assert whole.result["lessons"] == [each.text for each in whole.state.lessons]
+
+
+def test_a_champion_that_does_worse_on_the_test_gives_way_to_the_seed_prompt() -> None:
+    test = {each.id for each in TASK.test}
+    models = Models(target=lambda call: backwards(call.key, follows_rules(call), test))
+    whole = ended(TASK, models)
+    assert whole.state.leader.id != 0
+    assert (whole.result["prompt"], whole.result["candidate_id"]) == (SEED_PROMPT, 0)
+    assert whole.result["score"] == whole.result["seed_score"] == 1.0
+    assert whole.result["verdict"] == "worse"
+
+
+def backwards(key: str, answer: str, test: set[str]) -> str:
+    """Answer the seed's test calls rightly and everybody else's wrongly."""
+    _, candidate_id, example_id, *_ = key.split("/")
+    if example_id not in test:
+        return answer
+    return f"answer-{int(example_id[1:]) % 5}" if candidate_id == "0" else "no"
+
+
+def test_a_seed_prompt_that_nobody_beat_is_tested_once() -> None:
+    models = Models(reflector=lambda _: "nothing")
+    whole = ended(TASK, models)
+    made = [each for each in whole.state.rollouts.values() if each.split is Split.TEST]
+    assert len(made) == len(TASK.test)
+    assert whole.result["verdict"] == "not_shown"
+
+
+def test_without_a_test_split_the_scores_are_those_of_validation() -> None:
+    whole = ended(replace(TASK, test=()), Models())
+    assert whole.result["scored_on"] == "validation"
+    assert whole.result["score"] == whole.state.leader_score
+    assert not [step for step in whole.steps if step.stage == "test"]
+
+
+def compared(score: float, parent_score: float) -> Comparison:
+    return Comparison(score=score, parent_score=parent_score, compared=3)
+
+
+@pytest.mark.parametrize(
+    ("comparison", "text", "reason"),
+    [
+        (None, "x" * 100, "not_comparable"),
+        (compared(0.6, 0.5), "x" * 1000, None),
+        (compared(0.1 + 0.2, 0.3), "x" * 400, "not_better"),
+        (compared(0.5, 0.5), "x" * 360, None),
+        (compared(0.5, 0.5), "x" * 364, "not_better"),
+        (compared(0.0, 0.0), "x", "not_better"),
+        (compared(0.4, 0.5), "x", "not_better"),
+    ],
+)
+def test_better_or_as_good_and_a_tenth_shorter_is_accepted(
+    comparison: Comparison | None, text: str, reason: str | None
+) -> None:
+    assert verdict_on(comparison, text=text, parent=accepted(0, "x" * 400)) == reason
+
+
+def test_a_comparison_is_over_the_examples_that_both_have_a_score_for() -> None:
+    first, second, third, *_ = TASK.train
+    scores = {(0, first.id): 0.5, (0, second.id): 0.0, (1, first.id): 0.7, (1, third.id): 1.0}
+    state: State = state_with(TASK, accepted(0, "A"), accepted(1, "B", 0), scores=scores)
+    assert compare(state, 1, 0, TASK.train) == Comparison(score=0.7, parent_score=0.5, compared=1)
+
+
+def test_scores_of_another_judge_or_rubric_have_another_fingerprint() -> None:
+    prints = {judge_fingerprint("a"), judge_fingerprint("b"), judge_fingerprint("a", "kind"), metric_fingerprint("a")}
+    assert len(prints) == 4
+    assert judge_fingerprint("a") == judge_fingerprint("a", DEFAULT_RUBRIC)

@@ -1,0 +1,95 @@
+"""A failed call is an error with a word for it, never a score."""
+
+import pytest
+
+from gepa_next.errors import Interrupted, ModelError, ProviderError
+from gepa_next.gepa.acceptance import compare
+from gepa_next.gepa.types import ModelCall, Role
+from tests.gepa.stage import Models, compares, down, ended, flaky, follows_rules, in_shuffled_order, requests, task_of
+
+
+def test_a_failed_target_call_leaves_a_rollout_without_a_score() -> None:
+    whole = ended(task_of(requests(30)), Models(target=flaky(follows_rules, share=0.3)))
+    failed = [each for each in whole.state.rollouts.values() if each.error]
+    assert {(each.error, each.score, each.output) for each in failed} == {("timeout", None, "")}
+    assert all(each.score is not None for each in whole.state.rollouts.values() if not each.error)
+
+
+def test_a_failed_judge_call_keeps_the_output_without_a_score() -> None:
+    whole = ended(task_of(requests(30)), Models(judge=flaky(compares, share=0.3)))
+    failed = [each for each in whole.state.rollouts.values() if each.error]
+    assert failed
+    assert all(each.error == "judge_timeout" and each.score is None and each.output for each in failed)
+
+
+def test_the_judge_step_says_how_many_outputs_have_no_score() -> None:
+    whole = ended(task_of(requests(30)), Models(judge=flaky(compares, share=0.3)))
+    told = [step for step in whole.steps if step.stage == "judge"]
+    assert told
+    assert all(step.data["unscored"] and step.data["reason"] == "judge_timeout" for step in told)
+
+
+def test_a_judge_that_answers_in_another_shape_has_not_scored() -> None:
+    models = Models(judge=lambda call: compares(call) if "/0/" in call.key else "ten out of ten")
+    whole = ended(task_of(requests(30)), models)
+    assert {each.error for each in whole.state.rollouts.values()} == {None, "judge_malformed_reply"}
+    assert whole.state.usage.sends == len(models.calls)
+    assert whole.state.usage.cost_usd == pytest.approx(0.001 * len(models.calls))
+
+
+def test_a_failed_rollout_is_left_out_of_the_comparison() -> None:
+    whole = ended(task_of(requests(30)), Models(target=flaky(follows_rules, share=0.3)))
+    compared = [each for each in whole.state.candidates.values() if 0 < each.compared < 3]
+    assert compared
+    for candidate in compared:
+        found = compare(whole.state, candidate.id, candidate.parents[0], whole.state.task.train)
+        assert found is not None
+        assert found.compared >= candidate.compared
+
+
+def test_a_proposal_whose_parent_has_no_score_on_the_minibatch_is_not_drafted() -> None:
+    task = task_of(requests(30))
+    train = {each.id for each in task.train}
+    models = Models(target=lambda call: down(call) if call.key.split("/")[2] in train else follows_rules(call))
+    whole = ended(task, models)
+    assert whole.reasons == {"", "not_comparable"}
+    assert not models.asked(Role.REFLECTOR)
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("fan_out", [map, in_shuffled_order(1)], ids=["one by one", "at once"])
+def test_a_provider_that_refuses_the_job_ends_the_run(role: Role, fan_out: object) -> None:
+    def refuse(call: ModelCall) -> str:
+        raise ProviderError("unauthorized", "no such key")
+
+    models = Models()
+    setattr(models, str(role), refuse)
+    with pytest.raises(ProviderError, match="no such key"):
+        ended(task_of(requests(30)), models, fan_out=fan_out)
+
+
+def test_an_interruption_passes_through() -> None:
+    def interrupt(call: ModelCall) -> str:
+        raise Interrupted("let_go", "somebody else's job")
+
+    with pytest.raises(Interrupted):
+        ended(task_of(requests(30)), Models(judge=interrupt))
+
+
+def test_a_bug_in_a_model_is_not_taken_for_a_failed_call() -> None:
+    with pytest.raises(ZeroDivisionError):
+        ended(task_of(requests(30)), Models(target=lambda _: str(1 // 0)))
+
+
+def test_a_seed_prompt_of_which_nothing_can_be_scored_fails_the_run_in_clear_words() -> None:
+    with pytest.raises(ModelError, match="no output of the seed prompt could be scored: the model is down") as caught:
+        ended(task_of(requests(30)), Models(target=down))
+    assert caught.value.code == "timeout"
+
+
+def test_one_scored_example_is_enough_to_go_on() -> None:
+    task = task_of(requests(30))
+    models = Models(target=lambda call: follows_rules(call) if task.validation[0].id in call.key else down(call))
+    whole = ended(task, models)
+    assert whole.steps[1].data["errors"] == len(task.validation) - 1
+    assert whole.result["verdict"] == "inconclusive"

@@ -1,0 +1,180 @@
+"""Which operators are tried on which parent, and what each makes of it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gepa_next.gepa.messages import reflector_messages
+from gepa_next.gepa.operators import MENU, operator_worth, plan_proposals
+from gepa_next.gepa.proposers.reflect import unwrapped
+from gepa_next.gepa.sampling import choose_minibatch, choose_parents
+from gepa_next.gepa.state import State
+from gepa_next.gepa.types import Candidate, Decision, Example, Lesson, Role, Rollout, Split
+from tests.gepa.stage import SEED_PROMPT, Models, accepted, ended, requests, state_with, task_of, text_of
+
+TASK = task_of(requests(30, ideals=True))
+
+
+def planned(state: State) -> set[str]:
+    operators = set()
+    for state.iteration in range(20):
+        operators |= {plan.operator for plan in plan_proposals(state, 4)}
+    return operators
+
+
+def seed_state(text: str = SEED_PROMPT, **changes: Any) -> State:
+    scores = {(0, each.id): 0.5 for each in TASK.validation}
+    return state_with(replace(TASK, **changes), accepted(0, text), scores=scores)
+
+
+def test_a_short_prompt_is_neither_reordered_nor_shortened_nor_merged() -> None:
+    assert planned(seed_state()) == {"reflect", "constrain", "demonstrate"}
+
+
+def test_a_long_prompt_of_many_lines_is_reordered_and_shortened_too() -> None:
+    text = "\n".join(f"Rule {number} of this long prompt says something or other." for number in range(20))
+    assert planned(seed_state(text)) == {"reflect", "constrain", "demonstrate", "restructure", "compress"}
+
+
+def test_nothing_is_added_to_a_prompt_that_may_not_grow() -> None:
+    assert planned(seed_state(max_prompt_tokens=len(SEED_PROMPT) // 4 + 5)) == {"reflect"}
+
+
+def test_without_ideals_nothing_is_demonstrated() -> None:
+    assert planned(seed_state(train=task_of(requests(30)).train)) == {"reflect", "constrain"}
+
+
+def test_an_operator_that_is_accepted_is_worth_more_and_one_that_is_not_less() -> None:
+    state = seed_state()
+    before = operator_worth(state)
+    state.candidates |= {1: accepted(1, "A", 0)}
+    state.used["reflect"], state.paid["reflect"], state.used["constrain"] = 4, 4, 4
+    after = operator_worth(state)
+    assert after["reflect"] > before["reflect"] > MENU["reflect"] / 3
+    assert 0 < after["constrain"] < before["constrain"]
+
+
+def test_the_ids_of_an_iterations_proposals_go_on_from_the_last() -> None:
+    state = state_with(TASK, accepted(0, "A"), accepted(7, "B", 0))
+    assert [plan.candidate_id for plan in plan_proposals(scored(state), 3)] == [8, 9, 10]
+
+
+def scored(state: State) -> State:
+    state.frontier.add(0, {"x": 0.5})
+    return state
+
+
+def test_every_frontier_member_is_a_parent_once_before_one_is_twice() -> None:
+    scores = {(number, TASK.validation[number].id): 1.0 for number in range(3)}
+    state = state_with(TASK, accepted(0, "A"), accepted(1, "B", 0), accepted(2, "C", 0), scores=scores)
+    drawn = [each.id for each in choose_parents(state, 7)]
+    assert sorted(drawn[:3]) == sorted(drawn[3:6]) == [0, 1, 2]
+
+
+def minibatch(state: State, *, without: frozenset[str] = frozenset()) -> tuple[Example, ...]:
+    return choose_minibatch(state, state.candidates[0], 0, without=without)
+
+
+def test_a_minibatch_holds_distinct_train_examples() -> None:
+    chosen = minibatch(seed_state())
+    assert len({each.id for each in chosen}) == TASK.minibatch
+    assert {each.id for each in chosen} <= {each.id for each in TASK.train}
+
+
+def test_a_minibatch_prefers_what_the_parent_does_not_master() -> None:
+    *others, failed, hard, new = (each.id for each in TASK.train)
+    state = state_with(TASK, accepted(0, "A"), scores={(0, key): 1.0 for key in others} | {(0, hard): 0.9})
+    broken = Rollout(candidate_id=0, example_id=failed, split=Split.TRAIN, error="timeout")
+    state.rollouts[0, failed] = broken
+    assert {each.id for each in minibatch(state)[:2]} == {hard, new}
+
+
+def test_a_minibatch_leaves_out_what_the_prompt_quotes_or_is_about_to_show() -> None:
+    first, second, third, fourth, *rest = TASK.train
+    state = seed_state(f"For instance: {first.input}", train=(first, second, third, fourth, replace(third, id="twin")))
+    assert minibatch(state, without=frozenset({second.input, third.input})) == (fourth,)
+    assert rest
+
+
+def test_a_minibatch_is_not_empty_though_the_prompt_quotes_everything() -> None:
+    assert len(minibatch(seed_state("\n".join(each.input for each in TASK.train)))) == TASK.minibatch
+
+
+@pytest.mark.parametrize(
+    ("text", "inner"),
+    [
+        ("Be brief.", "Be brief."),
+        ("```\nBe brief.\n```", "Be brief."),
+        ("```markdown\nBe\nbrief.\n```\n", "Be\nbrief."),
+        ("<instructions>\nBe brief.\n</instructions>", "Be brief."),
+        ("<instructions-0123abcd>\nBe brief.\n</instructions-0123abcd>", "Be brief."),
+        ("```\n\n```", ""),
+        ("<instructions></instructions>", ""),
+        ("Answer in a fence:\n```\nlike this\n```", "Answer in a fence:\n```\nlike this\n```"),
+    ],
+)
+def test_a_fence_or_tag_around_a_whole_prompt_is_taken_off(text: str, inner: str) -> None:
+    assert unwrapped(text) == inner
+
+
+def asked(template: str, parent: str = SEED_PROMPT, **changes: Any) -> str:
+    case = Rollout(candidate_id=0, example_id="r000", split=Split.TRAIN, output="</output>?", score=0.3, feedback="No.")
+    lesson = Lesson(id=1, text="Kinds matter.", candidate_id=1, iteration=1, gain=0.1)
+    (message,) = reflector_messages(
+        template,
+        Candidate(id=0, text=parent),
+        [(TASK.train[0], case)],
+        lessons=[lesson],
+        task=replace(TASK, **changes),
+        other="The other one.",
+    )
+    return message.content
+
+
+@pytest.mark.parametrize("template", ["reflect", "constrain", "restructure", "compress", "merge"])
+def test_the_reflector_reads_prompt_case_feedback_and_lessons(template: str) -> None:
+    text = asked(template)
+    assert all(part in text for part in (SEED_PROMPT, TASK.train[0].input, "Score 0.30. No.", "- Kinds matter."))
+    assert ("The other one." in text) == (template == "merge")
+    assert "{" not in text
+    assert "\n\n\n" not in text
+
+
+def test_limits_are_in_the_message_word_for_word() -> None:
+    text = asked("reflect", keep=("Never\n\n\nshare {this}.",), max_prompt_tokens=100)
+    assert "Keep this text word for word: Never\n\n\nshare {this}.\nUse at most 60 words.\n" in text
+
+
+def test_an_addition_has_the_words_that_are_left_and_nothing_to_keep() -> None:
+    text = asked("constrain", "x" * 200, keep=("x",), max_prompt_tokens=100)
+    assert "Use at most 30 words." in text
+    assert "Keep this" not in text
+
+
+def test_an_output_cannot_close_its_own_tag() -> None:
+    assert "<output>" not in asked("reflect")
+    assert "</output>?\n</output-" in asked("reflect")
+
+
+def test_the_reflector_reads_the_worst_case_first() -> None:
+    models = Models()
+    whole = ended(TASK, models)
+    for call in models.asked(Role.REFLECTOR):
+        scores = [float(line.split()[1][:-1]) for line in text_of(call).splitlines() if line.startswith("Score ")]
+        assert scores == sorted(scores)
+    assert whole.state.iteration > 1
+
+
+def test_the_judge_is_told_the_ideal_where_there_is_one_and_the_rubric() -> None:
+    models = Models()
+    ended(replace(TASK, rubric="Right kind."), models)
+    texts = [text_of(call) for call in models.asked(Role.JUDGE)]
+    assert all("A perfect answer:" in text and "Right kind." in text for text in texts)
+
+
+def test_an_accepted_candidate_says_whether_it_is_better_or_as_good_and_shorter() -> None:
+    whole = ended(TASK, Models())
+    won = [each for each in whole.state.candidates.values() if each.decision is Decision.ACCEPTED]
+    assert {each.reason for each in won} <= {"better", "shorter"}
+    assert all(((each.score or 0) > (each.parent_score or 0)) == (each.reason == "better") for each in won)

@@ -1,0 +1,141 @@
+"""Why a run ends, and that it ends well whatever the reflector does."""
+
+from collections import Counter
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import pytest
+
+from gepa_next.gepa.replies import AdditionReply, JudgeReply, PromptReply
+from gepa_next.gepa.run import DRY_LIMIT
+from gepa_next.gepa.types import Budget, ModelCall, Task
+from tests.gepa.stage import SEED_PROMPT, Handler, Models, down, ended, learns, requests, task_of
+
+
+def limited(task: Task, **limits: Any) -> Task:
+    return replace(task, budget=replace(Budget(max_rollouts=5000), **limits))
+
+
+def says(text: str) -> Handler:
+    """Return a reflector that always says the same."""
+
+    def reflector(call: ModelCall) -> object:
+        if call.reply_type is AdditionReply:
+            return AdditionReply(lesson="Same as ever.", addition=text)
+        return PromptReply(lesson="Same as ever.", prompt=text)
+
+    return reflector
+
+
+def nonsense() -> Handler:
+    """Return a reflector that always says something else, to no purpose."""
+    numbers = count()
+
+    def reflector(call: ModelCall) -> object:
+        return says(f"Nonsense number {next(numbers)}")(call)
+
+    return reflector
+
+
+def test_a_run_ends_after_its_iterations() -> None:
+    whole = ended(task_of(requests(30), iterations=2), Models())
+    assert whole.result["stop_reason"] == "iterations"
+    assert whole.state.iteration == 2
+
+
+def test_a_run_ends_when_the_leader_reaches_the_target_score() -> None:
+    whole = ended(limited(task_of(requests(30), iterations=50), target_score=0.6), Models())
+    assert whole.result["stop_reason"] == "target_score"
+    assert 0.6 <= (whole.state.leader_score or 0) < 1
+
+
+def test_a_target_score_is_reached_despite_rounding() -> None:
+    models = Models(judge=lambda _: JudgeReply(feedback="Poor.", score=1))
+    assert sum([0.1] * 10) / 10 < 0.1
+    whole = ended(limited(task_of(requests(30)), target_score=0.1), models)
+    assert whole.result["stop_reason"] == "target_score"
+
+
+def test_a_perfect_seed_prompt_is_left_alone() -> None:
+    rules = "\n".join(f"kind-{kind}: answer-{kind}" for kind in range(5))
+    whole = ended(replace(task_of(requests(30)), prompt=rules), Models())
+    assert (whole.result["stop_reason"], whole.state.iteration, whole.result["prompt"]) == ("target_score", 0, rules)
+
+
+@pytest.mark.parametrize("patience", [1, 2, 4])
+def test_a_run_ends_after_so_many_iterations_without_a_better_leader(patience: int) -> None:
+    models = Models(reflector=nonsense())
+    whole = ended(limited(task_of(requests(30), iterations=20), patience=patience), models)
+    assert whole.result["stop_reason"] == "patience"
+    assert whole.state.iteration == patience
+
+
+def test_a_better_leader_renews_patience() -> None:
+    whole = ended(limited(task_of(requests(30), iterations=20), patience=2), Models())
+    leaders = [step.data["best_candidate_id"] for step in whole.steps if step.stage == "iteration"]
+    assert len(set(leaders)) > 2
+    assert all(a != c for a, b, c in zip(leaders[:-2], leaders[1:-1], leaders[2:-1], strict=False) if a == b)
+
+
+def test_a_run_ends_when_the_control_says_so() -> None:
+    points: list[str] = []
+    whole = ended(task_of(requests(30)), Models(), control=lambda point: noted(points, point))
+    assert whole.result["stop_reason"] == "stopped"
+    assert points == ["1/start", "2/start", "3/start"]
+    assert whole.result["test"] is not None
+
+
+def noted(points: list[str], point: str) -> str | None:
+    points.append(point)
+    return "stopped" if point == "3/start" else None
+
+
+@pytest.mark.parametrize(
+    "reflector",
+    [down, says(SEED_PROMPT), says(""), says("  \n"), says("```\n\n```"), lambda _: "no JSON", lambda _: 7],
+    ids=["down", "the parent", "nothing", "blanks", "an empty fence", "text", "another shape"],
+)
+def test_a_reflector_that_proposes_nothing_stalls_the_run(reflector: Handler) -> None:
+    whole = ended(task_of(requests(30), iterations=50), Models(reflector=reflector))
+    assert whole.result["stop_reason"] == "stalled"
+    assert whole.state.iteration <= DRY_LIMIT + 1
+    assert whole.result["prompt"] == SEED_PROMPT
+
+
+def test_a_dead_reflector_costs_no_rollouts_but_the_parents() -> None:
+    whole = ended(task_of(requests(30), iterations=50), Models(reflector=down))
+    assert {candidate_id for candidate_id, _ in whole.state.rollouts} == {0}
+    assert whole.reasons == {"", "reflector_timeout"}
+    assert whole.state.iteration == DRY_LIMIT
+
+
+def test_a_reflector_that_always_says_the_same_stalls_the_run_with_the_seed_prompt() -> None:
+    whole = ended(task_of(requests(30), iterations=50), Models(reflector=says("Be as kind as you can.")))
+    assert (whole.result["stop_reason"], whole.result["prompt"]) == ("stalled", SEED_PROMPT)
+    assert Counter(each.reason for each in whole.state.candidates.values())["duplicate"] > 5
+
+
+def test_a_reflector_of_nonsense_ends_the_run_with_the_seed_prompt() -> None:
+    models = Models(reflector=nonsense())
+    whole = ended(task_of(requests(30)), models)
+    assert (whole.result["stop_reason"], whole.result["prompt"]) == ("iterations", SEED_PROMPT)
+    assert whole.reasons == {"", "not_better"}
+    assert whole.result["verdict"] == "not_shown"
+
+
+def test_a_reflector_that_comes_back_in_time_is_made_use_of() -> None:
+    asked = count()
+    models = Models(reflector=lambda call: down(call) if next(asked) < 9 else learns(call))
+    whole = ended(task_of(requests(30)), models)
+    assert (whole.state.leader_score or 0) > 0
+
+
+def test_a_target_that_answers_nothing_after_the_seed_stalls_the_run() -> None:
+    models = Models()
+    answer = models.target
+    models.target = lambda call: answer(call) if call.key.startswith("target/0/") else down(call)
+    whole = ended(task_of(requests(30), iterations=50), models)
+    assert (whole.result["stop_reason"], whole.result["prompt"]) == ("stalled", SEED_PROMPT)
+    assert "not_comparable" in whole.reasons
+    assert whole.state.iteration == DRY_LIMIT
