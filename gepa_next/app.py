@@ -78,6 +78,7 @@ def create_runner(settings: Settings, database: Database) -> Runner:
         METRICS,
         concurrent_jobs=settings.max_concurrent_jobs,
         concurrent_calls=settings.max_concurrent_calls,
+        kill_hung=settings.kill_hung_runners,
     )
 
 

@@ -1,17 +1,21 @@
 """Settings from the environment and `.env`, checked at start."""
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from gepa_next.llm.endpoint import Endpoint
+
 OPENROUTER_URL = "https://openrouter.ai/api/v1"
 OPENAI_URL = "https://api.openai.com/v1"
 SECRET = frozenset(
     {"api_bearer_tokens", "openrouter_api_key", "openai_api_key", "llm_api_key", "judge_api_key", "reflection_api_key"}
 )
+_TOKEN = re.compile(r"[!-~]+")
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -27,13 +31,19 @@ def _listed(value: object) -> object:
     return json.loads(text) if text.startswith("[") else [part.strip() for part in text.split(",") if part.strip()]
 
 
+def _decoded(value: object) -> object:
+    return json.loads(value) if isinstance(value, str) else value
+
+
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 
 
 class Settings(BaseSettings):
     """Every setting; a field's name in capitals is its variable."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, allow_inf_nan=False
+    )
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
@@ -55,10 +65,11 @@ class Settings(BaseSettings):
     max_concurrent_calls: int = Field(50, ge=1, le=1000)
     max_queued_jobs: int = Field(100, ge=1)
     max_iterations: int = Field(100, ge=1)
-    drain_timeout_s: float = Field(30, ge=0)
+    drain_timeout_s: float = Field(30, ge=0, le=86_400)
+    kill_hung_runners: bool = True
 
     sse_retry_ms: int = Field(2000, ge=1)
-    sse_ping_interval_s: float = Field(15, gt=0)
+    sse_ping_interval_s: float = Field(15, gt=0, le=3600)
     max_sse_clients: int = Field(1000, ge=1)
 
     target_model_default: str = ""
@@ -72,8 +83,17 @@ class Settings(BaseSettings):
     judge_api_key: SecretStr = SecretStr("")
     reflection_base_url: str = ""
     reflection_api_key: SecretStr = SecretStr("")
-    model_prices: dict[str, dict[str, float]] = Field(default_factory=dict)
+    model_prices: Annotated[dict[str, dict[str, float]], NoDecode, BeforeValidator(_decoded)] = Field(
+        default_factory=dict
+    )
     llm_timeout_s: float = Field(120, gt=0, le=3600)
+
+    @field_validator("api_bearer_tokens")
+    @classmethod
+    def _can_be_sent(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not all(_TOKEN.fullmatch(token.get_secret_value()) for token in value):
+            raise ValueError("a token is one or more visible ASCII characters")
+        return value
 
     @field_validator("model_prices")
     @classmethod
@@ -89,9 +109,23 @@ class Settings(BaseSettings):
             raise ValueError("API_BEARER_TOKENS: set at least one token, or start with --dev on loopback")
         if not self.require_auth and self.host not in LOOPBACK and not self.allow_insecure_bind:
             raise ValueError("HOST: without authentication only a loopback address, or set ALLOW_INSECURE_BIND=true")
+        self._check_endpoints()
         if not self.simulated and not (self.judge_model_id and self.target_model_default):
             raise ValueError("JUDGE_MODEL_ID, TARGET_MODEL_DEFAULT: set both when a key or base URL is given")
         return self
+
+    def _check_endpoints(self) -> None:
+        for role in ("LLM", "JUDGE", "REFLECTION"):
+            name = f"{role}_BASE_URL"
+            base_url: str = getattr(self, name.lower())
+            key: SecretStr = getattr(self, f"{role}_API_KEY".lower())
+            if key.get_secret_value() and not base_url:
+                raise ValueError(f"{name}: set it beside {role}_API_KEY")
+            if base_url and self.simulated:
+                raise ValueError(f"LLM_BASE_URL: the target has no endpoint; {name} alone is not enough")
+            _check_endpoint(name, base_url, key)
+        _check_endpoint("OPENROUTER_API_KEY", OPENROUTER_URL, self.openrouter_api_key)
+        _check_endpoint("OPENAI_API_KEY", OPENAI_URL, self.openai_api_key)
 
     def public(self) -> dict[str, object]:
         """Return the settings that are no secrets, by variable."""
@@ -120,6 +154,15 @@ class Settings(BaseSettings):
         return self.openrouter_api_key if self.openrouter_api_key.get_secret_value() else self.openai_api_key
 
 
+def _check_endpoint(name: str, base_url: str, key: SecretStr) -> None:
+    """Raise ValueError where the model client would, but at start and with the variable's name."""
+    try:
+        if base_url:
+            Endpoint(base_url, key.get_secret_value())
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
 def load_settings(**overrides: object) -> Settings:
     """Return the settings; ConfigurationError names the variable that is wrong."""
     try:
@@ -129,5 +172,5 @@ def load_settings(**overrides: object) -> Settings:
         name = "".join(str(part) for part in first["loc"][:1]).upper()
         message = first["msg"].removeprefix("Value error, ")
         raise ConfigurationError(f"{name}: {message}" if name else message) from None
-    except ValueError as error:  # a JSON setting that is not JSON
+    except ValueError as error:  # a .env file that is not UTF-8
         raise ConfigurationError(str(error)) from None

@@ -111,6 +111,7 @@ class Job:
     result: Mapping[str, object] | None
     last_event_id: int
     owner_epoch: int
+    paused_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +140,7 @@ class LedgerCall:
     model_id: str
     request_sha256: str
     attempts: int
-    status: str  # started, done or failed
+    status: str  # started, done, failed or refused
     text: str | None = None
     finish_reason: str | None = None
     flags: tuple[str, ...] = ()

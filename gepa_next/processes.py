@@ -8,10 +8,12 @@ import subprocess
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 log = logging.getLogger(__name__)
 
 PR_SET_PDEATHSIG = 1
+START_TIME = 19  # field 22 of proc(5) stat, counted after the name
 PARENT_VARIABLE = "GEPA_NEXT_PARENT_PID"
 SHORTEST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
@@ -29,6 +31,26 @@ def die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != int(parent):
         raise SystemExit("the parent process is gone")
+
+
+def started_at(pid: int) -> int | None:
+    """Return when the process started, in clock ticks since the boot; None if there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return int(stat.rpartition(")")[2].split()[START_TIME])
+
+
+def kill_if_same(pid: int, *, pid_started_at: int) -> bool:
+    """Kill the process, unless it is gone or the pid is another's by now; say whether it was killed."""
+    if started_at(pid) != pid_started_at:
+        return False
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
 
 
 class RunnerKeeper:

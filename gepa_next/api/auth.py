@@ -9,6 +9,7 @@ from typing import TypeVar
 from flask import Flask, Response, current_app, g, request
 
 from gepa_next.api.errors import error_response
+from gepa_next.api.rates import RateLimiter
 from gepa_next.api.wiring import wiring
 
 NOBODY = "anonymous"
@@ -50,7 +51,7 @@ def _admit() -> Response | None:
     if known is None:
         return _unauthorized()
     g.token_id = known
-    return _rate_limited(known)
+    return _too_many(wiring().requests, known)
 
 
 def _known_token() -> str | None:
@@ -64,22 +65,18 @@ def _known_token() -> str | None:
 
 
 def _unauthorized() -> Response:
-    allowance = wiring().failures.take(request.remote_addr or "")
-    if not allowance.allowed:
-        return _too_many(allowance.retry_after_s)
-    return error_response("unauthorized", "send a valid token: Authorization: Bearer TOKEN")
+    too_many = _too_many(wiring().failures, request.remote_addr or "")
+    return too_many or error_response("unauthorized", "send a valid token: Authorization: Bearer TOKEN")
 
 
-def _rate_limited(client: str) -> Response | None:
-    limiter = wiring().requests
+def _too_many(limiter: RateLimiter, client: str) -> Response | None:
     allowance = limiter.take(client)
-    g.rate_limit = f"limit={limiter.per_minute}, remaining={allowance.remaining}, reset={allowance.retry_after_s}"
-    return None if allowance.allowed else _too_many(allowance.retry_after_s)
-
-
-def _too_many(retry_after_s: int) -> Response:
-    response = error_response("rate_limited", f"too many requests; try again in {retry_after_s} s")
-    response.headers["Retry-After"] = str(retry_after_s)
+    if limiter.per_minute:
+        g.rate_limit = f"limit={limiter.per_minute}, remaining={allowance.remaining}, reset={allowance.retry_after_s}"
+    if allowance.allowed:
+        return None
+    response = error_response("rate_limited", f"too many requests; try again in {allowance.retry_after_s} s")
+    response.headers["Retry-After"] = str(allowance.retry_after_s)
     return response
 
 

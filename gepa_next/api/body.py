@@ -1,4 +1,4 @@
-"""Request bodies: read within the limit, parsed strictly, cleaned of what no store could hold."""
+"""Request bodies: read within the limit, parsed strictly, refused when no store could hold them."""
 
 import json
 import math
@@ -10,23 +10,32 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from gepa_next.api.wiring import wiring
 from gepa_next.errors import InvalidError, RefusedError
 
+DEEPEST = 100  # pydantic reads back at most 200 levels of what it wrote
+LARGEST_INTEGER = 2**63 - 1
+
 
 def read_text(*content_types: str) -> str:
     """Return the body as text; RefusedError for another type, an encoding, too many bytes or no UTF-8."""
     if request.mimetype not in content_types:
         raise RefusedError("unsupported_media_type", f"send {' or '.join(content_types)}")
-    if request.headers.get("Content-Encoding", "identity") != "identity":
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         raise RefusedError("unsupported_media_type", "send the body without Content-Encoding")
     try:
-        # Chunked bodies have no length: the limit holds while reading, too.
-        raw = request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        limit = wiring().limits.request_bytes
-        raise RefusedError("payload_too_large", f"the body is larger than {limit} bytes") from None
-    try:
-        return raw.decode("utf-8-sig")
+        return _read_bytes(wiring().limits.request_bytes).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise RefusedError("invalid_json", "the body is not UTF-8") from None
+
+
+def _read_bytes(limit: int) -> bytes:
+    # A chunked body has no length, and werkzeug cuts it at the maximum in silence: one byte more tells.
+    request.max_content_length = limit + 1
+    try:
+        raw = request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        raw = None
+    if raw is None or len(raw) > limit:
+        raise RefusedError("payload_too_large", f"the body is larger than {limit} bytes")
+    return raw
 
 
 def read_json() -> object:
@@ -35,11 +44,11 @@ def read_json() -> object:
 
 
 def parse_json(text: str) -> object:
-    """Return the value of a JSON text, refusing NaN, infinities, lone surrogates, NUL and endless nesting."""
+    """Return the value of a JSON text, refusing numbers without end, lone surrogates, NUL and deep nesting."""
     try:
         value: object = json.loads(text, parse_constant=_no_constant)
     except RecursionError:
-        raise RefusedError("invalid_json", "the JSON is nested too deeply") from None
+        raise _too_deep() from None
     except ValueError as error:
         raise RefusedError("invalid_json", f"the body is not JSON: {error}") from None
     _refuse_unstorable(value)
@@ -51,20 +60,30 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _refuse_unstorable(value: object) -> None:
-    waiting: list[tuple[str, object]] = [("", value)]
+    waiting: list[tuple[str, int, object]] = [("", 0, value)]
     while waiting:
-        path, each = waiting.pop()
+        path, depth, each = waiting.pop()
+        if depth > DEEPEST:
+            raise _too_deep()
         if isinstance(each, dict):
-            waiting.extend((f"{path}.{key}" if path else str(key), inner) for key, inner in each.items())
-            waiting.extend((path, key) for key in each)
+            waiting.extend((f"{path}.{key}" if path else str(key), depth + 1, inner) for key, inner in each.items())
+            waiting.extend((path, depth, key) for key in each)
         elif isinstance(each, list):
-            waiting.extend((f"{path}.{place}", inner) for place, inner in enumerate(each))
+            waiting.extend(
+                (f"{path}.{place}" if path else str(place), depth + 1, inner) for place, inner in enumerate(each)
+            )
         elif problem := _problem(each):
             raise InvalidError("the request is not valid", [(path.encode(errors="replace").decode(), problem)])
 
 
+def _too_deep() -> RefusedError:
+    return RefusedError("invalid_json", f"the JSON is nested more than {DEEPEST} levels deep")
+
+
 def _problem(value: object) -> str | None:
     if isinstance(value, float) and not math.isfinite(value):
+        return "the number is too large"
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
         return "the number is too large"
     if isinstance(value, str) and "\0" in value:
         return "the character NUL is not allowed"

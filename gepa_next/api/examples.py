@@ -9,7 +9,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from gepa_next.api.auth import token_id
 from gepa_next.api.body import parse_json, read_text
-from gepa_next.api.intake import to_example
+from gepa_next.api.intake import invalid, to_example
 from gepa_next.api.optimize import validated
 from gepa_next.api.paging import cursor, encode_cursor, limit, refuse_unknown
 from gepa_next.api.schemas import ExampleBody
@@ -110,13 +110,25 @@ def _parsed(line: str) -> object:
 def _csv_rows(text: str) -> Iterator[Row]:
     """Yield rows by the header's names: `tags` split by `;`, unknown columns into `meta`."""
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    if "input" not in (reader.fieldnames or ()):
-        raise InvalidError("the request is not valid", [("input", "the CSV header has no column `input`")])
+    _check_header(reader)
+    line = reader.line_num
     try:
         for row in reader:
-            yield reader.line_num, _csv_example(row)
+            line = reader.line_num
+            yield line, _csv_example(row)
     except csv.Error as error:
-        yield reader.line_num, RefusedError("validation_error", f"not CSV: {error}")
+        yield line + 1, RefusedError("validation_error", f"not CSV from here on: {error}")
+
+
+def _check_header(reader: "csv.DictReader[str]") -> None:
+    try:
+        names = list(reader.fieldnames or ())
+    except csv.Error as error:
+        raise invalid("header", f"not CSV: {error}") from None
+    if "input" not in names:
+        raise invalid("input", "the CSV header has no column `input`")
+    if len(set(names)) < len(names) or any("\0" in name for name in names):
+        raise invalid("header", "every column needs a name of its own, without NUL")
 
 
 def _csv_example(row: dict[str | None, str | list[str] | None]) -> object:

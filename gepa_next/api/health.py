@@ -2,6 +2,8 @@
 
 import shutil
 import time
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from flask import Blueprint, Response, jsonify
 
@@ -30,13 +32,7 @@ def healthz() -> Response:
 @open_route
 def readyz() -> Response:
     """Say check by check whether work can be done here."""
-    checks = {
-        "database": _database(wiring()),
-        "migrations": _migrations(wiring()),
-        "runner": _runner(wiring()),
-        "draining": "shutting_down" if wiring().draining.is_set() else "ok",
-        "disk": _disk(wiring()),
-    }
+    checks = {name: _said(check, wiring()) for name, check in CHECKS.items()}
     ready = all(said in {"ok", "skipped"} for said in checks.values())
     response = jsonify({"status": "ready" if ready else "not_ready", "checks": checks})
     response.status_code = 200 if ready else 503
@@ -59,11 +55,15 @@ def version() -> Response:
     )
 
 
-def _database(parts: Wiring) -> str:
+def _said(check: Callable[[Wiring], str], parts: Wiring) -> str:
     try:
-        probe_write(parts.database)
-    except (RefusedError, StoreError) as error:
-        return error.message
+        return check(parts)
+    except (RefusedError, StoreError, OSError) as error:
+        return str(error)
+
+
+def _database(parts: Wiring) -> str:
+    probe_write(parts.database)
     return "ok"
 
 
@@ -79,6 +79,15 @@ def _runner(parts: Wiring) -> str:
     return "ok" if alive else "no runner has been heard of lately"
 
 
+def _draining(parts: Wiring) -> str:
+    return "shutting_down" if parts.draining.is_set() else "ok"
+
+
 def _disk(parts: Wiring) -> str:
     free = shutil.disk_usage(parts.database.path.parent).free
     return "ok" if free >= LEAST_FREE_BYTES else f"only {free} bytes free"
+
+
+CHECKS: Mapping[str, Callable[[Wiring], str]] = MappingProxyType(
+    {"database": _database, "migrations": _migrations, "runner": _runner, "draining": _draining, "disk": _disk}
+)

@@ -1,10 +1,11 @@
 """From a valid body to a complete job: defaults filled in, limits of this server checked."""
 
 import secrets
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
-from gepa_next.api.schemas import ExampleBody, OptimizeBody, SplitBody
+from gepa_next.api.schemas import MOST_EXAMPLES, ExampleBody, OptimizeBody, SplitBody
 from gepa_next.errors import InvalidError
 from gepa_next.gepa.engine import SYNTHETIC_INPUTS
 from gepa_next.gepa.splits import SplitSizes, default_sizes
@@ -19,13 +20,19 @@ _ROUNDING = 1e-6
 
 def distinct_examples(bodies: Sequence[ExampleBody]) -> tuple[Example, ...]:
     """Return the examples with ids, identical ones once; InvalidError for an id given twice."""
-    given = [body.id for body in bodies if body.id is not None]
-    if twice := {each for each in given if given.count(each) > 1} if len(set(given)) < len(given) else set():
-        raise invalid("examples", f"two examples have the id {min(twice)}")
+    _refuse_twice(body.id for body in bodies if body.id is not None)
     kept: dict[tuple[str, str | None], Example] = {}
     for body in bodies:
         kept.setdefault((body.input, body.ideal), to_example(body))
+    # A given id may be the very name that another example gets.
+    _refuse_twice(example.id for example in kept.values())
     return tuple(kept.values())
+
+
+def _refuse_twice(ids: Iterable[str]) -> None:
+    example_id, times = next(iter(Counter(ids).most_common(1)), ("", 0))
+    if times > 1:
+        raise invalid("examples", f"two examples have the id {example_id}")
 
 
 def to_example(body: ExampleBody) -> Example:
@@ -44,25 +51,23 @@ def complete_spec(
     body: OptimizeBody,
     examples: tuple[Example, ...],
     *,
-    iterations: int | None,
-    most_iterations: int,
     target_default: str,
     simulated: bool,
 ) -> JobSpec:
     """Return the spec with every default filled in; InvalidError names the first value that cannot be used."""
     _check(body, examples, simulated=simulated)
-    rounds = _iterations(body.iterations, iterations, most_iterations)
+    iterations = body.iterations or DEFAULT_ITERATIONS
     split = _split_sizes(body.split, len(examples))
     return JobSpec(
         prompt=body.prompt,
         target_model_id=body.target_model_id or target_default,
         metric=body.metric,
         rubric=body.rubric,
-        iterations=rounds,
+        iterations=iterations,
         population=body.population,
         minibatch=body.minibatch,
         split=split,
-        budget=_budget(body, split, rounds),
+        budget=_budget(body, split, iterations),
         seed=body.seed if body.seed is not None else secrets.randbits(31),
         keep=body.constraints.keep,
         max_prompt_tokens=body.constraints.max_prompt_tokens,
@@ -87,9 +92,12 @@ def _check(body: OptimizeBody, examples: tuple[Example, ...], *, simulated: bool
             raise invalid("constraints.keep", "a text to keep does not occur in the prompt")
     if body.bank is not None and not examples:
         raise invalid("bank", "the bank has no such examples")
+    if len(examples) > MOST_EXAMPLES:
+        raise invalid("bank.limit", f"with those of the body more than {MOST_EXAMPLES} examples")
 
 
-def _iterations(in_body: int | None, in_query: int | None, most: int) -> int:
+def chosen_iterations(in_body: int | None, in_query: int | None, *, most: int) -> int:
+    """Return how many iterations are asked for; InvalidError if it is said twice or more than the server allows."""
     if in_body is not None and in_query is not None and in_body != in_query:
         raise invalid("iterations", "query and body differ")
     chosen = in_body or in_query or min(DEFAULT_ITERATIONS, most)
@@ -107,7 +115,7 @@ def _split_sizes(split: SplitBody | None, count: int) -> SplitSizes:
     sizes = _by_fraction(shares, count) if any(isinstance(each, float) for each in shares) else _by_count(shares)
     if sizes.train + sizes.validation + sizes.test > count:
         raise invalid("split", f"the split is larger than the {count} different examples")
-    if not sizes.train or not sizes.validation:
+    if min(sizes.train, sizes.validation) < 1:
         raise invalid("split", "train and val need at least one example each")
     return sizes
 

@@ -1,7 +1,7 @@
 """The description of the API, made from the shapes it checks requests with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import Blueprint, Response, jsonify
 from pydantic import BaseModel
@@ -31,6 +31,8 @@ class Operation:
     query: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
+    also: Mapping[int, str] = field(default_factory=dict)  # further answers that are no errors
+    imports: bool = False
     is_open: bool = False
 
 
@@ -39,6 +41,7 @@ _WRITE = ("invalid_json", "payload_too_large", "unsupported_media_type", "valida
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("post", "/v1/optimize"): Operation(
         summary="Create a job, or return the one the same request made before (200)",
+        also={200: "The job that the same request made before"},
         success=201,
         request=OptimizeBody,
         response=JobState,
@@ -52,13 +55,20 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         query=("status", "limit", "cursor"),
         errors=("validation_error",),
     ),
-    ("get", "/v1/optimize/{job_id}"): Operation(summary="Read a job's state", response=JobState, errors=_JOB),
+    ("get", "/v1/optimize/{job_id}"): Operation(
+        summary="Read a job's state",
+        response=JobState,
+        headers=("If-None-Match",),
+        errors=_JOB,
+        also={304: "Nothing has changed"},
+    ),
     ("delete", "/v1/optimize/{job_id}"): Operation(
         summary="Cancel a job", response=JobState, errors=(*_JOB, "not_cancelable", "store_busy")
     ),
     ("get", "/v1/optimize/{job_id}/events"): Operation(
         summary="Follow a job's events as server-sent events; 204 when there will be no more",
         content_type="text/event-stream",
+        also={204: "The job has ended and there are no more events"},
         query=("last_event_id",),
         headers=("Last-Event-ID",),
         errors=(*_JOB, "too_many_streams"),
@@ -72,12 +82,19 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         summary="List the example bank", query=("tag", "limit", "cursor"), errors=("validation_error",)
     ),
     ("post", "/v1/examples"): Operation(
-        summary="Write one example (201) or many (200)", success=201, request=ExampleBody, errors=_WRITE
+        summary="Write one example (201) or many (200)",
+        success=201,
+        request=ExampleBody,
+        errors=_WRITE,
+        also={200: "How many were written, and the rows that could not be used"},
+        imports=True,
     ),
     ("get", "/v1/examples/{example_id}"): Operation(summary="Read an example", errors=_JOB),
     ("delete", "/v1/examples/{example_id}"): Operation(summary="Delete an example", success=204, errors=_JOB),
     ("get", "/v1/healthz"): Operation(summary="Say that the process answers", is_open=True),
-    ("get", "/v1/readyz"): Operation(summary="Say check by check whether work can be done", is_open=True),
+    ("get", "/v1/readyz"): Operation(
+        summary="Say check by check whether work can be done", also={503: "Work cannot be done"}, is_open=True
+    ),
     ("get", "/v1/version"): Operation(summary="Say what runs here", is_open=True),
     ("get", "/v1/metrics"): Operation(summary="Metrics for Prometheus", content_type="text/plain", is_open=True),
     ("get", "/v1/metricsz"): Operation(summary="The same numbers as flat JSON", is_open=True),
@@ -120,7 +137,7 @@ def _operation(method: str, path: str, operation: Operation) -> dict[str, object
         "responses": _responses(operation),
     }
     if operation.request is not None:
-        described["requestBody"] = {"required": True, "content": {JSON: {"schema": _reference(operation.request)}}}
+        described["requestBody"] = {"required": True, "content": _request(operation.request, imports=operation.imports)}
     if operation.is_open:
         described["security"] = []
     return described
@@ -136,11 +153,22 @@ def _parameters(path: str, operation: Operation) -> list[dict[str, object]]:
     ]
 
 
+def _request(shape: type[BaseModel], *, imports: bool) -> dict[str, object]:
+    one: dict[str, object] = dict(_reference(shape))
+    if not imports:
+        return {JSON: {"schema": one}}
+    many = {"type": "array", "items": one}
+    lines = {"schema": {"type": "string"}}
+    return {JSON: {"schema": {"oneOf": [one, many]}}, "application/x-ndjson": lines, "text/csv": lines}
+
+
 def _responses(operation: Operation) -> dict[str, object]:
     schema = _reference(operation.response) if operation.response else {}
     content = {} if operation.success == 204 else {"content": {operation.content_type: {"schema": schema}}}  # noqa: PLR2004
     responses: dict[str, object] = {str(operation.success): {"description": "Success", **content}}
-    codes = (*operation.errors, *(() if operation.is_open else ("unauthorized", "rate_limited")), "internal_error")
+    responses |= {str(status): {"description": said} for status, said in operation.also.items()}
+    checked = () if operation.is_open else ("unauthorized", "rate_limited", "validation_error")
+    codes = tuple(dict.fromkeys((*operation.errors, *checked, "internal_error")))
     for status in sorted({STATUS_BY_CODE[code] for code in codes}):
         named = [code for code in codes if STATUS_BY_CODE[code] == status]
         error = {"content": {JSON: {"schema": {"$ref": REFERENCE.format(model="Error")}}}}

@@ -3,6 +3,7 @@
 import re
 import secrets
 import time
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from gepa_next.api.auth import token_id
 from gepa_next.api.body import read_json
-from gepa_next.api.intake import complete_spec, distinct_examples, invalid
+from gepa_next.api.intake import chosen_iterations, complete_spec, distinct_examples, invalid
 from gepa_next.api.paging import cursor, encode_cursor, limit, number, refuse_unknown
 from gepa_next.api.schemas import OptimizeBody
 from gepa_next.api.states import JobPage, job_state, job_url
@@ -22,14 +23,14 @@ from gepa_next.gepa.types import Example
 from gepa_next.metrics import JUDGE
 from gepa_next.models import Job, JobSpec, JobStatus
 from gepa_next.store.bank import list_examples
-from gepa_next.store.endings import cancel_job
 from gepa_next.store.evidence import list_usage
-from gepa_next.store.jobs import NewJob, get_job, insert_job, list_jobs
+from gepa_next.store.jobs import NewJob, find_replayed, get_job, insert_job, list_jobs
+from gepa_next.store.requests import cancel_job
 
 bp = Blueprint("optimize", __name__, url_prefix="/v1/optimize")
 
 RETRY_AFTER_S = 2
-MOST_ITERATIONS_ASKED = 10**9
+MOST_DETAILS = 100
 _KEY = re.compile(r"[!-~]{1,255}")
 Shape = TypeVar("Shape", bound=BaseModel)
 
@@ -40,10 +41,9 @@ def create() -> Response:
     refuse_unknown("iterations")
     if wiring().draining.is_set():
         raise UnavailableError("shutting_down", "the server is shutting down; try again")
-    body = validated(OptimizeBody, read_json())
-    iterations = number("iterations", smallest=1, largest=MOST_ITERATIONS_ASKED)
-    new = _new_job(wiring(), body, iterations)
-    job_id, created = insert_job(wiring().database, new)
+    body = _with_iterations(validated(OptimizeBody, read_json()), most=wiring().limits.iterations)
+    earlier = _replayed(wiring(), body)
+    job_id, created = (earlier, False) if earlier else insert_job(wiring().database, _new_job(wiring(), body))
     response = _state_response(get_job(wiring().database, job_id))
     response.headers["Location"] = job_url(job_id)
     if created:
@@ -89,28 +89,40 @@ def cancel(job_id: str) -> Response:
 
 
 def validated(shape: type[Shape], value: object) -> Shape:
-    """Return the body in its shape; InvalidError lists every wrong value with its path."""
+    """Return the body in its shape; InvalidError lists wrong values with their paths, a hundred at most."""
     try:
         return shape.model_validate(value)
     except ValidationError as error:
         details = [
-            (".".join(str(part) for part in each["loc"]), each["msg"])
-            for each in error.errors(include_input=False, include_url=False, include_context=False)
+            (".".join(str(part) for part in each["loc"]), each["msg"].removeprefix("Value error, "))
+            for each in error.errors(include_input=False, include_url=False, include_context=False)[:MOST_DETAILS]
         ]
         raise InvalidError("the request is not valid", details) from None
 
 
-def _new_job(parts: Wiring, body: OptimizeBody, iterations: int | None) -> NewJob:
-    examples = (*distinct_examples(body.examples), *_banked(parts, body))
+def _with_iterations(body: OptimizeBody, *, most: int) -> OptimizeBody:
+    in_query = number("iterations", smallest=1, largest=most)
+    return body.model_copy(update={"iterations": chosen_iterations(body.iterations, in_query, most=most)})
+
+
+def _replayed(parts: Wiring, body: OptimizeBody) -> str | None:
+    """Return the job that the same request made before; asked before the bank, which may have changed since."""
+    key = _idempotency_key()
+    if key is None:
+        return None
+    oldest = time.time() - parts.limits.idempotency_ttl_s
+    return find_replayed(parts.database, token_id=token_id(), key=key, body_sha256=_digest(body), oldest=oldest)
+
+
+def _new_job(parts: Wiring, body: OptimizeBody) -> NewJob:
+    given = distinct_examples(body.examples)
+    examples = (*given, *_banked(parts, body, given))
     spec = complete_spec(
         body,
         examples,
-        iterations=iterations,
-        most_iterations=parts.limits.iterations,
         target_default=parts.roles.target_default,
         simulated=parts.roles.simulated,
     )
-    asked = body.model_copy(update={"iterations": spec.iterations}).model_dump_json()
     return NewJob(
         id=secrets.token_urlsafe(9),
         token_id=token_id(),
@@ -119,22 +131,27 @@ def _new_job(parts: Wiring, body: OptimizeBody, iterations: int | None) -> NewJo
         judge=parts.roles.judge(_fingerprint(parts, spec)),
         simulated=parts.roles.simulated,
         created_at=time.time(),
-        body_sha256=sha256(asked.encode()).hexdigest(),
+        body_sha256=_digest(body),
         idempotency_key=_idempotency_key(),
         idempotency_ttl_s=parts.limits.idempotency_ttl_s,
         most_queued=parts.limits.queued_jobs,
     )
 
 
-def _banked(parts: Wiring, body: OptimizeBody) -> list[Example]:
-    """Return the examples drawn from the bank, without those that the body brings itself."""
+def _digest(body: OptimizeBody) -> str:
+    return sha256(body.model_dump_json().encode()).hexdigest()
+
+
+def _banked(parts: Wiring, body: OptimizeBody, given: Sequence[Example]) -> list[Example]:
+    """Return the examples drawn from the bank, each once, without those that the body brings itself."""
     if body.bank is None:
         return []
-    brought = {(each.input, each.ideal) for each in body.examples}
-    ids = {each.id for each in body.examples}
+    brought = {each.id for each in given}
     drawn = list_examples(parts.database, token_id(), tags=body.bank.tags, limit=body.bank.limit, after=None)
-    found = (each.example for each in drawn)
-    return [each for each in found if (each.input, each.ideal) not in brought and each.id not in ids]
+    found = {(each.example.input, each.example.ideal): each.example for each in reversed(drawn)}
+    for each in given:
+        found.pop((each.input, each.ideal), None)
+    return [each for each in reversed(found.values()) if each.id not in brought]
 
 
 def _fingerprint(parts: Wiring, spec: JobSpec) -> str:

@@ -7,7 +7,9 @@ import re
 
 from flask import request
 
+from gepa_next.api.body import parse_json
 from gepa_next.api.intake import invalid
+from gepa_next.errors import RefusedError
 
 DEFAULT_LIMIT = 50
 MOST = 500
@@ -51,8 +53,8 @@ def cursor(*types: type) -> list[str | float] | None:
     if text is None:
         return None
     try:
-        parts = json.loads(base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)))
-    except (ValueError, binascii.Error, RecursionError):
+        parts = parse_json(base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)).decode())
+    except (ValueError, binascii.Error, RefusedError):
         raise invalid("cursor", "not a cursor of this list") from None
     if not isinstance(parts, list) or [type(part) for part in parts] != list(types):
         raise invalid("cursor", "not a cursor of this list")

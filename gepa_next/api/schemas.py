@@ -3,7 +3,16 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainValidator,
+    field_validator,
+)
 
 MOST_EXAMPLES = 10_000
 LONGEST_PROMPT = 100_000
@@ -20,7 +29,8 @@ def _checked_id(value: str) -> str:
 Id = Annotated[str, AfterValidator(_checked_id)]
 Tag = Annotated[str, Field(min_length=1, max_length=64)]
 PositiveInt = Annotated[int, Field(ge=1, le=10**9, strict=True)]
-Score = Annotated[float, Field(ge=0, le=1)]
+Score = Annotated[float, Field(ge=0, le=1, strict=True)]
+Limit = Annotated[float, Field(gt=0, le=10**9, strict=True)]
 
 
 class Body(BaseModel):
@@ -64,13 +74,22 @@ class BudgetBody(Body):
     max_rollouts: PositiveInt | None = None
     max_calls: PositiveInt | None = None
     max_tokens: PositiveInt | None = None
-    max_cost_usd: float | None = Field(default=None, gt=0, le=10**9)
-    max_seconds: float | None = Field(default=None, gt=0, le=10**9)
+    max_cost_usd: Limit | None = None
+    max_seconds: Limit | None = None
     target_score: Score | None = Field(default=None, description="Stop when the best reaches it; 1.0 if left out.")
     patience: PositiveInt | None = Field(default=None, description="Stop after so many iterations without a new best.")
 
 
-SplitNumber = Annotated[int, Field(ge=0, le=MOST_EXAMPLES, strict=True)] | Annotated[float, Field(ge=0, le=1)]
+def _checked_share(value: object) -> int | float:
+    # One check and not a union of two types: its error names the field once.
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_EXAMPLES:
+        return value
+    if isinstance(value, float) and 0 <= value <= 1:
+        return value
+    raise ValueError(f"a count (a whole number from 0 to {MOST_EXAMPLES}) or a fraction (from 0.0 to 1.0)")
+
+
+SplitNumber = Annotated[int | float, PlainValidator(_checked_share, json_schema_input_type=int | float)]
 
 
 class SplitBody(Body):
@@ -107,7 +126,7 @@ class OptimizeBody(Body):
     population: int = Field(default=4, ge=1, le=32, strict=True)
     minibatch: int = Field(default=3, ge=1, le=32, strict=True)
     split: SplitBody | None = None
-    temperature: float | None = Field(default=None, ge=0, le=2)
+    temperature: float | None = Field(default=None, ge=0, le=2, strict=True)
     max_tokens: PositiveInt | None = None
     seed: int | None = Field(default=None, ge=0, lt=2**63, strict=True)
     metadata: dict[str, JsonValue] = Field(default_factory=dict, description="Echoed in the job state.")

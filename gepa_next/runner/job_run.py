@@ -18,9 +18,9 @@ from gepa_next.runner.fan_out import PooledFanOut
 from gepa_next.runner.ledger import LedgerModel, RoleModel
 from gepa_next.store.database import Database
 from gepa_next.store.endings import fail_job, finish_job
-from gepa_next.store.jobs import get_job
+from gepa_next.store.jobs import get_job, stop_requested
 from gepa_next.store.leases import Claim
-from gepa_next.store.ledger import Holder, decide_once
+from gepa_next.store.ledger import Holder, decide_once, still_held
 from gepa_next.store.runs import Progress, load_state, record_step
 
 log = logging.getLogger(__name__)
@@ -81,13 +81,16 @@ class JobRun:
 
     def _control(self, holder: Holder, job: Job, point: str) -> str | None:
         limit = job.spec.budget.max_seconds
-        since = self.clock() - (job.started_at or job.created_at)
-        answer = "max_seconds" if limit is not None and since >= limit else None
+        answer = "max_seconds" if limit is not None and _elapsed_s(job, self.clock()) >= limit else None
+        if stop_requested(self.database, job.id):
+            answer = "stopped"
         return decide_once(self.database, holder, point, answer, now=self.clock())
 
     def _wait(self, seconds: float) -> None:
         """Wait between two tries of a call, but not for a job that is not ours any more."""
-        if self.let_go.wait(seconds):
+        lost = self.let_go.wait(seconds)
+        # A process that was frozen may wake up here, with its lease long gone: it must not send again.
+        if lost or not still_held(self.database, Holder(job_id=self.claim.job_id, epoch=self.claim.epoch)):
             raise Interrupted("let_go", "the runner let go of the job")
 
     def _fail(self, code: str, message: str) -> None:
@@ -106,9 +109,14 @@ def _progress(state: State) -> Progress:
     )
 
 
+def _elapsed_s(job: Job, now: float) -> float:
+    """Return how long the job has been going, without the time between an ending and a resumption."""
+    return now - (job.started_at or job.created_at) - job.paused_s
+
+
 def _so_far(job: Job, state: State, now: float) -> dict[str, object]:
     """Return what a page shows of time and money; the estimate scales the rollouts made to all that may be made."""
-    elapsed = now - (job.started_at or job.created_at)
+    elapsed = _elapsed_s(job, now)
     share = max(
         state.iteration / job.spec.iterations,
         state.rollouts_used / job.spec.budget.max_rollouts,

@@ -13,7 +13,8 @@ from gepa_next.gepa.types import CallUsage, Completion, ModelCall, Role
 from gepa_next.llm.structured import read_reply
 from gepa_next.models import LedgerCall
 from gepa_next.store.database import Database
-from gepa_next.store.ledger import Holder, begin_call, end_call, forget_call
+from gepa_next.store.leases import LEASE_S
+from gepa_next.store.ledger import Holder, begin_call, end_call, still_held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,11 @@ class LedgerModel:
             attempts=1,
             status="started",
         )
+        before = time.monotonic()
         earlier = begin_call(self._database, self._holder, intent, now=self._clock())
+        if time.monotonic() - before > LEASE_S / 2 and not still_held(self._database, self._holder):
+            # The process was frozen on the way; somebody else goes on with the job, and pays.
+            raise Interrupted("let_go", "the runner let go of the job")
         return _replayed(call, earlier) if earlier is not None else self._asked(model.ask, call, intent)
 
     def _asked(self, ask: LanguageModel, call: ModelCall, intent: LedgerCall) -> Completion:
@@ -63,9 +68,7 @@ class LedgerModel:
         try:
             answer = ask(call)
         except ModelError as error:
-            failed = _failed(intent, error, latency_s=time.monotonic() - started)
-            write = forget_call if isinstance(error, ProviderError) else end_call
-            write(self._database, self._holder, failed)
+            end_call(self._database, self._holder, _failed(intent, error, latency_s=time.monotonic() - started))
             raise
         end_call(self._database, self._holder, _done(intent, answer, latency_s=time.monotonic() - started))
         return answer
@@ -102,7 +105,7 @@ def _done(intent: LedgerCall, answer: Completion, *, latency_s: float) -> Ledger
 def _failed(intent: LedgerCall, error: ModelError, *, latency_s: float) -> LedgerCall:
     return replace(
         intent,
-        status="failed",
+        status="refused" if isinstance(error, ProviderError) else "failed",
         error_code=error.code,
         error_message=error.message,
         latency_s=latency_s,

@@ -11,10 +11,11 @@ from contextvars import copy_context
 
 from gepa_next.errors import GepaNextError
 from gepa_next.gepa.ports import Metric
+from gepa_next.processes import started_at
 from gepa_next.runner.job_run import JobRun, ModelsFor
+from gepa_next.runner.watch import Watch
 from gepa_next.store.database import Database
 from gepa_next.store.leases import (
-    LEASE_S,
     Claim,
     RunnerIdentity,
     anything_to_claim,
@@ -25,6 +26,7 @@ from gepa_next.store.leases import (
     register_runner,
     retire_runner,
 )
+from gepa_next.store.runner_lock import RunnerLock
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +45,14 @@ class Runner:
         *,
         concurrent_jobs: int,
         concurrent_calls: int,
+        kill_hung: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.identity = RunnerIdentity(id=secrets.token_hex(8), pid=os.getpid(), boot_id=boot_id())
+        pid = os.getpid()
+        self.identity = RunnerIdentity(
+            id=secrets.token_hex(8), pid=pid, pid_started_at=started_at(pid) or 0, boot_id=boot_id()
+        )
+        self._watch = Watch(database, self.identity, kill_hung=kill_hung)
         self._database = database
         self._models_for = models_for
         self._metrics = metrics
@@ -62,6 +69,7 @@ class Runner:
 
     def start(self) -> None:
         """Register this runner and begin to claim jobs."""
+        self._lock_file = RunnerLock(self._database.path, self.identity.id)
         register_runner(self._database, self.identity, now=self._clock(), monotonic=time.monotonic())
         self._database.listen(self._wake.set)
         self._thread.start()
@@ -81,7 +89,8 @@ class Runner:
         self._wake.set()
         self._thread.join(BEAT_S)
         self._jobs_pool.shutdown(wait=False, cancel_futures=True)
-        retire_runner(self._database, self.identity)
+        retire_runner(self._database, self.identity.id)
+        self._lock_file.close()
 
     def _look_after_jobs(self) -> None:
         next_beat = 0.0
@@ -91,6 +100,7 @@ class Runner:
                     beat(self._database, self.identity, monotonic=time.monotonic(), draining=self._draining.is_set())
                     next_beat = time.monotonic() + BEAT_S
                 self._let_go_of_lost_jobs()
+                self._watch()
                 self._claim_jobs()
             except GepaNextError as error:
                 log.warning("runner cannot use the database: %s", error.message)
@@ -99,10 +109,9 @@ class Runner:
 
     def _claim_jobs(self) -> None:
         while not self._draining.is_set() and len(self._running) < self._most_jobs:
-            if not anything_to_claim(self._database, self.identity, monotonic=time.monotonic(), lease_s=LEASE_S):
+            if not anything_to_claim(self._database):
                 return
-            now, monotonic = self._clock(), time.monotonic()
-            claim = claim_job(self._database, self.identity, now=now, monotonic=monotonic, lease_s=LEASE_S)
+            claim = claim_job(self._database, self.identity, now=self._clock())
             if claim is None:
                 return
             self._begin(claim)

@@ -41,9 +41,15 @@ class Database:
         self._listeners: list[Callable[[], None]] = []
 
     def rows(self, sql: str, values: Values = ()) -> list[Row]:
-        """Return all rows of a short read; say LIMIT in the SQL, an open cursor would keep the WAL growing."""
-        with self._read_lock:
-            return self._reader.execute(sql, values).fetchall()
+        """Return all rows of a short read; say LIMIT in the SQL: an open cursor would keep the WAL growing.
+
+        StoreError if the file cannot be read.
+        """
+        try:
+            with self._read_lock:
+                return self._reader.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise _explained(error) from error
 
     def row(self, sql: str, values: Values = ()) -> Row | None:
         """Return the first row of a short read, None if there is none."""

@@ -15,7 +15,7 @@ from gepa_next.store.database import Database, Row
 _COLUMNS = """
     jobs.id, token_id, status, spec, judge_model_id, judge_fingerprint, simulated, created_at, updated_at, started_at,
     finished_at, stop_reason, jobs.iteration, rollouts, seed_score, best_score, error_code, error_message, result,
-    last_event_id, owner_epoch,
+    last_event_id, owner_epoch, paused_s,
     (SELECT text FROM candidates WHERE job_id = jobs.id AND candidates.id = best_candidate_id) AS best_prompt
 """
 
@@ -57,6 +57,18 @@ def insert_job(database: Database, new: NewJob) -> tuple[str, bool]:
     return database.write(unit)
 
 
+def find_replayed(database: Database, *, token_id: str, key: str, body_sha256: str, oldest: float) -> str | None:
+    """Return the job that the same request made since `oldest`, None if there is none.
+
+    InvalidError if the key came with another body.
+    """
+    row = database.row(
+        "SELECT job_id, body_sha256 FROM idempotency WHERE token_id = ? AND key = ? AND created_at >= ?",
+        (token_id, key, oldest),
+    )
+    return _same_request(row, body_sha256)
+
+
 def _earlier_job(db: sqlite3.Connection, new: NewJob) -> str | None:
     if new.idempotency_key is None:
         return None
@@ -66,9 +78,13 @@ def _earlier_job(db: sqlite3.Connection, new: NewJob) -> str | None:
         "SELECT job_id, body_sha256 FROM idempotency WHERE token_id = ? AND key = ?",
         (new.token_id, new.idempotency_key),
     ).fetchone()
+    return _same_request(row, new.body_sha256)
+
+
+def _same_request(row: Row | None, body_sha256: str) -> str | None:
     if row is None:
         return None
-    if row["body_sha256"] != new.body_sha256:
+    if row["body_sha256"] != body_sha256:
         raise InvalidError(
             "this Idempotency-Key was used with another body",
             [("Idempotency-Key", "send the same body, or another key")],
@@ -117,6 +133,12 @@ def get_job(database: Database, job_id: str, *, token_id: str | None = None) -> 
     return job
 
 
+def stop_requested(database: Database, job_id: str) -> bool:
+    """Say whether somebody asked that the job end soon."""
+    row = database.row("SELECT stop_requested FROM jobs WHERE id = ?", (job_id,))
+    return row is not None and bool(row["stop_requested"])
+
+
 def list_jobs(
     database: Database,
     *,
@@ -158,4 +180,5 @@ def _job(row: Row) -> Job:
         result=json.loads(row["result"]) if row["result"] else None,
         last_event_id=row["last_event_id"],
         owner_epoch=row["owner_epoch"],
+        paused_s=row["paused_s"],
     )

@@ -8,20 +8,21 @@ from gepa_next.store.codec import to_json
 from gepa_next.store.database import Database
 from gepa_next.store.events import append_event
 
-LEASE_S = 5.0  # a runner silent for longer has lost its jobs
+LEASE_S = 5.0  # a runner silent for longer hangs, and loses its jobs
 
-_CLAIMABLE = (
-    "FROM jobs WHERE status = 'queued' OR (status = 'running' AND NOT EXISTS ("
-    " SELECT 1 FROM runners WHERE runners.id = jobs.owner AND boot_id = ? AND heartbeat_at >= ?))"
-)
+_CLAIMABLE = "FROM jobs WHERE status = 'queued' OR (status = 'running' AND owner NOT IN (SELECT id FROM runners))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerIdentity:
-    """One runner process; `boot_id` tells whose monotonic clock its heartbeats are read on."""
+    """One runner; `boot_id` tells whose monotonic clock its heartbeats are read on.
+
+    The process is told from a later one of the same pid by `pid_started_at`, in clock ticks since the boot.
+    """
 
     id: str
     pid: int
+    pid_started_at: int
     boot_id: str
 
 
@@ -35,12 +36,13 @@ class Claim:
 
 
 def register_runner(database: Database, runner: RunnerIdentity, *, now: float, monotonic: float) -> None:
-    """Enter the runner, and forget those that have long been silent."""
+    """Enter the runner."""
 
     def unit(db: sqlite3.Connection) -> None:
         db.execute(
-            "INSERT INTO runners (id, pid, boot_id, started_at, heartbeat_at) VALUES (?, ?, ?, ?, ?)",
-            (runner.id, runner.pid, runner.boot_id, now, monotonic),
+            "INSERT INTO runners (id, pid, pid_started_at, boot_id, started_at, heartbeat_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (runner.id, runner.pid, runner.pid_started_at, runner.boot_id, now, monotonic),
         )
 
     database.write(unit)
@@ -55,30 +57,27 @@ def beat(database: Database, runner: RunnerIdentity, *, monotonic: float, draini
     )
 
 
-def retire_runner(database: Database, runner: RunnerIdentity) -> None:
-    """Give up the runner's name and put its jobs back into the queue."""
+def retire_runner(database: Database, runner_id: str) -> None:
+    """Strike a runner off and put its jobs back into the queue, from where anybody may go on with them."""
 
     def unit(db: sqlite3.Connection) -> None:
         db.execute(
-            "UPDATE jobs SET status = 'queued', owner = NULL WHERE owner = ? AND status = 'running'", (runner.id,)
+            "UPDATE jobs SET status = 'queued', owner = NULL WHERE owner = ? AND status = 'running'", (runner_id,)
         )
-        db.execute("DELETE FROM runners WHERE id = ?", (runner.id,))
+        db.execute("DELETE FROM runners WHERE id = ?", (runner_id,))
 
     database.write(unit)
 
 
-def claim_job(
-    database: Database, runner: RunnerIdentity, *, now: float, monotonic: float, lease_s: float
-) -> Claim | None:
-    """Take the oldest job that is queued or whose owner is silent; None if there is none.
+def claim_job(database: Database, runner: RunnerIdentity, *, now: float) -> Claim | None:
+    """Take the oldest job that nobody works on; None if there is none.
 
     The new epoch, the status and the event `started` or `resumed` are one transaction.
     """
 
     def unit(db: sqlite3.Connection) -> Claim | None:
         row = db.execute(
-            f"SELECT id, started_at {_CLAIMABLE} ORDER BY created_at LIMIT 1",
-            (runner.boot_id, monotonic - lease_s),
+            f"SELECT id, started_at {_CLAIMABLE} ORDER BY created_at LIMIT 1"
         ).fetchone()
         return _take(db, row["id"], runner, now=now, resumed=row["started_at"] is not None) if row else None
 
@@ -111,9 +110,9 @@ def _about(db: sqlite3.Connection, job_id: str, *, resumed: bool) -> str:
     )
 
 
-def anything_to_claim(database: Database, runner: RunnerIdentity, *, monotonic: float, lease_s: float) -> bool:
+def anything_to_claim(database: Database) -> bool:
     """Say, without writing, whether a claim would find a job."""
-    return database.row(f"SELECT 1 {_CLAIMABLE} LIMIT 1", (runner.boot_id, monotonic - lease_s)) is not None
+    return database.row(f"SELECT 1 {_CLAIMABLE} LIMIT 1") is not None
 
 
 def lost_jobs(database: Database, held: dict[str, int]) -> set[str]:
@@ -124,6 +123,18 @@ def lost_jobs(database: Database, held: dict[str, int]) -> set[str]:
         if row is None or row["status"] != "running" or row["owner_epoch"] != epoch:
             lost.add(job_id)
     return lost
+
+
+def list_runners(database: Database) -> list[tuple[RunnerIdentity, float]]:
+    """Return every runner with its last heartbeat, on the monotonic clock of its boot."""
+    rows = database.rows("SELECT id, pid, pid_started_at, boot_id, heartbeat_at FROM runners ORDER BY id")
+    return [
+        (
+            RunnerIdentity(id=row["id"], pid=row["pid"], pid_started_at=row["pid_started_at"], boot_id=row["boot_id"]),
+            row["heartbeat_at"],
+        )
+        for row in rows
+    ]
 
 
 def runner_alive(database: Database, *, boot_id: str, monotonic: float, lease_s: float) -> bool:

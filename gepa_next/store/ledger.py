@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gepa_next.gepa.types import Role
@@ -15,6 +16,9 @@ _COLUMNS = """
     key, request_sha256, role, model_id, status, attempts, text, finish_reason, flags, error_code, error_message, sends,
     input_tokens, output_tokens, cost_usd, latency_s
 """
+
+PAGE = 500
+OUTCOMES = frozenset({"done", "failed"})  # a refused call, and one of unknown outcome, are asked again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +42,12 @@ def begin_call(database: Database, holder: Holder, call: LedgerCall, *, now: flo
             f"SELECT {_COLUMNS} FROM calls WHERE job_id = ? AND key = ? AND request_sha256 = ?",  # noqa: S608 - constant
             place,
         ).fetchone()
-        if row is not None and row["status"] != "started":
+        if row is not None and row["status"] in OUTCOMES:
             return _call(row)
         db.execute(
             "INSERT INTO calls (job_id, key, request_sha256, role, model_id, status, attempts, started_at)"
             " VALUES (?, ?, ?, ?, ?, 'started', 1, ?)"
-            " ON CONFLICT DO UPDATE SET attempts = attempts + 1, started_at = excluded.started_at",
+            " ON CONFLICT DO UPDATE SET status = 'started', attempts = attempts + 1, started_at = excluded.started_at",
             (*place, call.role, call.model_id, now),
         )
         return None
@@ -52,17 +56,21 @@ def begin_call(database: Database, holder: Holder, call: LedgerCall, *, now: flo
 
 
 def end_call(database: Database, holder: Holder, call: LedgerCall) -> None:
-    """Write the outcome, whatever became of the job meanwhile, as long as nobody took it over."""
+    """Write the outcome, whatever became of the job meanwhile, as long as nobody took it over.
+
+    A `refused` call keeps what it consumed but is asked again once the provider is mended.
+    """
 
     def unit(db: sqlite3.Connection) -> None:
         written = db.execute(
             "UPDATE calls SET status = ?, text = ?, finish_reason = ?, flags = ?, error_code = ?, error_message = ?,"
-            " sends = ?, input_tokens = ?, output_tokens = ?, cost_usd = ?, latency_s = ?"
+            " cost_usd = CASE WHEN sends = 0 THEN ? ELSE cost_usd + ? END, sends = sends + ?,"
+            " input_tokens = input_tokens + ?, output_tokens = output_tokens + ?, latency_s = ?"
             " WHERE job_id = ? AND key = ? AND request_sha256 = ? AND status = 'started'"
             " AND EXISTS (SELECT 1 FROM jobs WHERE id = ? AND owner_epoch = ?)",
             (call.status, call.text, call.finish_reason, to_json(call.flags), call.error_code, call.error_message,
-             call.sends, call.input_tokens, call.output_tokens, call.cost_usd, call.latency_s, holder.job_id, call.key,
-             call.request_sha256, holder.job_id, holder.epoch),
+             call.cost_usd, call.cost_usd, call.sends, call.input_tokens, call.output_tokens, call.latency_s,
+             holder.job_id, call.key, call.request_sha256, holder.job_id, holder.epoch),
         ).rowcount  # fmt: skip
         if written:
             _add_usage(db, holder.job_id, call)
@@ -70,22 +78,22 @@ def end_call(database: Database, holder: Holder, call: LedgerCall) -> None:
     database.write(unit)
 
 
-def forget_call(database: Database, holder: Holder, call: LedgerCall) -> None:
-    """Count what a refused call consumed, but keep no outcome: when the provider is mended it is asked again."""
+def iterate_calls(database: Database, job_id: str) -> Iterator[LedgerCall]:
+    """Yield the job's ledger by key, reading a page at a time."""
+    key, request = "", ""
+    while rows := database.rows(
+        f"SELECT {_COLUMNS} FROM calls WHERE job_id = ? AND (key, request_sha256) > (?, ?)"  # noqa: S608 - constant
+        " ORDER BY key, request_sha256 LIMIT ?",
+        (job_id, key, request, PAGE),
+    ):
+        yield from map(_call, rows)
+        key, request = rows[-1]["key"], rows[-1]["request_sha256"]
 
-    def unit(db: sqlite3.Connection) -> None:
-        _add_usage(db, holder.job_id, call)
 
-    database.write(unit)
-
-
-def list_calls(database: Database, job_id: str, *, after: str, limit: int) -> list[LedgerCall]:
-    """Return a page of the job's ledger by key."""
-    rows = database.rows(
-        f"SELECT {_COLUMNS} FROM calls WHERE job_id = ? AND key > ? ORDER BY key LIMIT ?",  # noqa: S608 - constant
-        (job_id, after, limit),
-    )
-    return [_call(row) for row in rows]
+def still_held(database: Database, holder: Holder) -> bool:
+    """Say whether the job runs and is this owner's."""
+    row = database.row("SELECT status, owner_epoch FROM jobs WHERE id = ?", (holder.job_id,))
+    return row is not None and row["status"] == "running" and row["owner_epoch"] == holder.epoch
 
 
 def decide_once(database: Database, holder: Holder, point: str, answer: str | None, *, now: float) -> str | None:

@@ -81,8 +81,8 @@ def load_state(database: Database, job: Job) -> State:
 
 def _deltas(database: Database, job_id: str, *, upto: int) -> list[Delta]:
     events = database.rows(
-        "SELECT id, usage, checkpoint, key, data FROM events WHERE job_id = ? AND type = 'progress' AND id <= ?"
-        " ORDER BY id",
+        "SELECT id, usage, checkpoint, key, data FROM events WHERE job_id = ? AND type = 'progress' AND void IS NULL"
+        " AND id <= ? ORDER BY id",
         (job_id, upto),
     )
     parts = {

@@ -1,11 +1,11 @@
 """The tailer: one reader of the event table per process, handing frames to any number of streams."""
 
 import logging
-import sqlite3
 import threading
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
+from gepa_next.errors import StoreError
 from gepa_next.models import StoredEvent
 from gepa_next.store.database import Database
 from gepa_next.store.events import last_sequence, tail_events
@@ -110,8 +110,8 @@ class Tailer:
                     version = seen
                     self._wake.clear()
                     after = self._publish(after)
-            except sqlite3.Error:
-                log.exception("the event table cannot be read")
+            except StoreError as error:
+                log.error("the event table cannot be read: %s", error.message)  # noqa: TRY400 - every look would repeat the trace
             self._wake.wait(LOOK_S)
 
     def _publish(self, after: int) -> int:

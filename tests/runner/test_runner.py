@@ -11,11 +11,11 @@ from gepa_next.models import Job, JobStatus
 from gepa_next.runner.ledger import RoleModel
 from gepa_next.runner.runner import Runner
 from gepa_next.store.database import Database
-from gepa_next.store.endings import cancel_job
 from gepa_next.store.events import list_events
 from gepa_next.store.evidence import list_candidates, list_usage
 from gepa_next.store.jobs import get_job
-from gepa_next.store.ledger import list_calls
+from gepa_next.store.ledger import iterate_calls
+from gepa_next.store.requests import cancel_job
 from tests.store.jobs_on_file import insert
 
 TIMEOUT_S = 30
@@ -93,9 +93,7 @@ def test_a_drained_job_ends_where_an_undisturbed_one_does_and_pays_for_nothing_t
         job = ended(database, "disturbed")
     assert job.status is JobStatus.FINISHED
     assert list_candidates(database, "disturbed") == list_candidates(database, "undisturbed")
-    assert sorted([*first.sent, *second.sent]) == sorted(
-        call.key for call in list_calls(database, "undisturbed", after="", limit=10_000)
-    )
+    assert sorted([*first.sent, *second.sent]) == sorted(call.key for call in iterate_calls(database, "undisturbed"))
     assert "resumed" in {event.type for event in list_events(database, "disturbed", after=0, limit=10_000)}
 
 

@@ -7,13 +7,13 @@ from gepa_next.gepa.types import Role
 from gepa_next.models import LedgerCall
 from gepa_next.store.counters import list_counters
 from gepa_next.store.database import Database
-from gepa_next.store.endings import cancel_job
 from gepa_next.store.evidence import list_usage
-from gepa_next.store.leases import LEASE_S, RunnerIdentity, claim_job, register_runner
-from gepa_next.store.ledger import Holder, begin_call, decide_once, end_call, list_calls
+from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
+from gepa_next.store.ledger import Holder, begin_call, decide_once, end_call, iterate_calls
+from gepa_next.store.requests import cancel_job
 from tests.store.jobs_on_file import insert
 
-ONE = RunnerIdentity(id="one", pid=1, boot_id="boot")
+ONE = RunnerIdentity(id="one", pid=1, pid_started_at=0, boot_id="boot")
 INTENT = LedgerCall(
     key="target/0/e1", role=Role.TARGET, model_id="m", request_sha256="hash", attempts=1, status="started"
 )
@@ -24,7 +24,7 @@ OUTCOME = replace(INTENT, status="done", text="yes", sends=2, input_tokens=10, o
 def holder(database: Database) -> Holder:
     insert(database)
     register_runner(database, ONE, now=1.0, monotonic=0.0)
-    claim = claim_job(database, ONE, now=1.0, monotonic=0.0, lease_s=LEASE_S)
+    claim = claim_job(database, ONE, now=1.0)
     assert claim is not None
     return Holder(job_id=claim.job_id, epoch=claim.epoch)
 
@@ -40,7 +40,7 @@ def test_a_call_has_no_outcome_until_it_is_written(database: Database, holder: H
 def test_a_call_of_unknown_outcome_is_counted_again(database: Database, holder: Holder) -> None:
     begin_call(database, holder, INTENT, now=1.0)
     assert begin_call(database, holder, INTENT, now=2.0) is None
-    assert [call.attempts for call in list_calls(database, "job-1", after="", limit=9)] == [2]
+    assert [call.attempts for call in iterate_calls(database, "job-1")] == [2]
 
 
 def test_another_request_under_the_same_key_is_another_call(database: Database, holder: Holder) -> None:
@@ -57,7 +57,7 @@ def test_a_cancelled_job_begins_no_call_but_keeps_the_outcome_of_one_in_flight(
     end_call(database, holder, OUTCOME)
     with pytest.raises(Interrupted):
         begin_call(database, holder, replace(INTENT, key="target/0/e2"), now=3.0)
-    assert [call.status for call in list_calls(database, "job-1", after="", limit=9)] == ["done"]
+    assert [call.status for call in iterate_calls(database, "job-1")] == ["done"]
 
 
 def test_an_outcome_is_billed_once(database: Database, holder: Holder) -> None:
@@ -66,6 +66,15 @@ def test_an_outcome_is_billed_once(database: Database, holder: Holder) -> None:
     end_call(database, holder, OUTCOME)
     (usage,) = list_usage(database, "job-1")
     assert (usage.calls, usage.input_tokens, usage.output_tokens, usage.cost_usd) == (2, 10, 3, 0.25)
+
+
+def test_a_refused_call_is_billed_and_asked_again(database: Database, holder: Holder) -> None:
+    for outcome in (replace(OUTCOME, status="refused", text=None, error_code="provider_auth"), OUTCOME):
+        assert begin_call(database, holder, INTENT, now=1.0) is None
+        end_call(database, holder, outcome)
+    (row,), (usage,) = list(iterate_calls(database, "job-1")), list_usage(database, "job-1")
+    assert (row.status, row.attempts, row.sends, row.cost_usd) == ("done", 2, 4, 0.5)
+    assert (usage.calls, usage.cost_usd) == (row.sends, row.cost_usd)
 
 
 def test_a_sum_with_an_unknown_cost_is_unknown(database: Database, holder: Holder) -> None:

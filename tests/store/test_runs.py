@@ -4,11 +4,11 @@ from gepa_next.gepa.state import State
 from gepa_next.llm.simulator import Simulator
 from gepa_next.store.database import Database
 from gepa_next.store.jobs import get_job
-from gepa_next.store.leases import LEASE_S, RunnerIdentity, claim_job, register_runner
+from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
 from gepa_next.store.runs import Progress, load_state, record_step
 from tests.store.jobs_on_file import EXAMPLES, insert, job_spec
 
-ONE = RunnerIdentity(id="one", pid=1, boot_id="boot")
+ONE = RunnerIdentity(id="one", pid=1, pid_started_at=0, boot_id="boot")
 NOTHING = Progress(iteration=0, rollouts=0, seed_score=None, best_score=None, best_candidate_id=0)
 
 
@@ -19,7 +19,7 @@ def simulated(state: State) -> Run:
 def claimed(database: Database) -> int:
     insert(database)
     register_runner(database, ONE, now=1.0, monotonic=0.0)
-    claim = claim_job(database, ONE, now=1.0, monotonic=0.0, lease_s=LEASE_S)
+    claim = claim_job(database, ONE, now=1.0)
     assert claim is not None
     return claim.epoch
 

@@ -20,6 +20,8 @@ CREATE TABLE jobs (
     error_message TEXT,
     result TEXT,
     last_event_id INTEGER NOT NULL DEFAULT 0,
+    stop_requested INTEGER NOT NULL DEFAULT 0,
+    paused_s REAL NOT NULL DEFAULT 0,
     owner TEXT,
     owner_epoch INTEGER NOT NULL DEFAULT 0
 ) STRICT;
@@ -50,6 +52,7 @@ CREATE TABLE events (
     data TEXT NOT NULL,
     usage TEXT,
     checkpoint INTEGER,
+    void INTEGER,
     UNIQUE (job_id, id),
     UNIQUE (job_id, key)
 ) STRICT;
@@ -161,6 +164,7 @@ CREATE INDEX bank_by_content ON bank (token_id, content_sha256);
 CREATE TABLE runners (
     id TEXT PRIMARY KEY,
     pid INTEGER NOT NULL,
+    pid_started_at INTEGER NOT NULL,
     boot_id TEXT NOT NULL,
     started_at REAL NOT NULL,
     heartbeat_at REAL NOT NULL,

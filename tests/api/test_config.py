@@ -1,0 +1,141 @@
+"""Settings come from the environment and are refused by name when they are wrong."""
+
+import json
+
+import pytest
+
+from gepa_next.config import ConfigurationError, Settings, load_settings
+
+REAL = {"LLM_BASE_URL": "http://127.0.0.1:9/v1", "JUDGE_MODEL_ID": "j", "TARGET_MODEL_DEFAULT": "t"}
+
+
+@pytest.fixture
+def load(monkeypatch, tmp_path):
+    """Load settings from these variables and nothing else."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+    def from_variables(**variables: str) -> Settings:
+        for name, value in {"API_BEARER_TOKENS": "secret", **variables}.items():
+            monkeypatch.setenv(name, value)
+        return load_settings()
+
+    return from_variables
+
+
+def tokens(settings):
+    return [token.get_secret_value() for token in settings.api_bearer_tokens]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("one", ["one"]), ("one,two", ["one", "two"]), (" one , two ,", ["one", "two"]), ('["one"]', ["one"]),
+        (' ["a,b", "c"] ', ["a,b", "c"]),
+    ],
+)  # fmt: skip
+def test_tokens_are_a_json_list_or_separated_by_commas(load, text, found) -> None:
+    assert tokens(load(API_BEARER_TOKENS=text)) == found
+
+
+@pytest.mark.parametrize("text", ["", ",", "[]"])
+def test_without_a_token_there_is_no_authentication_to_ask_for(load, text) -> None:
+    with pytest.raises(ConfigurationError, match="API_BEARER_TOKENS"):
+        load(API_BEARER_TOKENS=text)
+
+
+@pytest.mark.parametrize("text", ['["one"', "[1]", '[""]', '["a b"]', "tökén", '[["a"]]', '["a\\n"]'])
+def test_a_token_that_cannot_be_sent_is_refused(load, text) -> None:
+    with pytest.raises(ConfigurationError, match="API_BEARER_TOKENS") as caught:
+        load(API_BEARER_TOKENS=text)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "http"), ("PORT", "70000"), ("PORT", "-1"), ("LOG_LEVEL", "LOUD"), ("REQUIRE_AUTH", "perhaps"),
+        ("RUNNER", "fast"), ("MAX_ITERATIONS", "0"), ("MAX_REQUEST_BYTES", "1"), ("RATE_LIMIT_PER_MIN", "-1"),
+        ("RATE_LIMIT_BURST", "0"), ("IDEMPOTENCY_TTL_S", "0"), ("SSE_RETRY_MS", "0"), ("SSE_PING_INTERVAL_S", "0"),
+        ("SSE_PING_INTERVAL_S", "nan"), ("SSE_PING_INTERVAL_S", "inf"), ("SSE_PING_INTERVAL_S", "1e300"),
+        ("DRAIN_TIMEOUT_S", "inf"), ("DRAIN_TIMEOUT_S", "-1"), ("MAX_CONCURRENT_JOBS", "0"), ("MAX_CONCURRENT_CALLS", "x"),
+        ("MAX_SSE_CLIENTS", "0"), ("LLM_TIMEOUT_S", "0"), ("CORS_ALLOWED_ORIGINS", "[1"),
+        ("MODEL_PRICES", "cheap"), ("MODEL_PRICES", "[]"), ("MODEL_PRICES", '{"m": {"input": 1}}'),
+        ("MODEL_PRICES", '{"m": {"input": -1, "output": 1}}'), ("MODEL_PRICES", '{"m": {"input": NaN, "output": 1}}'),
+        ("LLM_BASE_URL", "localhost:8000"), ("LLM_BASE_URL", "http://"), ("LLM_BASE_URL", "http://a/v1?key=b"),
+        ("LLM_API_KEY", "sk"), ("JUDGE_BASE_URL", "http://127.0.0.1:9/v1"), ("OPENAI_API_KEY", "a b"),
+        ("OPENROUTER_API_KEY", "schlüssel"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_named(load, name, value) -> None:
+    with pytest.raises(ConfigurationError, match=name):
+        load(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["JUDGE_BASE_URL", "REFLECTION_BASE_URL"])
+def test_the_address_of_a_role_is_checked_too(load, name) -> None:
+    with pytest.raises(ConfigurationError, match=name):
+        load(**REAL, **{name: "ftp://a"})
+
+
+def test_a_secret_is_not_in_the_error(load) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(API_BEARER_TOKENS='["canary 1"]', OPENAI_API_KEY="canary 2")
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.org", "::"])  # noqa: S104 - refused is the point
+def test_without_authentication_only_loopback_is_bound(load, host) -> None:
+    with pytest.raises(ConfigurationError, match="HOST"):
+        load(REQUIRE_AUTH="false", HOST=host)
+
+
+def test_an_insecure_bind_can_be_allowed(load) -> None:
+    assert load(REQUIRE_AUTH="false", HOST="192.168.1.5", ALLOW_INSECURE_BIND="true").host == "192.168.1.5"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+def test_without_authentication_no_token_is_needed(load, host) -> None:
+    assert not load(REQUIRE_AUTH="false", API_BEARER_TOKENS="", HOST=host).require_auth
+
+
+def test_without_a_key_the_simulator_answers(load) -> None:
+    assert load().simulated
+
+
+@pytest.mark.parametrize(
+    ("variables", "base_url", "key"),
+    [
+        ({"OPENAI_API_KEY": "a"}, "https://api.openai.com/v1", "a"),
+        ({"OPENROUTER_API_KEY": "b", "OPENAI_API_KEY": "a"}, "https://openrouter.ai/api/v1", "b"),
+        ({"LLM_BASE_URL": "http://127.0.0.1:9/v1", "OPENAI_API_KEY": "a"}, "http://127.0.0.1:9/v1", ""),
+        ({"LLM_BASE_URL": "http://127.0.0.1:9/v1", "LLM_API_KEY": "c"}, "http://127.0.0.1:9/v1", "c"),
+    ],
+)
+def test_a_key_goes_to_its_own_endpoint(load, variables, base_url, key) -> None:
+    settings = load(**variables, JUDGE_MODEL_ID="j", TARGET_MODEL_DEFAULT="t")
+    assert (settings.base_url, settings.api_key.get_secret_value()) == (base_url, key)
+
+
+@pytest.mark.parametrize("missing", ["JUDGE_MODEL_ID", "TARGET_MODEL_DEFAULT"])
+def test_real_models_must_be_named(load, missing) -> None:
+    with pytest.raises(ConfigurationError, match=missing):
+        load(**{name: value for name, value in REAL.items() if name != missing})
+
+
+def test_prices_are_json(load) -> None:
+    prices = {"acme/small": {"input": 0.5, "output": 2}}
+    assert load(MODEL_PRICES=json.dumps(prices)).model_prices == prices
+
+
+def test_a_file_beside_the_server_counts_less_than_the_environment(load, tmp_path) -> None:
+    (tmp_path / ".env").write_text("MAX_ITERATIONS=7\nSSE_RETRY_MS=5\nSOMETHING_ELSE=1\n")
+    settings = load(MAX_ITERATIONS="9")
+    assert (settings.max_iterations, settings.sse_retry_ms) == (9, 5)
+
+
+def test_a_file_that_is_no_text_is_refused(load, tmp_path) -> None:
+    (tmp_path / ".env").write_bytes(b"MAX_ITERATIONS=\xff\xfe\n")
+    with pytest.raises(ConfigurationError):
+        load()

@@ -1,0 +1,80 @@
+"""What a job leaves behind: candidates and artifacts."""
+
+import json
+
+import pytest
+
+from gepa_next.api.artifacts import ARTIFACTS
+from tests.support.service import SMALL_JOB
+
+
+def artifact(service, job_id, name):
+    return service.client().get(f"/v1/optimize/{job_id}/artifacts/{name}")
+
+
+def lines(answer):
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def test_every_candidate_is_shown_with_its_decision(done, done_id) -> None:
+    items = done.client().get(f"/v1/optimize/{done_id}/candidates").json["items"]
+    assert [item["id"] for item in items] == list(range(len(items)))
+    assert items[0]["text"] == SMALL_JOB["prompt"]
+    assert (items[0]["decision"], items[0]["accepted"], items[0]["parent_ids"]) == ("seed", True, [])
+    assert len(items) > 1
+    assert all(item["accepted"] or item["reason"] for item in items)
+
+
+def test_a_queued_job_has_no_candidates_yet(service, client) -> None:
+    assert client.get(f"/v1/optimize/{service.create()}/candidates").json == {"items": []}
+
+
+def test_the_index_tells_of_every_artifact_what_it_is(done, done_id) -> None:
+    items = done.client().get(f"/v1/optimize/{done_id}/artifacts").json["items"]
+    assert [item["name"] for item in items] == list(ARTIFACTS)
+    for item in items:
+        answer = done.client().get(item["url"])
+        assert (answer.status_code, answer.content_type) == (200, item["content_type"])
+        assert len(answer.data) == item["bytes"]
+
+
+@pytest.mark.parametrize("name", ARTIFACTS)
+def test_every_artifact_can_be_made_before_the_job_has_begun(service, name) -> None:
+    assert artifact(service, service.create(), name).status_code == 200
+
+
+def test_the_prompt_is_the_result_s(done, done_id) -> None:
+    result = done.client().get(f"/v1/optimize/{done_id}").json["result"]
+    assert artifact(done, done_id, "prompt.txt").text == result["prompt"]
+
+
+def test_the_prompt_of_a_job_that_has_not_begun_is_the_seed(service) -> None:
+    assert artifact(service, service.create(), "prompt.txt").text == SMALL_JOB["prompt"]
+
+
+def test_candidates_and_rollouts_come_as_lines(done, done_id) -> None:
+    state = done.client().get(f"/v1/optimize/{done_id}").json
+    candidates = lines(artifact(done, done_id, "candidates.jsonl"))
+    rollouts = lines(artifact(done, done_id, "rollouts.jsonl"))
+    assert candidates[0]["validation_score"] == state["seed_score"]
+    assert len(rollouts) == state["usage"]["rollouts"]
+    assert {rollout["candidate_id"] for rollout in rollouts} <= {candidate["id"] for candidate in candidates}
+
+
+def test_lessons_are_listed(done, done_id) -> None:
+    text = artifact(done, done_id, "lessons.md").text
+    for lesson in done.client().get(f"/v1/optimize/{done_id}").json["result"]["lessons"]:
+        assert f"- {lesson}" in text
+
+
+def test_the_receipt_says_what_was_asked_and_done(done, done_id) -> None:
+    receipt = artifact(done, done_id, "receipt.json").json
+    assert receipt["job_id"] == done_id
+    assert receipt["simulated"] is True
+    assert receipt["spec"]["seed"] == SMALL_JOB["seed"]
+    splits = [set(receipt["splits"][name]) for name in ("train", "validation", "test")]
+    assert set().union(*splits) == {example["id"] for example in SMALL_JOB["examples"]}
+
+
+def test_the_diff_of_an_unchanged_prompt_is_empty(service) -> None:
+    assert artifact(service, service.create(), "prompt.diff").text == ""

@@ -1,0 +1,104 @@
+"""Health, readiness and version, in good times and bad."""
+
+import shutil
+import time
+
+import pytest
+
+from gepa_next.api import health
+from gepa_next.app import begin_shutdown
+from gepa_next.version import VERSION
+
+
+def ready(service):
+    answer = service.client(token=None).get("/v1/readyz")
+    assert answer.json["status"] == ("ready" if answer.status_code == 200 else "not_ready")
+    return answer.status_code, answer.json["checks"]
+
+
+def test_health_is_answered_without_touching_the_disk(open_with, tmp_path) -> None:
+    service = open_with()
+    service.database.close()
+    shutil.rmtree(tmp_path)
+    answer = service.client(token=None).get("/v1/healthz")
+    assert (answer.status_code, answer.json) == (200, {"status": "ok"})
+
+
+def test_a_server_without_a_runner_of_its_own_is_ready(service) -> None:
+    assert ready(service) == (200, {"database": "ok", "migrations": "ok", "runner": "skipped", "draining": "ok", "disk": "ok"})
+
+
+def test_a_server_with_a_runner_is_ready_when_that_lives(open_with) -> None:
+    service = open_with(runner="thread")
+    deadline = time.monotonic() + 10
+    while ready(service)[0] != 200:
+        assert time.monotonic() < deadline, ready(service)
+    assert ready(service)[1]["runner"] == "ok"
+
+
+def test_a_server_whose_runner_is_silent_is_not_ready(open_with) -> None:
+    status, checks = ready(open_with(runner="process"))
+    assert (status, checks["database"]) == (503, "ok")
+    assert "no runner" in checks["runner"]
+
+
+@pytest.mark.parametrize(
+    ("harm", "check", "said"),
+    [
+        ("DROP TABLE counters", "database", "counters"),
+        ("PRAGMA user_version = 9999", "migrations", "9999"),
+        ("DROP TABLE runners", "runner", "runners"),
+    ],
+)
+def test_each_check_says_what_is_wrong(open_with, harm, check, said) -> None:
+    service = open_with(runner="process")
+    service.database.write(lambda db: db.execute(harm))
+    status, checks = ready(service)
+    assert status == 503
+    assert said in checks[check]
+    assert checks["disk"] == "ok"
+
+
+def test_a_full_disk_is_not_ready(service, monkeypatch) -> None:
+    monkeypatch.setattr(health, "LEAST_FREE_BYTES", 2**80)
+    status, checks = ready(service)
+    assert status == 503
+    assert checks["disk"].endswith("bytes free")
+
+
+def test_a_lost_folder_is_not_ready(service, tmp_path) -> None:
+    shutil.rmtree(tmp_path)
+    assert ready(service)[0] == 503
+
+
+def test_a_server_that_shuts_down_says_so(service) -> None:
+    begin_shutdown(service.app, settings=service.settings, notice_s=0)
+    status, checks = ready(service)
+    assert (status, checks["draining"]) == (503, "shutting_down")
+
+
+def test_the_version_says_what_runs_here(done) -> None:
+    found = done.client(token=None).get("/v1/version").json
+    assert found["version"] == VERSION
+    assert found["simulated"] is True
+    assert isinstance(found["schema_version"], int)
+    assert found["judge_fingerprint"]
+    assert found["settings"]["MAX_ITERATIONS"] == 100
+
+
+def test_the_version_tells_no_secret(open_with) -> None:
+    keys = {"llm_api_key": "sk-canary-1", "judge_api_key": "sk-canary-2", "api_bearer_tokens": ["canary-3"]}
+    urls = {"llm_base_url": "http://127.0.0.1:9/v1", "judge_base_url": "http://127.0.0.1:9/v1"}
+    service = open_with(**keys, **urls, judge_model_id="j", target_model_default="t")
+    text = service.client(token=None).get("/v1/version").text
+    assert "canary" not in text
+    assert '"simulated":false' in text
+
+
+def test_the_fingerprint_changes_with_the_judge(open_with) -> None:
+    real = {"llm_base_url": "http://127.0.0.1:9/v1", "target_model_default": "t"}
+    found = [
+        open_with(**real, judge_model_id=judge).client().get("/v1/version").json["judge_fingerprint"]
+        for judge in ("one", "two")
+    ]
+    assert found[0] != found[1]

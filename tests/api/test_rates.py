@@ -1,0 +1,87 @@
+"""Rate limits: a bucket per token, refilled as time goes by, and told in headers."""
+
+import pytest
+
+from gepa_next.api.rates import MOST_CLIENTS, RateLimiter
+from tests.api.answers import refused
+from tests.support.service import OTHER_TOKEN
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_too_many_requests_are_429_with_when_to_come_back(open_with) -> None:
+    client = open_with(rate_limit_per_min=1, rate_limit_burst=2).client()
+    assert [client.get("/v1/optimize").status_code for _ in range(2)] == [200, 200]
+    answer = client.get("/v1/optimize")
+    refused(answer, 429, "rate_limited")
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+    assert answer.headers["RateLimit"] == f"limit=1, remaining=0, reset={answer.headers['Retry-After']}"
+
+
+def test_an_answer_says_how_many_are_left(open_with) -> None:
+    client = open_with(rate_limit_per_min=60, rate_limit_burst=5).client()
+    assert client.get("/v1/optimize").headers["RateLimit"] == "limit=60, remaining=4, reset=0"
+
+
+def test_a_limit_that_is_off_is_not_told(client) -> None:
+    assert "RateLimit" not in client.get("/v1/optimize").headers
+
+
+def test_each_token_has_a_bucket_of_its_own(open_with) -> None:
+    service = open_with(rate_limit_per_min=1, rate_limit_burst=1)
+    service.client().get("/v1/optimize")
+    assert service.client(OTHER_TOKEN).get("/v1/optimize").status_code == 200
+
+
+def test_open_routes_are_not_limited(open_with) -> None:
+    client = open_with(rate_limit_per_min=1, rate_limit_burst=1).client()
+    assert {client.get("/v1/healthz").status_code for _ in range(5)} == {200}
+
+
+def test_guessing_tokens_is_limited_and_does_not_lock_out_who_has_one(service) -> None:
+    guesser = service.client("guess")
+    while (answer := guesser.get("/v1/optimize")).status_code == 401:
+        pass
+    refused(answer, 429, "rate_limited")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "remaining=0" in answer.headers["RateLimit"]
+    assert service.client().get("/v1/optimize").status_code == 200
+
+
+def test_a_bucket_refills_with_time() -> None:
+    clock = Clock()
+    limiter = RateLimiter(per_minute=60, burst=1, clock=clock)
+    assert limiter.take("a").allowed
+    assert limiter.take("a").retry_after_s == 1
+    clock.now = 1.0
+    assert limiter.take("a").allowed
+
+
+def test_a_bucket_holds_no_more_than_the_burst() -> None:
+    clock = Clock()
+    limiter = RateLimiter(per_minute=60, burst=2, clock=clock)
+    clock.now = 3600.0
+    assert [limiter.take("a").allowed for _ in range(3)] == [True, True, False]
+
+
+def test_a_crowd_of_clients_does_not_fill_the_memory() -> None:
+    limiter = RateLimiter(per_minute=60, burst=2)
+    for number in range(MOST_CLIENTS + 10):
+        limiter.take(str(number))
+    assert len(limiter._buckets) == MOST_CLIENTS
+
+
+@pytest.mark.parametrize("burst", [1, 3])
+def test_who_comes_back_when_told_is_let_in(burst) -> None:
+    clock = Clock()
+    limiter = RateLimiter(per_minute=7, burst=burst, clock=clock)
+    while (allowance := limiter.take("a")).allowed:
+        pass
+    clock.now += allowance.retry_after_s
+    assert limiter.take("a").allowed

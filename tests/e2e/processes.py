@@ -1,0 +1,147 @@
+"""The real server as processes of their own: started, asked, told to stop, looked for."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+import gepa_next
+from tests.support.service import SMALL_JOB, TOKEN
+from tests.support.sse import Frame, open_stream, read_events
+
+ROOT = Path(gepa_next.__file__).parents[1]
+SERVE = [sys.executable, "-m", "gepa_next", "--port", "0"]
+GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
+TIMEOUT_S = 30.0
+AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def environment(folder: Path, **variables: str) -> dict[str, str]:
+    """Return an environment that owes nothing to this one but the interpreter."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    ours = {
+        "PYTHONPATH": str(ROOT),
+        "DATABASE_PATH": str(folder / "e2e.sqlite3"),
+        "API_BEARER_TOKENS": TOKEN,
+        "SSE_PING_INTERVAL_S": "0.2",
+        "DRAIN_TIMEOUT_S": "1",
+        "PORT": "0",
+    }
+    return kept | ours | variables
+
+
+def wait_for(condition: Callable[[], Any], *, timeout_s: float = TIMEOUT_S) -> Any:
+    """Return what the condition returns once that is true."""
+    deadline = time.monotonic() + timeout_s
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.02)  # the only way to wait for another process's state
+    return found
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server and everything it started: one process group."""
+
+    process: subprocess.Popen[str]
+    url: str
+    log: Path
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        return requests.get(self.url + path, headers=AUTHORIZED, timeout=TIMEOUT_S, **options)
+
+    def create(self, **changes: object) -> str:
+        body = {**SMALL_JOB, **changes}
+        answer = requests.post(f"{self.url}/v1/optimize", json=body, headers=AUTHORIZED, timeout=TIMEOUT_S)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["job_id"]
+
+    def state(self, job_id: str) -> dict[str, Any]:
+        return self.get(f"/v1/optimize/{job_id}").json()
+
+    def stream(self, job_id: str) -> requests.Response:
+        return open_stream(self.url, job_id, token=TOKEN)
+
+    def events(self, job_id: str) -> list[Frame]:
+        return read_events(self.stream(job_id))
+
+    def is_ready(self) -> bool:
+        return self.get("/v1/readyz").status_code == 200
+
+    def group(self) -> dict[int, str]:
+        """Return the command lines of what lives of the process group, by process id."""
+        found = {}
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and (line := _command_line(int(entry.name), self.process.pid)):
+                found[int(entry.name)] = line
+        return found
+
+    def runner_pid(self) -> int | None:
+        return next((pid for pid, line in self.group().items() if line.endswith("gepa_next worker")), None)
+
+    def stop(self) -> None:
+        """Stop the server the polite way, and the other way if that takes too long."""
+        try:
+            if self.process.poll() is None:
+                self.process.terminate()
+                self.process.wait(TIMEOUT_S)
+        finally:
+            for pid in self.group():
+                os.kill(pid, signal.SIGKILL)
+            if self.process.stdout is not None:
+                self.process.stdout.close()
+
+
+def _command_line(pid: int, group: int) -> str | None:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        if int(state[2]) != group or state[0] == "Z":
+            return None
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+    except (OSError, ValueError):
+        return None
+
+
+def start(command: list[str], folder: Path, **variables: str) -> Server:
+    """Start a server and wait until it is ready."""
+    log = folder / "server.log"
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            command,
+            env=environment(folder, **variables),
+            cwd=ROOT if command is GUNICORN else folder,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
+    server = Server(process, _address(command, process, log), log)
+    wait_for(lambda: _answers(server))
+    return server
+
+
+def _address(command: list[str], process: subprocess.Popen[str], log: Path) -> str:
+    if command is GUNICORN:
+        found = wait_for(lambda: re.search(r"Listening at: (http://[0-9.:]+)", log.read_text()))
+    else:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        found = re.fullmatch(r"gepa-next \S+ on (http://127\.0\.0\.1:\d+)\n", line)
+        assert found, line + log.read_text()
+    return found[1]
+
+
+def _answers(server: Server) -> bool:
+    assert server.process.poll() is None, server.log.read_text()
+    try:
+        return server.is_ready()
+    except requests.ConnectionError:
+        return False

@@ -1,0 +1,86 @@
+"""A provider that refuses and a judge that babbles: the job says so, and never scores what was not scored."""
+
+import json
+from contextlib import closing
+
+import pytest
+
+from tests.support.service import EXAMPLES, Service, open_service
+
+MOODY = [{**example, "input": f"moody {example['input']}"} for example in EXAMPLES[:3]]
+
+
+@pytest.fixture
+def open_real(tmp_path, provider):
+    """Open a service on the provider's models."""
+    opened = []
+
+    def with_models(*, judge: str = "acme/judge", target: str = "acme/target") -> Service:
+        url = provider.variables["LLM_BASE_URL"]
+        models = {"judge_model_id": judge, "target_model_default": target, "reflection_model_id": "acme/reflector"}
+        opened.append(open_service(tmp_path, llm_base_url=url, **models))
+        return opened[-1]
+
+    yield with_models
+    for each in opened:
+        with closing(each):
+            pass
+
+
+def state(service, job_id):
+    return service.client().get(f"/v1/optimize/{job_id}").json
+
+
+def test_a_job_on_real_models_ends(open_real) -> None:
+    service = open_real()
+    found = state(service, service.finished_job())
+    assert (found["status"], found["simulated"], found["judge"]["model_id"]) == ("finished", False, "acme/judge")
+    assert found["usage"]["cost_usd"] is None
+    assert found["usage"]["by_role"]["judge"]["calls"] > 0
+
+
+def test_a_job_without_examples_drafts_its_own(open_real) -> None:
+    service = open_real()
+    job_id = service.finished_job(examples=[])
+    rollouts = service.client().get(f"/v1/optimize/{job_id}/artifacts/rollouts.jsonl").text
+    assert "synthetic-1" in rollouts
+    assert state(service, job_id)["status"] == "finished"
+
+
+def test_a_model_the_provider_does_not_have_fails_the_job(open_real) -> None:
+    service = open_real()
+    found = state(service, service.finished_job(target_model_id="acme/nobody"))
+    assert (found["status"], found["stop_reason"]) == ("failed", "error")
+    assert found["error"]["code"] == "provider_config"
+    assert "acme/nobody" in found["error"]["message"]
+    assert found["result"] is None
+
+
+def test_the_last_event_of_a_failed_job_says_why(open_real) -> None:
+    service = open_real()
+    job_id = service.finished_job(target_model_id="acme/nobody")
+    last = service.client().get(f"/v1/optimize/{job_id}/events").text.strip().split("\n\n")[-1]
+    assert "event: failed" in last
+    assert '"code":"provider_config"' in last
+    assert service.client().get("/v1/metricsz").json["jobs_failed"] == 1
+
+
+def test_a_judge_that_always_babbles_fails_the_job(open_real) -> None:
+    service = open_real(judge="acme/babbling-judge")
+    found = state(service, service.finished_job())
+    assert (found["status"], found["error"]["code"]) == ("failed", "judge_malformed_reply")
+    assert found["seed_score"] is None
+    assert "no output" in found["error"]["message"]
+
+
+def test_a_judge_that_babbles_at_times_leaves_those_rollouts_unscored(open_real) -> None:
+    service = open_real(judge="acme/moody-judge")
+    job_id = service.finished_job(examples=[*EXAMPLES[3:], *MOODY], iterations=2, split={"train": 3, "val": 3})
+    assert state(service, job_id)["status"] == "finished"
+    text = service.client().get(f"/v1/optimize/{job_id}/artifacts/rollouts.jsonl").text
+    rollouts = [json.loads(line) for line in text.splitlines()]
+    unscored = [each for each in rollouts if each["score"] is None]
+    assert unscored
+    assert {each["error"] for each in unscored} == {"judge_malformed_reply"}
+    assert all(each["output"].startswith("You said") for each in unscored)
+    assert len(unscored) < len(rollouts)

@@ -1,0 +1,138 @@
+"""A stream is the history and then its tail, every event once, to the end of the job."""
+
+import json
+
+import pytest
+
+from gepa_next.streaming import stream as stream_module
+from gepa_next.streaming.frames import HEARTBEAT
+from gepa_next.streaming.stream import StreamSettings, stream
+from gepa_next.streaming.tailer import LONGEST_QUEUE
+from tests.support.sse import parse_frames
+
+OFTEN = StreamSettings(retry_ms=1, ping_interval_s=0.05)
+
+
+@pytest.fixture
+def open_stream(service, job_id):
+    """Open streams of the job that the test reads frame by frame."""
+    opened = []
+
+    def after(last: int = 0):
+        opened.append(stream(service.database, service.parts.tailer, OFTEN, job_id, after=last))
+        return opened[-1]
+
+    yield after
+    for each in opened:
+        each.close()
+
+
+def ids(text: bytes) -> list[int]:
+    return [frame.id for frame in parse_frames(text.decode()) if frame.is_event]
+
+
+def events(frames, count: int) -> list[int]:
+    """Return the ids of the next so many events, heartbeats left out."""
+    found: list[int] = []
+    heartbeats = 0
+    while len(found) < count:
+        text = next(frames)
+        heartbeats += text == HEARTBEAT.encoded
+        assert heartbeats < 200, "the stream stays silent"
+        found += ids(text)
+    return found
+
+
+def test_retry_comes_first(open_stream) -> None:
+    assert next(open_stream()) == b"retry: 1\n\n"
+
+
+def test_history_and_tail_are_one(service, job_id, open_stream) -> None:
+    service.tell(job_id, 4)
+    frames = open_stream()
+    assert events(frames, 5) == [1, 2, 3, 4, 5]
+    service.tell(job_id, 3)
+    assert events(frames, 3) == [6, 7, 8]
+
+
+def test_a_history_longer_than_a_page_is_whole(service, job_id, open_stream) -> None:
+    service.tell(job_id, 2 * stream_module.PAGE)
+    assert events(open_stream(), 2 * stream_module.PAGE + 1) == list(range(1, 2 * stream_module.PAGE + 2))
+
+
+def test_a_stream_goes_on_after_the_last_id_given(service, job_id, open_stream) -> None:
+    service.tell(job_id, 4)
+    assert events(open_stream(3), 2) == [4, 5]
+
+
+def test_an_idle_stream_beats(open_stream) -> None:
+    frames = open_stream()
+    events(frames, 1)
+    assert [next(frames) for _ in range(3)] == [b":\n\n"] * 3
+
+
+def test_a_stream_ends_with_the_job(service, job_id, open_stream) -> None:
+    frames = open_stream()
+    events(frames, 1)
+    service.client().delete(f"/v1/optimize/{job_id}")
+    assert b"event: cancelled" in next(frames)
+    assert list(frames) == []
+    assert service.parts.tailer.clients == 0
+
+
+def test_an_ending_followed_by_a_resumption_does_not_end_the_stream(service, job_id, open_stream) -> None:
+    service.tell(job_id, kind="failed")
+    service.tell(job_id, kind="resumed")
+    frames = open_stream()
+    assert events(frames, 3) == [1, 2, 3]
+    service.tell(job_id, kind="failed")
+    service.tell(job_id, kind="resumed")
+    assert events(frames, 2) == [4, 5]
+
+
+def test_a_stream_that_fell_behind_reads_on_in_the_store(service, job_id, open_stream) -> None:
+    frames = open_stream()
+    events(frames, 1)
+    count = 4 * LONGEST_QUEUE
+    service.tell(job_id, count)
+    assert events(frames, count) == list(range(2, count + 2))
+    service.tell(job_id)
+    assert events(frames, 1) == [count + 2]
+
+
+def test_a_stream_that_falls_behind_again_and_again_loses_nothing(service, job_id, open_stream) -> None:
+    frames = open_stream()
+    found = events(frames, 1)
+    for _ in range(5):
+        service.tell(job_id, LONGEST_QUEUE + 10)
+        found += events(frames, 7)
+    found += events(frames, 5 * (LONGEST_QUEUE + 10) - 35)
+    assert found == list(range(1, 5 * (LONGEST_QUEUE + 10) + 2))
+
+
+def test_a_stream_of_a_stopped_tailer_ends(service, open_stream) -> None:
+    frames = open_stream()
+    events(frames, 1)
+    service.parts.tailer.stop()
+    assert [text for text in frames if text != HEARTBEAT.encoded] == []
+
+
+def test_a_stream_that_is_dropped_is_forgotten(service, open_stream) -> None:
+    frames = open_stream()
+    events(frames, 1)
+    assert service.parts.tailer.clients == 1
+    frames.close()
+    assert service.parts.tailer.clients == 0
+
+
+def test_a_stream_that_was_never_read_is_not_counted(service, open_stream) -> None:
+    open_stream().close()
+    assert service.parts.tailer.clients == 0
+
+
+def test_every_event_is_json_on_one_line(service, job_id, open_stream) -> None:
+    service.tell(job_id, text="two\nlines \u2028 and more")
+    frames = open_stream()
+    next(frames)
+    for text in (next(frames), next(frames)):
+        assert json.loads(text.decode().split("\ndata: ")[1])["schema_version"] == 1
