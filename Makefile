@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: all lint types contracts test demo real-demo bench format clean boot
+.PHONY: all lint types contracts test demo real-demo bench crash crash-mutants format clean boot
 
 all: lint types contracts test
 
@@ -40,6 +40,13 @@ real-demo: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.serve
 	$(BIN)/python -m benchmarks.engine
+
+# Kills and freezes by the hundred, and the eight design mistakes that must be caught (minutes each).
+crash: $(VENV)/.dev-installed
+	$(BIN)/python -m tests.crash.many $(ARGS)
+
+crash-mutants: $(VENV)/.dev-installed
+	$(BIN)/python -m tests.crash.catch
 
 # The server boots from requirements.txt alone, without the development packages.
 boot:

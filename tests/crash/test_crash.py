@@ -1,0 +1,54 @@
+"""Kill it anywhere: the job ends where it would have ended, and nothing that was answered is paid for twice."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.crash.harness import (
+    Account,
+    Models,
+    models_served,
+    through_a_freeze,
+    through_faults,
+    through_kills,
+    undisturbed,
+)
+
+KINDS = ("begin_call:30", "end_call:50", "record_step:12", "decide_once:2", "claim_job:1", "finish_job:1", "beat:1")
+RANDOM_KILLS = 10
+
+
+@pytest.fixture(scope="module")
+def models() -> Iterator[Models]:
+    with models_served() as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def reference(models: Models, tmp_path_factory: pytest.TempPathFactory) -> Account:
+    return undisturbed(tmp_path_factory.mktemp("undisturbed"), models)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kill_at_a_commit_changes_nothing(
+    tmp_path: Path, models: Models, reference: Account, kind: str, moment: str
+) -> None:
+    outcome = through_faults(tmp_path, models, [f"{kind}:{moment}:kill"])
+    assert outcome.problems(reference) == []
+
+
+def test_kills_at_random_moments_change_nothing(tmp_path: Path, models: Models, reference: Account) -> None:
+    moments = random.Random(20)
+    models.answer_after(0.01)
+    outcome = through_kills(tmp_path, models, [moments.uniform(0.0, 0.25) for _ in range(RANDOM_KILLS)])
+    models.answer_after(0.0)
+    assert outcome.problems(reference, kills=RANDOM_KILLS) == []
+
+
+def test_an_owner_that_was_frozen_and_robbed_writes_and_sends_nothing(
+    tmp_path: Path, models: Models, reference: Account
+) -> None:
+    assert through_a_freeze(tmp_path, models).problems(reference) == []
