@@ -23,6 +23,7 @@ from gepa_next.llm.simulator import Simulator
 from gepa_next.llm.transport import Transport
 from gepa_next.metrics import METRICS
 from gepa_next.models import JobSpec
+from gepa_next.runner.brake import DiskBrake
 from gepa_next.runner.job_run import Models, ModelsFor
 from gepa_next.runner.ledger import RoleModel
 from gepa_next.runner.runner import Runner
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 RUNNER_EXTENSION = "gepa_next_runner"
 SIMULATED_MODELS = {Role.TARGET: "sim/target", Role.JUDGE: "sim/judge", Role.REFLECTOR: "sim/reflector"}
 FAILURES_PER_MIN = 30
+MEGABYTE = 1024 * 1024
 BLUEPRINTS = (optimize, events, evidence, examples, health, metrics, openapi)
 
 
@@ -79,6 +81,7 @@ def create_runner(settings: Settings, database: Database) -> Runner:
         concurrent_jobs=settings.max_concurrent_jobs,
         concurrent_calls=settings.max_concurrent_calls,
         kill_hung=settings.kill_hung_runners,
+        brake=DiskBrake(settings.database_path.parent, least_free_bytes=settings.min_free_disk_mb * MEGABYTE),
     )
 
 
@@ -90,6 +93,12 @@ def begin_shutdown(app: Flask, *, settings: Settings, notice_s: float = 1.0) -> 
     parts.tailer.stop()
     if (runner := app.extensions.get(RUNNER_EXTENSION)) is not None:
         runner.drain(settings.drain_timeout_s)
+
+
+def close_app(app: Flask) -> None:
+    """Close the database, so that its file is whole when nobody else has it open."""
+    parts: Wiring = app.extensions[EXTENSION]
+    parts.database.close()
 
 
 def _wiring(settings: Settings, database: Database, tailer: Tailer) -> Wiring:

@@ -1,17 +1,26 @@
 """The command line."""
 
 import argparse
+import math
 import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
 from types import FrameType
 
 from gepa_next.config import ConfigurationError, Settings, load_settings
+from gepa_next.errors import StoreError
+from gepa_next.store.database import Database
+from gepa_next.store.housekeeping import back_up, check_file, prune_jobs
 from gepa_next.version import VERSION
 
 USAGE_ERROR = 2
+SECONDS_PER_DAY = 86_400
+GATE_TIMEOUT_S = 30.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -22,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(given)
     try:
         options.run(options)
-    except ConfigurationError as error:
+    except (ConfigurationError, StoreError) as error:
         print(f"gepa-next: {error}", file=sys.stderr)
         raise SystemExit(USAGE_ERROR) from None
 
@@ -38,6 +47,14 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=_serve)
     worker = commands.add_parser("worker", help="run jobs only, on the same database file")
     worker.set_defaults(run=_work)
+    backup = commands.add_parser("backup", help="write a consistent copy of the database, also while it is in use")
+    backup.add_argument("file", type=Path, help="a file that does not exist yet")
+    backup.set_defaults(run=_back_up)
+    prune = commands.add_parser("prune", help="delete jobs that ended long ago, with all that belongs to them")
+    prune.add_argument("--older-than", type=_days, required=True, metavar="DAYS", help="days since the job ended")
+    prune.set_defaults(run=_prune)
+    check = commands.add_parser("check", help="look for damage in the database file")
+    check.set_defaults(run=_check)
     return parser
 
 
@@ -79,7 +96,6 @@ def _work(_: argparse.Namespace) -> None:
 
     from gepa_next.app import create_runner  # noqa: PLC0415
     from gepa_next.processes import die_with_parent  # noqa: PLC0415
-    from gepa_next.store.database import Database  # noqa: PLC0415
 
     stop = threading.Event()
 
@@ -90,11 +106,49 @@ def _work(_: argparse.Namespace) -> None:
     signal.signal(signal.SIGINT, on_signal)
     settings = load_settings()
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    runner = create_runner(settings, Database(settings.database_path, gate_timeout_s=30))
+    database = Database(settings.database_path, gate_timeout_s=GATE_TIMEOUT_S)
+    runner = create_runner(settings, database)
     die_with_parent()
     runner.start()
     stop.wait()
     runner.drain(settings.drain_timeout_s)
+    database.close()
     sys.stdout.flush()
     # Threads that wait for a model which never answers would keep the interpreter alive.
     os._exit(0)
+
+
+def _back_up(options: argparse.Namespace) -> None:
+    with _database() as database:
+        print(f"{options.file}: {back_up(database, options.file)} bytes")
+
+
+def _prune(options: argparse.Namespace) -> None:
+    with _database() as database:
+        print(f"{prune_jobs(database, before=time.time() - options.older_than * SECONDS_PER_DAY)} jobs deleted")
+
+
+def _check(_: argparse.Namespace) -> None:
+    with _database() as database:
+        found = check_file(database)
+    if found:
+        print("\n".join(found), file=sys.stderr)
+        raise SystemExit(1)
+    print("the database is whole")
+
+
+@contextmanager
+def _database() -> Iterator[Database]:
+    """Yield the database of the settings; it must exist."""
+    path = load_settings(require_auth=False, allow_insecure_bind=True).database_path
+    if not path.exists():
+        raise ConfigurationError(f"DATABASE_PATH: there is no {path}")
+    with closing(Database(path, gate_timeout_s=GATE_TIMEOUT_S)) as database:
+        yield database
+
+
+def _days(text: str) -> float:
+    days = float(text)
+    if not 0 <= days < math.inf:
+        raise ValueError(text)
+    return days

@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     max_iterations: int = Field(100, ge=1)
     drain_timeout_s: float = Field(30, ge=0, le=86_400)
     kill_hung_runners: bool = True
+    min_free_disk_mb: int = Field(64, ge=0)
 
     sse_retry_ms: int = Field(2000, ge=1)
     sse_ping_interval_s: float = Field(15, gt=0, le=3600)

@@ -59,7 +59,7 @@ def on_starting(server: Any) -> None:  # Any: gunicorn has no types
 
 def post_worker_init(worker: Any) -> None:  # Any: gunicorn has no types
     """On SIGTERM say not ready for a second, then end the streams, then go."""
-    from gepa_next.app import begin_shutdown  # noqa: PLC0415 - imports requests, which must come after patching
+    from gepa_next.app import begin_shutdown, close_app  # noqa: PLC0415 - imports requests, which must come after patching
 
     logging.basicConfig(level=_settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     stop = signal.getsignal(signal.SIGTERM)
@@ -74,9 +74,13 @@ def post_worker_init(worker: Any) -> None:  # Any: gunicorn has no types
             stop(signal.SIGTERM, None)
         # Idle keep-alive connections would hold the worker; whoever still talks has this long.
         time.sleep(LAST_REQUESTS_S)
+        close_app(worker.wsgi)
         os._exit(0)
 
     signal.signal(signal.SIGTERM, lambda _signum, _frame: told.set())
+    # Ctrl-C reaches every process of a terminal; the master turns it into SIGQUIT for its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGQUIT, lambda _signum, _frame: told.set())
     threading.Thread(target=leave_when_told, name="shutdown", daemon=True).start()
 
 

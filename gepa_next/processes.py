@@ -81,14 +81,16 @@ class RunnerKeeper:
     def _keep(self) -> None:
         wait_s = SHORTEST_WAIT_S
         while not self._stopping.is_set():
-            started = time.monotonic()
-            environment = {**os.environ, PARENT_VARIABLE: str(os.getpid())}
-            self._child = subprocess.Popen(self._command, env=environment)  # noqa: S603 - our own command
-            if self._stopping.is_set():
-                self._child.terminate()
-            self._child.wait()
-            if self._stopping.is_set():
-                return
-            wait_s = SHORTEST_WAIT_S if time.monotonic() - started > STABLE_S else min(2 * wait_s, LONGEST_WAIT_S)
-            log.error("the runner died; starting it again in %.1f s", wait_s)
-            self._stopping.wait(wait_s)
+            began = time.monotonic()
+            self._run_once()
+            wait_s = SHORTEST_WAIT_S if time.monotonic() - began > STABLE_S else min(2 * wait_s, LONGEST_WAIT_S)
+            if not self._stopping.wait(wait_s):
+                log.warning("the runner ended; it is started again")
+
+    def _run_once(self) -> None:
+        environment = {**os.environ, PARENT_VARIABLE: str(os.getpid())}
+        # A session of its own: Ctrl-C in a terminal is for the parent, which then has the runner drain.
+        self._child = subprocess.Popen(self._command, env=environment, start_new_session=True)  # noqa: S603 - our own
+        if self._stopping.is_set():
+            self._child.terminate()
+        self._child.wait()

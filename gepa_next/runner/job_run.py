@@ -6,7 +6,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from threading import Event
 
-from gepa_next.errors import GepaNextError, Interrupted
+from gepa_next.errors import GepaNextError, Interrupted, StoreError, UnavailableError
 from gepa_next.gepa.engine import optimize
 from gepa_next.gepa.ports import Metric
 from gepa_next.gepa.run import Run
@@ -19,11 +19,13 @@ from gepa_next.runner.ledger import LedgerModel, RoleModel
 from gepa_next.store.database import Database
 from gepa_next.store.endings import fail_job, finish_job
 from gepa_next.store.jobs import get_job, stop_requested
-from gepa_next.store.leases import Claim
+from gepa_next.store.leases import Claim, release_job
 from gepa_next.store.ledger import Holder, decide_once, still_held
 from gepa_next.store.runs import Progress, load_state, record_step
 
 log = logging.getLogger(__name__)
+
+RETRY_STORE_S = 1.0
 
 Models = Mapping[Role, RoleModel]
 ModelsFor = Callable[[str, JobSpec, Callable[[float], None]], Models]
@@ -39,19 +41,33 @@ class JobRun:
     models_for: ModelsFor
     metrics: Mapping[str, Metric]
     clock: Callable[[], float]
+    brake: Callable[[], str | None] = lambda: None
     let_go: Event = field(default_factory=Event)
 
     def __call__(self) -> None:
         """Carry the job out; every ending but a lost lease is committed."""
+        job_id = self.claim.job_id
         try:
             self._run()
-        except Interrupted as reason:
-            log.info("job let go", extra={"job_id": self.claim.job_id, "reason": reason.code})
+        except Interrupted:
+            log.info("job %s: let go", job_id, extra={"job_id": job_id})
+        except (StoreError, UnavailableError) as error:
+            log.error("job %s: %s", job_id, error.message, extra={"job_id": job_id})  # noqa: TRY400 - no bug of ours
+            self._put_back()
         except GepaNextError as error:
             self._fail(error.code, error.message)
         except Exception:
-            log.exception("job failed", extra={"job_id": self.claim.job_id})
-            self._fail("internal_error", "an error in the service; its log says more")
+            log.exception("job %s: failed", job_id, extra={"job_id": job_id})
+            self._fail("internal_error", f"an error in the service; its log says more under job {job_id}")
+
+    def _put_back(self) -> None:
+        """Put the job back into the queue as soon as the store can be written again: it is not at fault."""
+        while not self.let_go.wait(RETRY_STORE_S):
+            try:
+                release_job(self.database, self.claim.job_id, epoch=self.claim.epoch, now=self.clock())
+            except (StoreError, UnavailableError):
+                continue
+            return
 
     def _run(self) -> None:
         job = get_job(self.database, self.claim.job_id)
@@ -60,7 +76,7 @@ class JobRun:
         state = load_state(self.database, job)
         run = Run(
             state=state,
-            model=LedgerModel(self.database, holder, models, let_go=self.let_go, clock=self.clock),
+            model=LedgerModel(self.database, holder, models, let_go=self.let_go, clock=self.clock, brake=self.brake),
             fan_out=PooledFanOut(self.pool, let_go=self.let_go),
             control=lambda point: self._control(holder, job, point),
             metric=self.metrics.get(job.spec.metric),

@@ -1,20 +1,23 @@
 """The ledger in front of the models: what was answered once is never asked again."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from threading import Event
 
-from gepa_next.errors import Interrupted, ModelError, ProviderError
+from gepa_next.errors import Interrupted, ModelError, ProviderError, StoreError, UnavailableError
 from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.types import CallUsage, Completion, ModelCall, Role
 from gepa_next.llm.structured import read_reply
 from gepa_next.models import LedgerCall
+from gepa_next.runner.brake import LOOK_S
 from gepa_next.store.database import Database
 from gepa_next.store.leases import LEASE_S
 from gepa_next.store.ledger import Holder, begin_call, end_call, still_held
+from gepa_next.store.runs import record_waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +39,21 @@ class LedgerModel:
         *,
         let_go: Event,
         clock: Callable[[], float],
+        brake: Callable[[], str | None],
     ) -> None:
         self._database = database
         self._holder = holder
         self._models = models
         self._let_go = let_go
         self._clock = clock
+        self._brake = brake
+        self._waits = 0
+        self._waiting_lock = threading.Lock()
+        self._says_so = False
 
     def __call__(self, call: ModelCall, /) -> Completion:
         """Return the answer, from the ledger if it is there; Interrupted once the job is not ours."""
-        if self._let_go.is_set():
-            raise Interrupted("let_go", "the runner let go of the job")
+        self._wait_for_the_brake()
         model = self._models[call.role]
         intent = LedgerCall(
             key=call.key,
@@ -63,15 +70,45 @@ class LedgerModel:
             raise Interrupted("let_go", "the runner let go of the job")
         return _replayed(call, earlier) if earlier is not None else self._asked(model.ask, call, intent)
 
+    def _wait_for_the_brake(self) -> None:
+        while reason := self._brake():
+            self._say_waiting(reason)
+            if self._let_go.wait(LOOK_S):
+                break
+        self._says_so = False
+        if self._let_go.is_set():
+            raise Interrupted("let_go", "the runner let go of the job")
+
+    def _say_waiting(self, reason: str) -> None:
+        """Have one event say it, however many calls wait."""
+        with self._waiting_lock:
+            if self._says_so:
+                return
+            self._says_so = True
+            self._waits += 1
+            holder = self._holder
+            record_waiting(
+                self._database, holder.job_id, epoch=holder.epoch, nth=self._waits, reason=reason, now=self._clock()
+            )
+
     def _asked(self, ask: LanguageModel, call: ModelCall, intent: LedgerCall) -> Completion:
         started = time.monotonic()
         try:
             answer = ask(call)
         except ModelError as error:
-            end_call(self._database, self._holder, _failed(intent, error, latency_s=time.monotonic() - started))
+            self._write_outcome(_failed(intent, error, latency_s=time.monotonic() - started))
             raise
-        end_call(self._database, self._holder, _done(intent, answer, latency_s=time.monotonic() - started))
+        self._write_outcome(_done(intent, answer, latency_s=time.monotonic() - started))
         return answer
+
+    def _write_outcome(self, outcome: LedgerCall) -> None:
+        """Write what was paid for, waiting for a store that cannot be written just now."""
+        while True:
+            try:
+                return end_call(self._database, self._holder, outcome)
+            except (StoreError, UnavailableError):
+                if self._let_go.wait(LOOK_S):
+                    raise
 
 
 def _request_hash(model_id: str, call: ModelCall) -> str:

@@ -46,6 +46,7 @@ class Runner:
         concurrent_jobs: int,
         concurrent_calls: int,
         kill_hung: bool = True,
+        brake: Callable[[], str | None] = lambda: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         pid = os.getpid()
@@ -57,6 +58,7 @@ class Runner:
         self._models_for = models_for
         self._metrics = metrics
         self._clock = clock
+        self._brake = brake
         self._most_jobs = concurrent_jobs
         self._jobs_pool = ThreadPoolExecutor(concurrent_jobs, thread_name_prefix="job")
         self._calls_pool = ThreadPoolExecutor(concurrent_calls, thread_name_prefix="call")
@@ -124,10 +126,11 @@ class Runner:
             models_for=self._models_for,
             metrics=self._metrics,
             clock=self._clock,
+            brake=self._brake,
         )
         with self._lock:
             self._running[claim.job_id] = run
-        log.info("job claimed", extra={"job_id": claim.job_id, "epoch": claim.epoch})
+        log.info("job %s: claimed", claim.job_id, extra={"job_id": claim.job_id, "epoch": claim.epoch})
         future = self._jobs_pool.submit(copy_context().run, run)
         future.add_done_callback(lambda _: self._ended(claim.job_id))
 

@@ -46,7 +46,7 @@ class Watch:
         self._next_look = now + LOOK_S
         for runner, heartbeat_at in list_runners(self._database):
             if runner.id != self._own.id and self._is_lost(runner, heartbeat_at, now):
-                log.warning("runner lost", extra={"runner": runner.id, "pid": runner.pid})
+                log.warning("runner %s (pid %d) is lost; its jobs go back into the queue", runner.id, runner.pid)
                 retire_runner(self._database, runner.id)
                 remove_lock(self._database.path, runner.id)
                 self._suspects.pop(runner.id, None)

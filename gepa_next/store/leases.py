@@ -69,6 +69,17 @@ def retire_runner(database: Database, runner_id: str) -> None:
     database.write(unit)
 
 
+def release_job(database: Database, job_id: str, *, epoch: int, now: float) -> None:
+    """Put a job of this owner's back into the queue; nothing if it is not this owner's any more."""
+    database.write(
+        lambda db: db.execute(
+            "UPDATE jobs SET status = 'queued', owner = NULL, updated_at = ?"
+            " WHERE id = ? AND owner_epoch = ? AND status = 'running'",
+            (now, job_id, epoch),
+        )
+    )
+
+
 def claim_job(database: Database, runner: RunnerIdentity, *, now: float) -> Claim | None:
     """Take the oldest job that nobody works on; None if there is none.
 
@@ -76,9 +87,7 @@ def claim_job(database: Database, runner: RunnerIdentity, *, now: float) -> Clai
     """
 
     def unit(db: sqlite3.Connection) -> Claim | None:
-        row = db.execute(
-            f"SELECT id, started_at {_CLAIMABLE} ORDER BY created_at LIMIT 1"
-        ).fetchone()
+        row = db.execute(f"SELECT id, started_at {_CLAIMABLE} ORDER BY created_at LIMIT 1").fetchone()
         return _take(db, row["id"], runner, now=now, resumed=row["started_at"] is not None) if row else None
 
     return database.write(unit)

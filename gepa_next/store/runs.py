@@ -56,6 +56,17 @@ def record_step(database: Database, job_id: str, *, epoch: int, step: Step, prog
     return database.write(unit)
 
 
+def record_waiting(database: Database, job_id: str, *, epoch: int, nth: int, reason: str, now: float) -> None:
+    """Commit the event that says why the job cannot go on just now."""
+    data = to_json({"stage": "waiting", "reason": reason})
+
+    def unit(db: sqlite3.Connection) -> None:
+        fence(db, job_id, epoch=epoch, now=now)
+        append_event(db, job_id, key=f"waiting/{epoch}/{nth}", kind="progress", now=now, data=data)
+
+    database.write(unit)
+
+
 def fence(db: sqlite3.Connection, job_id: str, *, epoch: int, now: float) -> None:
     """Raise Interrupted unless the job runs and this epoch owns it."""
     held = db.execute(

@@ -1,0 +1,82 @@
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from gepa_next.errors import StoreError
+from gepa_next.store.counters import list_counters
+from gepa_next.store.database import Database
+from gepa_next.store.events import append_event, list_events
+from gepa_next.store.housekeeping import PARTS, back_up, check_file, prune_jobs
+from gepa_next.store.jobs import find_job
+from gepa_next.store.requests import cancel_job
+from tests.store.jobs_on_file import insert
+
+
+def ended(database: Database, job_id: str, *, at: float, events: int = 3) -> None:
+    insert(database, job_id)
+    for n in range(events):
+        database.write(lambda db, n=n: append_event(db, job_id, key=f"k{n}", kind="progress", now=1.0, data="{}"))
+    cancel_job(database, job_id, token_id="token", now=at)  # noqa: S106 - an id
+
+
+def test_a_backup_is_a_database_with_everything_in_it(database: Database, tmp_path: Path) -> None:
+    ended(database, "a", at=5.0)
+    assert back_up(database, tmp_path / "copy.sqlite3") > 0
+    copy = Database(tmp_path / "copy.sqlite3")
+    assert len(list_events(copy, "a", after=0, limit=10)) == 4
+    copy.close()
+
+
+def test_a_backup_overwrites_nothing(database: Database, tmp_path: Path) -> None:
+    target = tmp_path / "precious"
+    target.write_text("mine")
+    with pytest.raises(StoreError, match="exists"):
+        back_up(database, target)
+    assert target.read_text() == "mine"
+
+
+def test_only_jobs_that_ended_before_are_pruned_with_all_their_rows(database: Database) -> None:
+    ended(database, "old", at=5.0)
+    ended(database, "new", at=50.0)
+    insert(database, "queued")
+    assert prune_jobs(database, before=10.0, wait=lambda _: None, batch=2) == 1
+    assert [find_job(database, name) is not None for name in ("old", "new", "queued")] == [False, True, True]
+    left = {name: database.rows(f"SELECT 1 FROM {name} WHERE job_id = 'old'") for name in PARTS}  # noqa: S608
+    assert not any(left.values())
+
+
+def test_pruning_leaves_the_counters(database: Database) -> None:
+    ended(database, "old", at=5.0)
+    before = list_counters(database)
+    prune_jobs(database, before=10.0, wait=lambda _: None)
+    assert list_counters(database) == before
+
+
+def test_no_transaction_of_pruning_deletes_more_than_a_batch(database: Database) -> None:
+    ended(database, "old", at=5.0, events=11)
+    sizes: list[int] = []
+    counted = database.write
+
+    def write(unit: object) -> object:
+        result = counted(unit)
+        sizes.append(result)
+        return result
+
+    database.write = write
+    prune_jobs(database, before=10.0, wait=lambda _: None, batch=5)
+    assert max(sizes) == 5
+
+
+def test_a_whole_file_has_nothing_wrong(database: Database) -> None:
+    ended(database, "a", at=5.0)
+    assert check_file(database) == []
+
+
+def test_a_row_without_its_job_is_found(database: Database) -> None:
+    ended(database, "a", at=5.0)
+    other = sqlite3.connect(database.path)
+    other.execute("DELETE FROM jobs")
+    other.commit()
+    other.close()
+    assert any("jobs" in each for each in check_file(database))
