@@ -40,6 +40,7 @@ real-demo: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.serve
 	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.durability
 
 # Kills and freezes by the hundred, and the eight design mistakes that must be caught (minutes each).
 crash: $(VENV)/.dev-installed

@@ -72,11 +72,7 @@ def through_the_runner() -> tuple[float, int]:
         database = Database(Path(folder, "bench.sqlite3"))
         models = {role: RoleModel(model_id="bench", ask=Instant()) for role in Role}
         runner = Runner(database, lambda *_: models, METRICS, concurrent_jobs=1, concurrent_calls=50)
-        new = NewJob(
-            id="bench", token_id="", spec=SPEC, examples=EXAMPLES, judge=Judge(model_id="", fingerprint=""),
-            simulated=True, created_at=time.time(), body_sha256="",
-        )  # fmt: skip
-        insert_job(database, new)
+        insert_job(database, new_job("bench", SPEC))
         changed = threading.Event()
         database.listen(changed.set)
         started = time.perf_counter()
@@ -88,6 +84,19 @@ def through_the_runner() -> tuple[float, int]:
         runner.drain(5)
         database.close()
         return took, job.rollouts
+
+
+def new_job(job_id: str, spec: JobSpec) -> NewJob:
+    return NewJob(
+        id=job_id,
+        token_id="",
+        spec=spec,
+        examples=EXAMPLES,
+        judge=Judge(model_id="", fingerprint=""),
+        simulated=True,
+        created_at=time.time(),
+        body_sha256="",
+    )
 
 
 def bare_calls(count: int) -> float:

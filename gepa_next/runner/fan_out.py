@@ -23,12 +23,18 @@ class PooledFanOut:
 
     def __call__(self, function: Callable[[Item], Result], items: Iterable[Item], /) -> list[Result]:
         """Return the results in order; the first error in that order is raised and what has not begun is dropped."""
-        futures = [self._pool.submit(copy_context().run, function, item) for item in items]
+        futures = [self._submit(function, item) for item in items]
         try:
             return [self._result(future) for future in futures]
         finally:
             for future in futures:
                 future.cancel()
+
+    def _submit(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
+        try:
+            return self._pool.submit(copy_context().run, function, item)
+        except RuntimeError:  # the pool takes no more: the runner is draining
+            raise Interrupted("let_go", "the runner let go of the job") from None
 
     def _result(self, future: Future[Result]) -> Result:
         while not wait([future], timeout=NOTICE_S).done:

@@ -1,6 +1,7 @@
 """One job, from its claim to its terminal event."""
 
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from gepa_next.gepa.types import Role
 from gepa_next.models import Job, JobSpec
 from gepa_next.runner.fan_out import PooledFanOut
 from gepa_next.runner.ledger import LedgerModel, RoleModel
-from gepa_next.store.database import Database
+from gepa_next.store.database import Database, Pending
 from gepa_next.store.endings import fail_job, finish_job
 from gepa_next.store.jobs import get_job, stop_requested
 from gepa_next.store.leases import Claim, release_job
@@ -43,6 +44,7 @@ class JobRun:
     clock: Callable[[], float]
     brake: Callable[[], str | None] = lambda: None
     let_go: Event = field(default_factory=Event)
+    _recorded: deque[Pending[bool]] = field(default_factory=deque)
 
     def __call__(self) -> None:
         """Carry the job out; every ending but a lost lease is committed."""
@@ -85,22 +87,32 @@ class JobRun:
             self._record(job, state, step)
 
     def _record(self, job: Job, state: State, step: Step) -> None:
+        """Queue the step: the engine goes on, and its next call is not sent before the step is committed."""
         now = self.clock()
         if step.stage == "finished":
             result = {**step.data, "artifacts": f"/v1/optimize/{job.id}/artifacts"}
+            self._settle()
             finish_job(self.database, job.id, epoch=self.claim.epoch, now=now, result=result)
             return
         dated = replace(step, data={**step.data, **_so_far(job, state, now)})
-        record_step(
+        pending = record_step(
             self.database, job.id, epoch=self.claim.epoch, step=dated, progress=_progress(state), now=now
         )  # fmt: skip
+        self._recorded.append(pending)
+        if step.delta.checkpoint:
+            self._settle()
+
+    def _settle(self) -> None:
+        """See that all steps so far are committed; Interrupted if the job is not ours any more."""
+        while self._recorded:
+            self._recorded.popleft().result()
 
     def _control(self, holder: Holder, job: Job, point: str) -> str | None:
         limit = job.spec.budget.max_seconds
         answer = "max_seconds" if limit is not None and _elapsed_s(job, self.clock()) >= limit else None
         if stop_requested(self.database, job.id):
             answer = "stopped"
-        return decide_once(self.database, holder, point, answer, now=self.clock())
+        return decide_once(self.database, holder, point, answer)
 
     def _wait(self, seconds: float) -> None:
         """Wait between two tries of a call, but not for a job that is not ours any more."""

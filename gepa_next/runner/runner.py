@@ -130,6 +130,8 @@ class Runner:
         )
         with self._lock:
             self._running[claim.job_id] = run
+            if self._draining.is_set():
+                run.let_go.set()
         log.info("job %s: claimed", claim.job_id, extra={"job_id": claim.job_id, "epoch": claim.epoch})
         future = self._jobs_pool.submit(copy_context().run, run)
         future.add_done_callback(lambda _: self._ended(claim.job_id))

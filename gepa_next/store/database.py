@@ -35,7 +35,7 @@ class Database:
             self._reader = _connect(path, opened)
             self._reader.execute("PRAGMA query_only = ON")
             self._opened = opened.pop_all()
-        self._queue: deque[_Unit[Any]] = deque()  # Any: each unit keeps its own result type
+        self._queue: deque[Pending[Any]] = deque()  # Any: each unit keeps its own result type
         self._write_lock = threading.Lock()
         self._read_lock = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
@@ -61,12 +61,39 @@ class Database:
         Writers that arrive together share one commit, each in a savepoint of its own, so that an
         exception undoes only the unit that raised it.
         """
-        mine = _Unit(unit)
-        self._queue.append(mine)
+        return self.submit(unit).result()
+
+    def submit(self, unit: Callable[[sqlite3.Connection], Result]) -> "Pending[Result]":
+        """Queue the unit; it is committed with or before any queued later, at the latest when its result is read."""
+        pending = Pending(unit, self)
+        self._queue.append(pending)
+        return pending
+
+    def flush(self) -> None:
+        """Commit everything that is queued."""
         with self._write_lock:
-            if not mine.settled:
+            if self._queue:
                 self._commit_queue()
-        return mine.result()
+        self._nudge()
+
+    def lead_or_wait(self, pending: "Pending[Any]") -> None:  # Any: whatever the unit returns
+        """Commit the queue, or wait until whoever is at it has done so or leaves the lead to this one."""
+        if not self._write_lock.acquire(blocking=False):
+            pending.wait()
+            return
+        try:
+            if not pending.settled:
+                self._commit_queue()
+        finally:
+            self._write_lock.release()
+        self._nudge()
+
+    def _nudge(self) -> None:
+        """Wake those that came too late for the last commit: one of them leads the next."""
+        # After the release: who queued and found the lock taken did so before it, and is seen here.
+        # All of them: nobody may be waiting for the first.
+        for pending in self._queue.copy():
+            pending.wake()
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Have the listener called after every commit of this process; it must not block."""
@@ -89,6 +116,8 @@ class Database:
                 for unit in batch:
                     unit.run(self._writer)
                 self._writer.execute("COMMIT")
+            for unit in batch:
+                unit.settle()  # not before COMMIT: whoever waits acts on it
         except BaseException as error:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
@@ -101,16 +130,19 @@ class Database:
             listener()
 
 
-class _Unit(Generic[Result]):
+class Pending(Generic[Result]):
     """One unit of writing on its way through a shared commit."""
 
-    def __init__(self, work: Callable[[sqlite3.Connection], Result]) -> None:
+    def __init__(self, work: Callable[[sqlite3.Connection], Result], database: Database) -> None:
         self._work = work
+        self._database = database
         self._value: Result
         self._error: BaseException | None = None
+        self._woken = threading.Event()
         self.settled = False
 
     def run(self, connection: sqlite3.Connection) -> None:
+        """Do the work inside the open transaction, keeping its result or its own error."""
         connection.execute("SAVEPOINT unit")
         try:
             self._value = self._work(connection)
@@ -120,12 +152,31 @@ class _Unit(Generic[Result]):
             connection.execute("ROLLBACK TO unit")
             self._error = error
         connection.execute("RELEASE unit")
-        self.settled = True
 
     def fail(self, error: BaseException) -> None:
-        self.settled, self._error = True, error
+        """Settle it with the error of the whole commit."""
+        self._error = error
+        self.settle()
+
+    def settle(self) -> None:
+        """Let whoever waits go on."""
+        self.settled = True
+        self._woken.set()
+
+    def wake(self) -> None:
+        """Have whoever waits look whether there is something to do."""
+        self._woken.set()
+
+    def wait(self) -> None:
+        """Wait until it is settled or woken."""
+        self._woken.wait()
+        if not self.settled:
+            self._woken.clear()
 
     def result(self) -> Result:
+        """Return the unit's result, or raise its error, once it is committed."""
+        while not self.settled:
+            self._database.lead_or_wait(self)
         if self._error is not None:
             raise self._error
         return self._value

@@ -10,7 +10,7 @@ from gepa_next.models import LedgerCall
 from gepa_next.store.codec import to_json
 from gepa_next.store.counters import count
 from gepa_next.store.database import Database, Row
-from gepa_next.store.runs import fence
+from gepa_next.store.runs import refuse_strangers
 
 _COLUMNS = """
     key, request_sha256, role, model_id, status, attempts, text, finish_reason, flags, error_code, error_message, sends,
@@ -36,7 +36,7 @@ def begin_call(database: Database, holder: Holder, call: LedgerCall, *, now: flo
     """
 
     def unit(db: sqlite3.Connection) -> LedgerCall | None:
-        fence(db, holder.job_id, epoch=holder.epoch, now=now)
+        refuse_strangers(db, holder.job_id, epoch=holder.epoch)
         place = (holder.job_id, call.key, call.request_sha256)
         row = db.execute(
             f"SELECT {_COLUMNS} FROM calls WHERE job_id = ? AND key = ? AND request_sha256 = ?",  # noqa: S608 - constant
@@ -96,11 +96,11 @@ def still_held(database: Database, holder: Holder) -> bool:
     return row is not None and row["status"] == "running" and row["owner_epoch"] == holder.epoch
 
 
-def decide_once(database: Database, holder: Holder, point: str, answer: str | None, *, now: float) -> str | None:
+def decide_once(database: Database, holder: Holder, point: str, answer: str | None) -> str | None:
     """Store the answer for a point of the run unless there is one; return the one that holds."""
 
     def unit(db: sqlite3.Connection) -> str | None:
-        fence(db, holder.job_id, epoch=holder.epoch, now=now)
+        refuse_strangers(db, holder.job_id, epoch=holder.epoch)
         db.execute(
             "INSERT INTO decisions (job_id, point, answer) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             (holder.job_id, point, answer),

@@ -11,7 +11,7 @@ from gepa_next.gepa.types import Example
 from gepa_next.models import Job
 from gepa_next.store.codec import example_from, example_values, to_json, usage_from_json, usage_to_json
 from gepa_next.store.counters import count
-from gepa_next.store.database import Database, Row
+from gepa_next.store.database import Database, Pending, Row
 from gepa_next.store.events import append_event
 from gepa_next.store.evidence import candidate_from, lesson_from, rollout_from
 
@@ -27,10 +27,13 @@ class Progress:
     best_candidate_id: int
 
 
-def record_step(database: Database, job_id: str, *, epoch: int, step: Step, progress: Progress, now: float) -> bool:
-    """Commit the step's event with everything that belongs to it; False if it was there already.
+def record_step(
+    database: Database, job_id: str, *, epoch: int, step: Step, progress: Progress, now: float
+) -> Pending[bool]:
+    """Queue the step's event with everything that belongs to it, for one transaction.
 
-    Interrupted, and nothing written, if the job is not this owner's any more.
+    Its result is False if it was there already. Interrupted, and nothing written, if the job is not
+    this owner's any more.
     """
     data = to_json({"stage": step.stage, **step.data})
     usage = None if step.delta.usage == NOTHING_SPENT else usage_to_json(step.delta.usage)
@@ -53,7 +56,7 @@ def record_step(database: Database, job_id: str, *, epoch: int, step: Step, prog
         _show_progress(db, job_id, progress)
         return True
 
-    return database.write(unit)
+    return database.submit(unit)
 
 
 def record_waiting(database: Database, job_id: str, *, epoch: int, nth: int, reason: str, now: float) -> None:
@@ -74,6 +77,15 @@ def fence(db: sqlite3.Connection, job_id: str, *, epoch: int, now: float) -> Non
         (now, job_id, epoch),
     ).rowcount
     if not held:
+        raise Interrupted("lease_lost", "the job is not this runner's any more")
+
+
+def refuse_strangers(db: sqlite3.Connection, job_id: str, *, epoch: int) -> None:
+    """Raise Interrupted unless the job runs and this epoch owns it; writes nothing, for what changes no job's row."""
+    held = db.execute(
+        "SELECT 1 FROM jobs WHERE id = ? AND owner_epoch = ? AND status = 'running'", (job_id, epoch)
+    ).fetchone()
+    if held is None:
         raise Interrupted("lease_lost", "the job is not this runner's any more")
 
 

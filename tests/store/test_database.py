@@ -72,6 +72,42 @@ def test_writers_that_arrive_together_share_a_commit(database: Database) -> None
     assert (len(names(database)), len(commits)) == (5, 2)
 
 
+def test_a_writer_behind_units_that_nobody_waits_for_is_not_forgotten(database: Database) -> None:
+    first_is_in, go_on = threading.Event(), threading.Event()
+
+    def slow(_: sqlite3.Connection) -> None:
+        first_is_in.set()
+        go_on.wait(5)
+
+    leader = threading.Thread(target=database.write, args=(slow,))
+    leader.start()
+    first_is_in.wait(5)
+    database.submit(lambda db: db.execute(INSERT, ("unattended",)))
+    follower = threading.Thread(target=database.write, args=(lambda db: db.execute(INSERT, ("waiting",)),))
+    follower.start()
+    while len(database._queue) < 2:
+        pass
+    go_on.set()
+    for thread in (leader, follower):
+        thread.join(5)
+        assert not thread.is_alive()
+    assert names(database) == ["unattended", "waiting"]
+
+
+def test_units_are_committed_in_the_order_they_were_queued(database: Database) -> None:
+    order: list[int] = []
+    pending = [database.submit(lambda _, n=n: order.append(n)) for n in range(5)]
+    pending[-1].result()
+    assert (order, [each.settled for each in pending]) == ([0, 1, 2, 3, 4], [True] * 5)
+
+
+def test_nothing_is_settled_before_its_commit(database: Database) -> None:
+    pending = database.submit(lambda db: db.execute(INSERT, ("a",)))
+    seen: list[bool] = []
+    database.submit(lambda _: seen.append(pending.settled)).result()
+    assert (seen, pending.settled) == ([False], True)
+
+
 def test_a_constraint_broken_by_one_unit_is_its_own_error(database: Database) -> None:
     database.write(lambda db: db.execute(INSERT, ("a",)))
     with pytest.raises(sqlite3.IntegrityError):

@@ -61,8 +61,8 @@ def test_a_former_owner_writes_nothing(database: Database) -> None:
     retire_runner(database, ONE.id)
     claim(database, TWO)
     with pytest.raises(Interrupted):
-        record_step(database, "job-1", epoch=1, step=STEP, progress=NOTHING, now=2.0)
-    assert record_step(database, "job-1", epoch=2, step=STEP, progress=NOTHING, now=2.0)
+        record_step(database, "job-1", epoch=1, step=STEP, progress=NOTHING, now=2.0).result()
+    assert record_step(database, "job-1", epoch=2, step=STEP, progress=NOTHING, now=2.0).result()
 
 
 def test_a_former_owner_is_told_what_it_lost(database: Database) -> None:

@@ -92,6 +92,6 @@ def test_counters_rise_with_the_outcome(database: Database, holder: Holder) -> N
 
 
 def test_a_decision_once_made_holds(database: Database, holder: Holder) -> None:
-    assert decide_once(database, holder, "1/start", None, now=1.0) is None
-    assert decide_once(database, holder, "1/start", "max_seconds", now=2.0) is None
-    assert decide_once(database, holder, "2/start", "max_seconds", now=2.0) == "max_seconds"
+    assert decide_once(database, holder, "1/start", None) is None
+    assert decide_once(database, holder, "1/start", "max_seconds") is None
+    assert decide_once(database, holder, "2/start", "max_seconds") == "max_seconds"

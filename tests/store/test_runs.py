@@ -31,7 +31,7 @@ def test_the_stored_state_equals_the_live_one_at_every_checkpoint(database: Data
     for step in optimize(simulated(state)):
         if step.stage == "finished":
             break
-        record_step(database, "job-1", epoch=epoch, step=step, progress=NOTHING, now=1.0)
+        record_step(database, "job-1", epoch=epoch, step=step, progress=NOTHING, now=1.0).result()
         if step.delta.checkpoint:
             assert load_state(database, get_job(database, "job-1")) == state
             compared += 1
@@ -41,7 +41,7 @@ def test_the_stored_state_equals_the_live_one_at_every_checkpoint(database: Data
 def test_what_came_after_the_last_checkpoint_is_not_in_the_stored_state(database: Database) -> None:
     epoch = claimed(database)
     for step in optimize(simulated(State(job_spec().task(EXAMPLES)))):
-        record_step(database, "job-1", epoch=epoch, step=step, progress=NOTHING, now=1.0)
+        record_step(database, "job-1", epoch=epoch, step=step, progress=NOTHING, now=1.0).result()
         if step.key == "2/iteration":
             expected = load_state(database, get_job(database, "job-1"))
         if step.key.startswith("3/select"):
@@ -57,6 +57,7 @@ def test_a_step_recorded_twice_is_there_once(database: Database) -> None:
         if step.key == "1/iteration":
             break
     said = [
-        record_step(database, "job-1", epoch=epoch, step=step, progress=NOTHING, now=1.0) for step in [*steps, *steps]
+        record_step(database, "job-1", epoch=epoch, step=step, progress=NOTHING, now=1.0).result()
+        for step in [*steps, *steps]
     ]
     assert said == [True] * len(steps) + [False] * len(steps)

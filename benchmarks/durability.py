@@ -1,0 +1,164 @@
+"""What durability costs: checkpoints as the pool grows, the ledger beside a model of 20 ms, recovery of 100 jobs.
+
+make bench
+"""
+
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+from benchmarks.engine import EXAMPLES, SPEC, Instant, new_job
+from gepa_next.gepa.engine import optimize
+from gepa_next.gepa.run import Run
+from gepa_next.gepa.state import State
+from gepa_next.gepa.types import Budget, Completion, ModelCall, Role
+from gepa_next.metrics import METRICS
+from gepa_next.models import JobSpec
+from gepa_next.runner.fan_out import PooledFanOut
+from gepa_next.runner.ledger import RoleModel
+from gepa_next.runner.runner import Runner
+from gepa_next.store.database import Database
+from gepa_next.store.jobs import get_job, insert_job
+from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
+from gepa_next.store.runs import Progress, record_step
+
+ROUNDS = 5
+LATENCY_S = 0.02
+JOBS = 100
+NOBODY = RunnerIdentity(id="nobody", pid=0, pid_started_at=0, boot_id="")
+PROGRESS = Progress(iteration=0, rollouts=0, seed_score=None, best_score=None, best_candidate_id=0)
+
+
+def main() -> None:
+    checkpoints()
+    ledger()
+    recovery()
+
+
+def checkpoints() -> None:
+    """Print what the checkpoint of an iteration costs, engine and store, while the pool is small and when it is large."""
+    spec = replace(SPEC, iterations=110, population=10, budget=Budget(max_rollouts=10**6, target_score=1.0))
+    with opened() as database:
+        insert_job(database, new_job("bench", spec))
+        register_runner(database, NOBODY, now=0.0, monotonic=0.0)
+        claim = claim_job(database, NOBODY, now=0.0)
+        epoch = claim.epoch if claim else 0
+        state = State(spec.task(EXAMPLES))
+        run = Run(state=state, model=Growing(), fan_out=map, control=lambda _: None, metric=METRICS["exact_match"])
+        costs: list[tuple[int, float]] = []
+        for step in optimize(run):
+            pending = record_step(database, "bench", epoch=epoch, step=step, progress=PROGRESS, now=0.0)
+            started = time.perf_counter()
+            if step.stage == "iteration":
+                database.flush()
+                costs.append((len(state.candidates), time.perf_counter() - started))
+            pending.result()
+        small = median(cost for pool, cost in costs if pool <= 150)
+        large = median(cost for pool, cost in costs[-10:])
+    print(
+        f"checkpoint of an iteration: {large / small:.2f} x as the pool grows from 50 to {costs[-1][0]} candidates"
+        f" ({small * 1e3:.2f} ms to {large * 1e3:.2f} ms)",
+        flush=True,
+    )
+
+
+def ledger() -> None:
+    """Print how much longer a run takes with ledger and store than the engine alone, with a model of 20 ms."""
+    spec = replace(SPEC, iterations=10)
+    rows = [(alone(spec), durable(spec)) for _ in range(ROUNDS)]
+    ratio = median(with_ledger / without for without, with_ledger in rows)
+    without, with_ledger = (median(column) for column in zip(*rows, strict=True))
+    print(
+        f"engine with a {LATENCY_S * 1e3:.0f} ms model: {ratio:.3f} x with ledger and store"
+        f" ({with_ledger:.2f} s against {without:.2f} s, 50 calls in flight)",
+        flush=True,
+    )
+
+
+def recovery() -> None:
+    """Print how soon the jobs of a runner that died all run again."""
+    with opened() as database:
+        for place in range(JOBS):
+            insert_job(database, new_job(f"job-{place}", SPEC))
+        register_runner(database, NOBODY, now=0.0, monotonic=0.0)
+        while claim_job(database, NOBODY, now=0.0):
+            pass
+        asked: set[str] = set()
+        all_asked = threading.Event()
+
+        def models_for(job_id: str, *_: object) -> dict[Role, RoleModel]:
+            asked.add(job_id)
+            if len(asked) == JOBS:
+                all_asked.set()
+            return {role: RoleModel(model_id="bench", ask=Slow()) for role in Role}
+
+        runner = Runner(database, models_for, METRICS, concurrent_jobs=JOBS, concurrent_calls=50)
+        started = time.perf_counter()
+        runner.start()
+        all_asked.wait(60)
+        print(f"recovery: {len(asked)} jobs of a dead runner running again in {time.perf_counter() - started:.2f} s")
+        runner.drain(5)
+
+
+def alone(spec: JobSpec) -> float:
+    state = State(spec.task(EXAMPLES))
+    with ThreadPoolExecutor(50) as pool:
+        fan_out = PooledFanOut(pool, let_go=threading.Event())
+        run = Run(state=state, model=Slow(), fan_out=fan_out, control=lambda _: None, metric=METRICS["exact_match"])
+        started = time.perf_counter()
+        for _ in optimize(run):
+            pass
+        return time.perf_counter() - started
+
+
+def durable(spec: JobSpec) -> float:
+    with opened() as database:
+        insert_job(database, new_job("bench", spec))
+        models = {role: RoleModel(model_id="bench", ask=Slow()) for role in Role}
+        runner = Runner(database, lambda *_: models, METRICS, concurrent_jobs=1, concurrent_calls=50)
+        changed = threading.Event()
+        database.listen(changed.set)
+        runner.start()
+        while not get_job(database, "bench").status.terminal:
+            changed.wait(30)
+            changed.clear()
+        job = get_job(database, "bench")
+        runner.drain(5)
+        return (job.finished_at or 0.0) - (job.started_at or 0.0)
+
+
+@contextmanager
+def opened() -> Iterator[Database]:
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(Path(folder, "bench.sqlite3"), gate_timeout_s=30)
+        yield database
+        database.close()
+
+
+class Slow(Instant):
+    """Answers after 20 ms."""
+
+    def __call__(self, call: ModelCall) -> Completion:
+        time.sleep(LATENCY_S)
+        return super().__call__(call)
+
+
+class Growing(Instant):
+    """Has every proposal accepted: a prompt is as good as it is new."""
+
+    def __call__(self, call: ModelCall) -> Completion:
+        if call.role is not Role.TARGET:
+            return super().__call__(call)
+        generation = call.messages[0].content.count("\n\n")
+        number = int(call.messages[-1].content[4:-1])
+        return Completion(text=str(number) if (number * 7919 + generation) % 3 == 0 else "?")
+
+
+if __name__ == "__main__":
+    main()
