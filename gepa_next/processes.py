@@ -60,6 +60,13 @@ class RunnerKeeper:
         self._command = command
         self._child: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
+        # A fork in another thread while a child is spawned would inherit the pipe that Popen reads to its end.
+        self._spawning = threading.Lock()
+        os.register_at_fork(
+            before=self._spawning.acquire,
+            after_in_parent=self._spawning.release,
+            after_in_child=self._spawning.release,
+        )
         # PDEATHSIG follows the thread that forked: this one lives as long as the process.
         self._thread = threading.Thread(target=self._keep, name="runner-keeper", daemon=True)
 
@@ -90,7 +97,8 @@ class RunnerKeeper:
     def _run_once(self) -> None:
         environment = {**os.environ, PARENT_VARIABLE: str(os.getpid())}
         # A session of its own: Ctrl-C in a terminal is for the parent, which then has the runner drain.
-        self._child = subprocess.Popen(self._command, env=environment, start_new_session=True)  # noqa: S603 - our own
+        with self._spawning:
+            self._child = subprocess.Popen(self._command, env=environment, start_new_session=True)  # noqa: S603 - ours
         if self._stopping.is_set():
             self._child.terminate()
         self._child.wait()

@@ -16,6 +16,7 @@ from gepa_next.store.evidence import (
     list_usage,
     validation_means,
 )
+from gepa_next.store.ledger import iterate_calls
 from gepa_next.version import VERSION
 
 
@@ -52,6 +53,10 @@ def _candidates(database: Database, job: Job) -> bytes:
 
 def _rollouts(database: Database, job: Job) -> bytes:
     return _lines(asdict(each) for each in iterate_rollouts(database, job.id))
+
+
+def _calls(database: Database, job: Job) -> bytes:
+    return _lines(asdict(each) for each in iterate_calls(database, job.id))
 
 
 def _lessons(database: Database, job: Job) -> bytes:
@@ -104,6 +109,7 @@ ARTIFACTS: Mapping[str, Artifact] = MappingProxyType(
         "prompt.diff": Artifact(_TEXT, _diff),
         "candidates.jsonl": Artifact(_JSONL, _candidates),
         "rollouts.jsonl": Artifact(_JSONL, _rollouts),
+        "calls.jsonl": Artifact(_JSONL, _calls),
         "lessons.md": Artifact("text/markdown; charset=utf-8", _lessons),
         "receipt.json": Artifact("application/json", _receipt),
     }

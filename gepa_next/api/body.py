@@ -32,10 +32,16 @@ def _read_bytes(limit: int) -> bytes:
     try:
         raw = request.get_data(cache=False)
     except RequestEntityTooLarge:
-        raw = None
-    if raw is None or len(raw) > limit:
-        raise RefusedError("payload_too_large", f"the body is larger than {limit} bytes")
+        raise _too_large(limit) from None
+    except Exception as error:  # noqa: BLE001 - each server has classes of its own for chunks that it cannot read
+        raise RefusedError("invalid_json", f"the body cannot be read: {type(error).__name__}") from None
+    if len(raw) > limit:
+        raise _too_large(limit)
     return raw
+
+
+def _too_large(limit: int) -> RefusedError:
+    return RefusedError("payload_too_large", f"the body is larger than {limit} bytes")
 
 
 def read_json() -> object:

@@ -18,6 +18,8 @@ STATUS_BY_CODE: Mapping[str, int] = MappingProxyType(
         "not_found": 404,
         "method_not_allowed": 405,
         "not_cancelable": 409,
+        "not_stoppable": 409,
+        "not_resumable": 409,
         "payload_too_large": 413,
         "unsupported_media_type": 415,
         "idempotency_key_reused": 422,

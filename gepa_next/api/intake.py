@@ -132,11 +132,17 @@ def _by_fraction(shares: tuple[int | float, ...], count: int) -> SplitSizes:
     return SplitSizes(train=count - validation - test, validation=validation, test=test)
 
 
+def usable_rollouts(split: SplitSizes, *, iterations: int, population: int, minibatch: int) -> int:
+    """Return how many rollouts so many iterations can use at most, seed evaluation and final test included."""
+    each = 2 * minibatch + split.validation
+    return split.validation + 2 * split.test + iterations * population * each
+
+
 def _budget(body: OptimizeBody, split: SplitSizes, rounds: int) -> Budget:
     """Return the limits; `max_rollouts` defaults to all that the iterations can use."""
     given = body.budget
     fixed = split.validation + 2 * split.test
-    usable = fixed + rounds * body.population * (2 * body.minibatch + split.validation)
+    usable = usable_rollouts(split, iterations=rounds, population=body.population, minibatch=body.minibatch)
     if given.max_rollouts is not None and given.max_rollouts < fixed:
         raise invalid(
             "budget.max_rollouts",

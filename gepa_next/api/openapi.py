@@ -9,7 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from gepa_next.api.auth import open_route
 from gepa_next.api.errors import STATUS_BY_CODE
-from gepa_next.api.schemas import ExampleBody, OptimizeBody
+from gepa_next.api.schemas import ExampleBody, OptimizeBody, ResumeBody
 from gepa_next.api.states import JobPage, JobState
 from gepa_next.version import VERSION
 
@@ -33,6 +33,7 @@ class Operation:
     errors: tuple[str, ...] = ()
     also: Mapping[int, str] = field(default_factory=dict)  # further answers that are no errors
     imports: bool = False
+    needs_body: bool = True
     is_open: bool = False
 
 
@@ -64,6 +65,20 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("delete", "/v1/optimize/{job_id}"): Operation(
         summary="Cancel a job", response=JobState, errors=(*_JOB, "not_cancelable", "store_busy")
+    ),
+    ("post", "/v1/optimize/{job_id}/stop"): Operation(
+        summary="Have a job end soon with the best so far, its final test included",
+        success=202,
+        response=JobState,
+        errors=(*_JOB, "not_stoppable", "store_busy"),
+    ),
+    ("post", "/v1/optimize/{job_id}/resume"): Operation(
+        summary="Have a terminal job go on from its checkpoint, under larger limits if given",
+        success=202,
+        request=ResumeBody,
+        needs_body=False,
+        response=JobState,
+        errors=(*_JOB, *_WRITE, "not_resumable"),
     ),
     ("get", "/v1/optimize/{job_id}/events"): Operation(
         summary="Follow a job's events as server-sent events; 204 when there will be no more",
@@ -111,7 +126,7 @@ def describe() -> Response:
 
 def document() -> dict[str, object]:
     """Return the OpenAPI document."""
-    shapes = (OptimizeBody, ExampleBody, JobState, JobPage)
+    shapes = (OptimizeBody, ResumeBody, ExampleBody, JobState, JobPage)
     _, schemas = models_json_schema([(shape, "validation") for shape in shapes], ref_template=REFERENCE)
     paths: dict[str, dict[str, object]] = {}
     for (method, path), operation in OPERATIONS.items():
@@ -137,7 +152,10 @@ def _operation(method: str, path: str, operation: Operation) -> dict[str, object
         "responses": _responses(operation),
     }
     if operation.request is not None:
-        described["requestBody"] = {"required": True, "content": _request(operation.request, imports=operation.imports)}
+        described["requestBody"] = {
+            "required": operation.needs_body,
+            "content": _request(operation.request, imports=operation.imports),
+        }
     if operation.is_open:
         described["security"] = []
     return described

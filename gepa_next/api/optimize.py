@@ -1,4 +1,4 @@
-"""Jobs over HTTP: create, read, list, cancel."""
+"""Jobs over HTTP: create, read, list."""
 
 import re
 import secrets
@@ -25,7 +25,6 @@ from gepa_next.models import Job, JobSpec, JobStatus
 from gepa_next.store.bank import list_examples
 from gepa_next.store.evidence import list_usage
 from gepa_next.store.jobs import NewJob, find_replayed, get_job, insert_job, list_jobs
-from gepa_next.store.requests import cancel_job
 
 bp = Blueprint("optimize", __name__, url_prefix="/v1/optimize")
 
@@ -44,7 +43,7 @@ def create() -> Response:
     body = _with_iterations(validated(OptimizeBody, read_json()), most=wiring().limits.iterations)
     earlier = _replayed(wiring(), body)
     job_id, created = (earlier, False) if earlier else insert_job(wiring().database, _new_job(wiring(), body))
-    response = _state_response(get_job(wiring().database, job_id))
+    response = state_response(get_job(wiring().database, job_id))
     response.headers["Location"] = job_url(job_id)
     if created:
         response.status_code = 201
@@ -75,17 +74,9 @@ def index() -> Response:
 def read(job_id: str) -> Response:
     """Return the job's state, or 304."""
     refuse_unknown()
-    response = _state_response(get_job(wiring().database, job_id, token_id=token_id()))
+    response = state_response(get_job(wiring().database, job_id, token_id=token_id()))
     response.make_conditional(request)
     return response
-
-
-@bp.delete("/<job_id>")
-def cancel(job_id: str) -> Response:
-    """Cancel the job; the second time the same."""
-    refuse_unknown()
-    cancel_job(wiring().database, job_id, token_id=token_id(), now=time.time())
-    return _state_response(get_job(wiring().database, job_id))
 
 
 def validated(shape: type[Shape], value: object) -> Shape:
@@ -176,7 +167,8 @@ def _status() -> JobStatus | None:
     return JobStatus(text)
 
 
-def _state_response(job: Job) -> Response:
+def state_response(job: Job) -> Response:
+    """Return the job's state, with the headers that every answer with it has."""
     usage = list_usage(wiring().database, job.id)
     response = jsonify(job_state(job, usage).model_dump(mode="json"))
     calls = sum(each.calls for each in usage)

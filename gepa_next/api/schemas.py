@@ -137,3 +137,10 @@ class OptimizeBody(Body):
         if not value.strip():
             raise ValueError("the prompt is empty")
         return value
+
+
+class ResumeBody(Body):
+    """Larger limits for a job that goes on; what is left out stays as it was."""
+
+    iterations: PositiveInt | None = None
+    budget: BudgetBody = BudgetBody()

@@ -14,7 +14,7 @@ from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import Candidate, Example, ModelCall, Role, Split
 
-SYNTHETIC_INPUTS = 12
+SYNTHETIC_INPUTS = 18  # a third are held out, and six is the least a test can conclude from
 
 
 def optimize(run: Run) -> Iterator[Step]:

@@ -51,11 +51,13 @@ def iterate(run: Run) -> Iterator[Step]:
     plans = plan_proposals(run.state, run.state.task.population)
     plans = plans[: how_many_fit(run, [_most_rollouts(run.state, plan) for plan in plans], reflections=1)]
     yield from _rollouts_of_parents(run, plans)
+    if run.control(f"{run.state.iteration + 1}/draft") is not None:
+        plans = []
     drafts = run.fan_out(lambda plan: draft(run, plan), plans)
     proposals = [Proposal(plan, made) for plan, made in zip(plans, drafts, strict=True)]
     yield from _generated(run.state, proposals)
-    yield from _compared(run, [each for each in proposals if each.undecided])
-    yield from _validated(run, [each for each in proposals if each.undecided])
+    yield from _compared(run, _going_on(run, proposals, "compare"))
+    yield from _validated(run, _going_on(run, proposals, "validate"))
     yield from _decided(run.state, proposals)
     yield _checkpoint(run.state)
 
@@ -86,6 +88,17 @@ def _generated(state: State, proposals: Sequence[Proposal]) -> Iterator[Step]:
         if not proposal.undecided:
             refused = proposal.candidate(state, Decision.REFUSED)
             yield _told(state, proposal, "guard", Delta(candidates=(refused,)), reason=proposal.reason)
+
+
+def _going_on(run: Run, proposals: Sequence[Proposal], point: str) -> list[Proposal]:
+    """Return the undecided proposals; none if the run is to end now, which is then why they are rejected."""
+    undecided = [each for each in proposals if each.undecided]
+    reason = run.control(f"{run.state.iteration + 1}/{point}") if undecided else None
+    if reason is None:
+        return undecided
+    for each in undecided:
+        each.reason = reason
+    return []
 
 
 def _compared(run: Run, proposals: Sequence[Proposal]) -> Iterator[Step]:

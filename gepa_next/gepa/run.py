@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from gepa_next.errors import ModelError
 from gepa_next.gepa.ports import Control, FanOut, LanguageModel, Metric
 from gepa_next.gepa.state import State
+from gepa_next.gepa.types import Completion, ModelCall
 
 MARGIN = 1e-9
 DRY_LIMIT = 5  # iterations in a row in which no proposal was worth evaluating
@@ -73,3 +75,12 @@ def stop_reason(run: Run) -> str | None:
     smallest = 2 * min(task.minibatch, len(task.train)) + len(task.validation)
     # The control first: its answer stays when a replay begins after the final test has been paid.
     return run.control(f"{state.iteration + 1}/start") or exceeded(run, rollouts=smallest, reflections=1)
+
+
+def limit_reached(state: State, metric: Metric | None) -> str | None:
+    """Return which limit keeps a run from going on where its state stands, None if none does."""
+    return stop_reason(Run(state=state, model=_no_model, fan_out=map, control=lambda _: None, metric=metric))
+
+
+def _no_model(_: ModelCall) -> Completion:
+    raise ModelError("no_model", "this run asks nobody", sends=0)

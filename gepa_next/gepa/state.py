@@ -69,7 +69,8 @@ class State:
 
     def _add(self, candidate: Candidate) -> None:
         self.candidates[candidate.id] = candidate
-        self.tried.add(fingerprint(candidate.text))
+        if candidate.compared or candidate.decision is not Decision.REJECTED:
+            self.tried.add(fingerprint(candidate.text))  # one dropped for want of budget or time may come again
         self.used[candidate.operator] += 1
         self.paid[candidate.operator] += candidate.decision is Decision.ACCEPTED
         self._evaluated |= candidate.compared > 0

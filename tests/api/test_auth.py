@@ -6,8 +6,8 @@ from tests.api.answers import refused
 from tests.support.service import OTHER_TOKEN, SMALL_JOB, TOKEN
 
 OPEN = ["/v1/healthz", "/v1/readyz", "/v1/version", "/v1/metrics", "/v1/metricsz", "/v1/openapi.json"]
-CLOSED = ["/v1/optimize", "/v1/optimize/a", "/v1/optimize/a/events", "/v1/optimize/a/candidates",
-          "/v1/optimize/a/artifacts", "/v1/optimize/a/artifacts/prompt.txt", "/v1/examples", "/v1/examples/a"]  # fmt: skip
+JOB_ROUTES = ["", "/events", "/candidates", "/artifacts", "/artifacts/prompt.txt"]
+CLOSED = ["/v1/optimize", "/v1/examples", "/v1/examples/a", *(f"/v1/optimize/a{rest}" for rest in JOB_ROUTES)]
 
 
 @pytest.mark.parametrize("path", CLOSED)
@@ -59,7 +59,7 @@ def test_without_authentication_every_route_is_open(open_with) -> None:
     assert client.get(f"/v1/optimize/{job_id}").json["status"] == "queued"
 
 
-@pytest.mark.parametrize("rest", ["", "/events", "/candidates", "/artifacts", "/artifacts/prompt.txt"])
+@pytest.mark.parametrize("rest", JOB_ROUTES)
 def test_a_job_of_another_token_is_404_on_every_route(done, done_id, rest) -> None:
     refused(done.client(OTHER_TOKEN).get(f"/v1/optimize/{done_id}{rest}"), 404, "not_found")
 

@@ -94,7 +94,8 @@ def test_a_wrong_budget_names_its_limit(client, field, value) -> None:
         ({}, "input"), ({"ideal": "b"}, "input"), ({"input": ""}, "input"), ({"input": 3}, "input"),
         ({"input": "a", "ideal": 3}, "ideal"), ({"input": "a", "id": ""}, "id"), ({"input": "a", "id": "b c"}, "id"),
         ({"input": "a", "id": "é"}, "id"), ({"input": "a", "id": "a" * 129}, "id"),
-        ({"input": "a", "tags": [""]}, "tags.0"), ({"input": "a", "tags": "b"}, "tags"), ({"input": "a", "meta": []}, "meta"),
+        ({"input": "a", "tags": [""]}, "tags.0"), ({"input": "a", "tags": "b"}, "tags"),
+        ({"input": "a", "meta": []}, "meta"),
         ({"input": "a", "ideal": "b", "expected": "c"}, "expected"),
     ],
 )  # fmt: skip

@@ -54,7 +54,8 @@ def test_a_status_is_one_of_the_five(done, status) -> None:
     assert said == "one of queued, running, finished, failed, cancelled"
 
 
-CURSORS = ["", "x", "²", "%", "bm8=", "W10", "WyJhIl0", "WzFd", "WzEsMl0", "W05hTiwgImEiXQ", "WzFlOTk5LCAiYSJd", "bnVsbA",
+CURSORS = ["", "x", "²", "%", "bm8=", "W10", "WyJhIl0", "WzFd", "WzEsMl0", "W05hTiwgImEiXQ", "WzFlOTk5LCAiYSJd",
+           "bnVsbA",
            "WzEuMCwgIlx1ZDgwMCJd", "WzEuMCwgIlx1MDAwMCJd", "WyJcdWQ4MDAiXQ", "W1tbW1tb" * 500]  # fmt: skip
 
 

@@ -32,7 +32,9 @@ def test_a_prompt_alone_is_enough(client) -> None:
 
 
 def test_no_examples_and_an_empty_list_are_the_same(client) -> None:
-    splits = [client.post("/v1/optimize", json={"prompt": "a", **more}).json["split"] for more in ({}, {"examples": []})]
+    splits = [
+        client.post("/v1/optimize", json={"prompt": "a", **more}).json["split"] for more in ({}, {"examples": []})
+    ]
     assert splits[0] == splits[1]
 
 

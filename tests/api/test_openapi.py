@@ -44,7 +44,9 @@ def test_open_routes_are_described_as_open(done, described) -> None:
 def test_every_error_code_is_described(described) -> None:
     codes = described["components"]["schemas"]["Error"]["properties"]["error"]["properties"]["code"]["enum"]
     assert set(codes) == set(STATUS_BY_CODE)
-    statuses = {status for path in described["paths"].values() for each in path.values() for status in each["responses"]}
+    statuses = {
+        status for path in described["paths"].values() for each in path.values() for status in each["responses"]
+    }
     assert {str(status) for status in STATUS_BY_CODE.values()} - {"404", "405"} <= statuses
 
 

@@ -92,7 +92,7 @@ def test_no_setting_is_documented_that_does_not_exist() -> None:
         word
         for row in rows("configuration.md")
         for word in words_in_code(row[0])
-        if re.fullmatch(r"[A-Z][A-Z_]+", word)
+        if re.fullmatch(r"[A-Z][A-Z_]+", word) and "gepa-next" not in row[0]
     }
     assert variables == {name.upper() for name in Settings.model_fields}
 
@@ -188,7 +188,7 @@ def test_the_description_for_machines_has_every_route(routes: Routes) -> None:
 def test_every_command_is_documented() -> None:
     actions = [each for each in _parser()._actions if isinstance(each, argparse._SubParsersAction)]
     commands = set(actions[0].choices)
-    documented = {found for row in rows("configuration.md") for found in re.findall(r"`gepa-next (\w+)`", row[0])}
+    documented = {found for row in rows("configuration.md") for found in re.findall(r"`gepa-next (\w+)", row[0])}
     assert documented == commands
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,11 @@ def wait_for(condition: Callable[[], Any], *, timeout_s: float = TIMEOUT_S) -> A
 
 @dataclass(frozen=True)
 class Server:
-    """A running server and everything it started: one process group."""
+    """A running server and everything it started: whatever has its database in the environment."""
 
     process: subprocess.Popen[str]
     url: str
+    database: str
     log: Path
 
     def get(self, path: str, **options: Any) -> requests.Response:
@@ -76,16 +78,15 @@ class Server:
     def is_ready(self) -> bool:
         return self.get("/v1/readyz").status_code == 200
 
-    def group(self) -> dict[int, str]:
-        """Return the command lines of what lives of the process group, by process id."""
-        found = {}
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and (line := _command_line(int(entry.name), self.process.pid)):
-                found[int(entry.name)] = line
-        return found
+    def alive(self) -> dict[int, str]:
+        """Return the command lines of all processes of this server, by process id."""
+        mark = f"DATABASE_PATH={self.database}\0".encode()
+        pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+        lines = {pid: _command_line(pid, mark) for pid in pids}
+        return {pid: line for pid, line in lines.items() if line}
 
     def runner_pid(self) -> int | None:
-        return next((pid for pid, line in self.group().items() if line.endswith("gepa_next worker")), None)
+        return next((pid for pid, line in self.alive().items() if line.endswith("gepa_next worker")), None)
 
     def stop(self) -> None:
         """Stop the server the polite way, and the other way if that takes too long."""
@@ -94,36 +95,36 @@ class Server:
                 self.process.terminate()
                 self.process.wait(TIMEOUT_S)
         finally:
-            for pid in self.group():
-                os.kill(pid, signal.SIGKILL)
+            for pid in self.alive():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             if self.process.stdout is not None:
                 self.process.stdout.close()
 
 
-def _command_line(pid: int, group: int) -> str | None:
+def _command_line(pid: int, mark: bytes) -> str:
+    """Return the process's command line; empty for one that is a zombie, gone, or of another server."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        if int(state[2]) != group or state[0] == "Z":
-            return None
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
-    except (OSError, ValueError):
-        return None
+        ours = mark in Path(f"/proc/{pid}/environ").read_bytes()
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip() if ours else ""
+    except OSError:
+        return ""
 
 
 def start(command: list[str], folder: Path, **variables: str) -> Server:
     """Start a server and wait until it is ready."""
     log = folder / "server.log"
+    settings = environment(folder, **variables)
     with log.open("w") as errors:
         process = subprocess.Popen(
             command,
-            env=environment(folder, **variables),
+            env=settings,
             cwd=ROOT if command is GUNICORN else folder,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            start_new_session=True,
         )
-    server = Server(process, _address(command, process, log), log)
+    server = Server(process, _address(command, process, log), settings["DATABASE_PATH"], log)
     wait_for(lambda: _answers(server))
     return server
 

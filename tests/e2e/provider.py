@@ -5,6 +5,7 @@ acme/moody-judge not when the word "moody" comes up. acme/gated answers only whi
 model is unknown. GET /waiting tells how many calls wait at the gate, POST /open opens it, POST /shut shuts it.
 """
 
+import contextlib
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -91,10 +92,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(text)
 
     def handle(self):
-        try:
+        with contextlib.suppress(OSError):  # the caller may be gone, which is what some tests are about
             super().handle()
-        except OSError:
-            pass  # the caller is gone, which is what some tests are about
 
     def log_message(self, *_):
         pass

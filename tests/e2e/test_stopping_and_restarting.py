@@ -45,7 +45,7 @@ def test_a_server_told_to_stop_says_so_ends_its_streams_and_goes(job_in_flight) 
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "shutting_down")
     assert not [frame for frame in frames if frame.is_event and frame.type in {"finished", "failed", "cancelled"}]
     server.process.wait(GONE_WITHIN_S)
-    wait_for(lambda: not server.group(), timeout_s=GONE_WITHIN_S)
+    wait_for(lambda: not server.alive(), timeout_s=GONE_WITHIN_S)
     assert time.monotonic() - told_at < GONE_WITHIN_S
 
 
@@ -81,4 +81,4 @@ def test_a_killed_server_leaves_nobody_behind(job_in_flight) -> None:
     server, _ = job_in_flight
     server.process.kill()
     server.process.wait(TIMEOUT_S)
-    wait_for(lambda: not server.group(), timeout_s=GONE_WITHIN_S)
+    wait_for(lambda: not server.alive(), timeout_s=GONE_WITHIN_S)

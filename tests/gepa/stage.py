@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from gepa_next.errors import ModelError
-from gepa_next.gepa.engine import optimize
+from gepa_next.gepa.engine import SYNTHETIC_INPUTS, optimize
 from gepa_next.gepa.ports import FanOut, LanguageModel, Metric
 from gepa_next.gepa.replies import AdditionReply, InputsReply, JudgeReply, PromptReply
 from gepa_next.gepa.run import Run
@@ -69,7 +69,7 @@ def compares(call: ModelCall) -> JudgeReply:
 
 def learns(call: ModelCall) -> PromptReply | AdditionReply | InputsReply:
     if call.reply_type is InputsReply:
-        return InputsReply(inputs=[each.input for each in requests(12)])
+        return InputsReply(inputs=[each.input for each in requests(SYNTHETIC_INPUTS)])
     found = _INSTRUCTIONS.search(text_of(call))
     rules = [f"kind-{kind_of(given)}: answer-{kind_of(given)}" for given, feedback in _CASE.findall(text_of(call))]
     rule = rules[0] if rules else "kind-0: answer-9"

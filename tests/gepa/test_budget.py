@@ -113,9 +113,11 @@ def spent(**usage: Any) -> State:
 
 def test_a_call_to_come_is_taken_to_be_twice_as_dear_as_the_mean() -> None:
     reserve = 2 * 2 * SPLIT[2]
-    just = 1.0 / (1 + 2 * reserve / 10)
-    assert exceeded(run_of(spent(cost_usd=just * 0.999), Models())) is None
-    assert exceeded(run_of(spent(cost_usd=just * 1.001), Models())) == "max_cost_usd"
+    share = 1 / (1 + 2 * reserve / 10)
+    assert exceeded(run_of(spent(cost_usd=0.99 * share), Models())) is None
+    assert exceeded(run_of(spent(cost_usd=1.01 * share), Models())) == "max_cost_usd"
+    assert exceeded(run_of(spent(output_tokens=int(9_900 * share)), Models())) is None
+    assert exceeded(run_of(spent(output_tokens=int(10_100 * share)), Models())) == "max_tokens"
 
 
 def test_an_unknown_cost_breaks_no_limit() -> None:
@@ -129,3 +131,10 @@ def test_items_fit_in_their_order_until_the_first_that_does_not() -> None:
     assert how_many_fit(run, [4, 4, 4, 1]) == 2
     assert how_many_fit(run, [11, 1]) == 0
     assert how_many_fit(run, []) == 0
+
+
+def test_every_item_takes_its_reflection_too() -> None:
+    run = run_of(State(limited(max_calls=2 * 2 * SPLIT[2] + 10)), Models())
+    assert how_many_fit(run, [2, 2, 2]) == 2
+    assert how_many_fit(run, [2, 2, 2], reflections=1) == 2
+    assert how_many_fit(run, [2, 2, 2], reflections=2) == 1

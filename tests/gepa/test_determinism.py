@@ -57,7 +57,7 @@ def test_the_order_in_which_calls_finish_makes_no_difference(task: Task, whole: 
 
 
 def test_another_seed_makes_other_steps(task: Task, whole: Ended) -> None:
-    assert ended(replace(task, seed=2), unreliable()).steps != whole.steps
+    assert ended(replace(task, seed=2), unreliable()).state.candidates != whole.state.candidates
 
 
 def test_the_fold_of_the_deltas_is_the_live_state_at_every_step(task: Task, whole: Ended) -> None:
@@ -88,13 +88,20 @@ def test_a_run_resumed_from_any_checkpoint_goes_on_as_if_nothing_had_happened(ta
 
 
 def test_a_stopped_run_resumed_after_its_test_ends_for_the_same_reason(task: Task) -> None:
-    limits = replace(task.budget, max_rollouts=105)
-    task = replace(task, budget=limits, iterations=9)
-    whole = ended(task, Models(), control=lambda point: "stopped" if point == "2/start" else None)
-    until_test = [step.delta for step in whole.steps[:-1]]
-    resumed = ended(folded(task, until_test), Models(), control=lambda _: "stopped")
-    assert resumed.result == whole.result
+    """The budget would have allowed another iteration before the test, and does not after it."""
+    free = ended(task, Models(), control=stop_at_the_second)
+    before_test = next(step.data["rollouts"] for step in free.steps if step.key == "1/iteration")
+    assert isinstance(before_test, int)
+    enough = before_test + 2 * len(task.test) + 2 * task.minibatch + len(task.validation)
+    task = replace(task, budget=replace(task.budget, max_rollouts=enough))
+    whole = ended(task, Models(), control=stop_at_the_second)
+    resumed = ended(folded(task, [step.delta for step in whole.steps[:-1]]), Models(), control=stop_at_the_second)
+    assert resumed.result == whole.result == free.result
     assert resumed.result["stop_reason"] == "stopped"
+
+
+def stop_at_the_second(point: str) -> str | None:
+    return "stopped" if point == "2/start" else None
 
 
 def test_every_step_key_is_unique_in_a_run(whole: Ended) -> None:

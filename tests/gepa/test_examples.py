@@ -54,7 +54,7 @@ def test_without_examples_the_reflector_drafts_inputs_which_are_marked() -> None
 
 def test_drafted_inputs_are_divided_like_given_ones() -> None:
     task = ended(task_of(()), Models()).state.task
-    assert (len(task.train), len(task.validation), len(task.test)) == (4, 4, 4)
+    assert (len(task.train), len(task.validation), len(task.test)) == (6, 6, 6)
 
 
 def test_drafted_inputs_are_kept_once_and_no_empty_ones() -> None:

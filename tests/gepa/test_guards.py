@@ -131,6 +131,15 @@ def test_a_refused_proposal_costs_no_rollout_and_teaches_nothing(
     assert not whole.state.lessons
 
 
+def test_of_siblings_that_say_the_same_only_the_first_is_compared() -> None:
+    task = replace(task_of(requests(30)), iterations=1, population=8)
+    whole = ended(task, Models(reflector=rewrites("Answer with the number of its kind.")))
+    rewritten = [each for each in whole.state.candidates.values() if each.operator == "reflect"]
+    reasons = [each.reason for each in sorted(rewritten, key=lambda each: each.id)]
+    assert len(reasons) > 2
+    assert reasons == ["not_better", *["duplicate"] * (len(reasons) - 1)]
+
+
 def test_the_guard_step_says_why() -> None:
     whole = ended(task_of(requests(30)), Models(reflector=rewrites(SEED_PROMPT)))
     guards = [step for step in whole.steps if step.stage == "guard"]

@@ -8,6 +8,7 @@ import pytest
 from gepa_next.gepa.messages import reflector_messages
 from gepa_next.gepa.operators import MENU, operator_worth, plan_proposals
 from gepa_next.gepa.proposers.reflect import unwrapped
+from gepa_next.gepa.replies import JudgeReply, PromptReply
 from gepa_next.gepa.sampling import choose_minibatch, choose_parents
 from gepa_next.gepa.state import State
 from gepa_next.gepa.types import Candidate, Decision, Example, Lesson, Role, Rollout, Split
@@ -45,6 +46,11 @@ def test_without_ideals_nothing_is_demonstrated() -> None:
     assert planned(seed_state(train=task_of(requests(30)).train)) == {"reflect", "constrain"}
 
 
+def test_nothing_is_demonstrated_when_nothing_would_be_left_to_compare_on() -> None:
+    assert "demonstrate" in planned(seed_state(train=TASK.train[:4]))
+    assert "demonstrate" not in planned(seed_state(train=TASK.train[:3]))
+
+
 def test_an_operator_that_is_accepted_is_worth_more_and_one_that_is_not_less() -> None:
     state = seed_state()
     before = operator_worth(state)
@@ -68,8 +74,9 @@ def scored(state: State) -> State:
 def test_every_frontier_member_is_a_parent_once_before_one_is_twice() -> None:
     scores = {(number, TASK.validation[number].id): 1.0 for number in range(3)}
     state = state_with(TASK, accepted(0, "A"), accepted(1, "B", 0), accepted(2, "C", 0), scores=scores)
-    drawn = [each.id for each in choose_parents(state, 7)]
-    assert sorted(drawn[:3]) == sorted(drawn[3:6]) == [0, 1, 2]
+    for state.iteration in range(10):
+        drawn = [each.id for each in choose_parents(state, 7)]
+        assert sorted(drawn[:3]) == sorted(drawn[3:6]) == [0, 1, 2]
 
 
 def minibatch(state: State, *, without: frozenset[str] = frozenset()) -> tuple[Example, ...]:
@@ -173,8 +180,15 @@ def test_the_judge_is_told_the_ideal_where_there_is_one_and_the_rubric() -> None
     assert all("A perfect answer:" in text and "Right kind." in text for text in texts)
 
 
-def test_an_accepted_candidate_says_whether_it_is_better_or_as_good_and_shorter() -> None:
-    whole = ended(TASK, Models())
+def test_a_candidate_that_is_as_good_and_shorter_says_so() -> None:
+    fair, short = JudgeReply(feedback="Fair.", score=5), PromptReply(lesson="", prompt="Go.")
+    models = Models(judge=lambda _: fair, reflector=lambda _: short)
+    whole = ended(replace(TASK, iterations=2), models)
     won = [each for each in whole.state.candidates.values() if each.decision is Decision.ACCEPTED]
-    assert {each.reason for each in won} <= {"better", "shorter"}
+    assert {(each.text, each.reason) for each in won} == {("Go.", "shorter")}
+
+
+def test_a_candidate_that_is_better_says_so() -> None:
+    won = [each for each in ended(TASK, Models()).state.candidates.values() if each.decision is Decision.ACCEPTED]
+    assert "better" in {each.reason for each in won}
     assert all(((each.score or 0) > (each.parent_score or 0)) == (each.reason == "better") for each in won)

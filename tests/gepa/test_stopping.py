@@ -9,6 +9,7 @@ import pytest
 
 from gepa_next.gepa.replies import AdditionReply, JudgeReply, PromptReply
 from gepa_next.gepa.run import DRY_LIMIT
+from gepa_next.gepa.state import fingerprint
 from gepa_next.gepa.types import Budget, ModelCall, Task
 from tests.gepa.stage import SEED_PROMPT, Handler, Models, down, ended, learns, requests, task_of
 
@@ -82,8 +83,30 @@ def test_a_run_ends_when_the_control_says_so() -> None:
     points: list[str] = []
     whole = ended(task_of(requests(30)), Models(), control=lambda point: noted(points, point))
     assert whole.result["stop_reason"] == "stopped"
-    assert points == ["1/start", "2/start", "3/start"]
+    assert [point for point in points if point.endswith("start")] == ["1/start", "2/start", "3/start"]
     assert whole.result["test"] is not None
+
+
+@pytest.mark.parametrize(("place", "paid_for"), [("draft", "parent"), ("compare", "parent"), ("validate", "minibatch")])
+def test_a_run_told_to_end_buys_no_further_batch_but_the_final_test(place: str, paid_for: str) -> None:
+    whole = ended(
+        task_of(requests(30)),
+        Models(),
+        control=lambda point: "stopped" if point in {f"2/{place}", "3/start"} else None,
+    )
+    purposes = [step.data["purpose"] for step in whole.steps if step.key.startswith("2/evaluate")]
+    assert set(purposes) <= {"parent", paid_for}
+    assert whole.result["stop_reason"] == "stopped"
+    assert whole.result["test"] is not None
+
+
+def test_what_was_dropped_for_want_of_time_may_be_proposed_again() -> None:
+    whole = ended(
+        task_of(requests(30)), Models(), control=lambda point: "stopped" if point in {"2/compare", "3/start"} else None
+    )
+    dropped = [each for each in whole.state.candidates.values() if each.reason == "stopped"]
+    assert dropped
+    assert all(fingerprint(each.text) not in whole.state.tried for each in dropped)
 
 
 def noted(points: list[str], point: str) -> str | None:

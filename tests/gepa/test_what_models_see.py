@@ -106,6 +106,7 @@ def test_only_a_failed_rollout_is_tried_again() -> None:
         for each in step.delta.rollouts:
             tried.setdefault((each.candidate_id, each.example_id), []).append(each.score)
     assert any(len(scores) > 1 for scores in tried.values())
+    assert max(Counter(call.key for call in models.calls).values()) == 1
     assert all(score is None for scores in tried.values() for score in scores[:-1])
 
 

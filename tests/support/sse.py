@@ -1,6 +1,7 @@
 """Read a job's event stream over HTTP as a browser would, keeping everything that came."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import requests
 
 TIMEOUT_S = 20.0
+LONGEST_S = 40.0  # heartbeats keep a silent stream from timing out
 HEARTBEAT = ":"
 
 
@@ -52,7 +54,9 @@ def open_stream(
 def read_frames(response: requests.Response) -> Iterator[Frame]:
     """Yield every block, heartbeats and `retry` too, to the end of the stream."""
     fields: dict[str, str] = {}
+    deadline = time.monotonic() + LONGEST_S
     for line in response.iter_lines(chunk_size=None):
+        assert time.monotonic() < deadline, "the stream does not end"
         if not line and fields:
             yield Frame(fields)
             fields = {}

@@ -1,0 +1,75 @@
+"""What a user may ask of a job that exists: cancel, stop, resume."""
+
+import time
+from dataclasses import replace
+
+from flask import Blueprint, Response, request
+
+from gepa_next.api.auth import token_id
+from gepa_next.api.body import read_json
+from gepa_next.api.optimize import state_response, validated
+from gepa_next.api.paging import refuse_unknown
+from gepa_next.api.raising import raised_spec
+from gepa_next.api.schemas import ResumeBody
+from gepa_next.api.wiring import Wiring, wiring
+from gepa_next.errors import ConflictError
+from gepa_next.gepa.run import limit_reached
+from gepa_next.metrics import METRICS
+from gepa_next.models import Job, JobSpec
+from gepa_next.store.evidence import list_usage
+from gepa_next.store.jobs import get_job
+from gepa_next.store.requests import Resumption, cancel_job, resume_job, stop_job
+from gepa_next.store.runs import load_state
+
+bp = Blueprint("actions", __name__, url_prefix="/v1/optimize")
+
+ACCEPTED = 202
+
+
+@bp.delete("/<job_id>")
+def cancel(job_id: str) -> Response:
+    """Cancel the job; the second time the same."""
+    refuse_unknown()
+    cancel_job(wiring().database, job_id, token_id=token_id(), now=time.time())
+    return state_response(get_job(wiring().database, job_id))
+
+
+@bp.post("/<job_id>/stop")
+def stop(job_id: str) -> Response:
+    """Have the job end soon with the best so far, its final test included; again the same."""
+    refuse_unknown()
+    stop_job(wiring().database, job_id, token_id=token_id(), now=time.time())
+    return _accepted(get_job(wiring().database, job_id))
+
+
+@bp.post("/<job_id>/resume")
+def resume(job_id: str) -> Response:
+    """Have a terminal job go on from its checkpoint, under larger limits if the body gives them."""
+    refuse_unknown()
+    body = validated(ResumeBody, read_json()) if _has_body() else ResumeBody()
+    parts = wiring()
+    job = get_job(parts.database, job_id, token_id=token_id())
+    if not job.status.terminal:
+        raise ConflictError("not_resumable", f"the job is {job.status}")
+    usage = list_usage(parts.database, job_id)
+    spec = raised_spec(job, body, usage, most_iterations=parts.limits.iterations)
+    _refuse_if_nothing_is_left(parts, job, spec)
+    resumption = Resumption(job_id=job.id, spec=spec, seen_event_id=job.last_event_id)
+    resume_job(parts.database, resumption, now=time.time())
+    return _accepted(get_job(parts.database, job_id))
+
+
+def _refuse_if_nothing_is_left(parts: Wiring, job: Job, spec: JobSpec) -> None:
+    reached = limit_reached(load_state(parts.database, replace(job, spec=spec)), METRICS.get(spec.metric))
+    if reached is not None:
+        raise ConflictError("not_resumable", f"nothing is left to do: {reached}; raise that limit")
+
+
+def _has_body() -> bool:
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers
+
+
+def _accepted(job: Job) -> Response:
+    response = state_response(job)
+    response.status_code = ACCEPTED
+    return response

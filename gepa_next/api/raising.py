@@ -1,0 +1,51 @@
+"""Raising the limits of a job that goes on: never below what is spent."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gepa_next.api.intake import chosen_iterations, invalid, usable_rollouts
+from gepa_next.api.schemas import BudgetBody, ResumeBody
+from gepa_next.gepa.types import Budget
+from gepa_next.models import Job, JobSpec, Usage
+
+
+def raised_spec(job: Job, body: ResumeBody, usage: Sequence[Usage], *, most_iterations: int) -> JobSpec:
+    """Return the job's spec with the limits asked for; InvalidError names one that is less than is spent already."""
+    iterations = job.spec.iterations
+    if body.iterations is not None:
+        iterations = chosen_iterations(body.iterations, None, most=most_iterations)
+        _refuse_less("iterations", iterations, job.iteration)
+    budget = _raised_budget(job.spec, body.budget, iterations)
+    _check_spent(budget, job, usage)
+    return replace(job.spec, iterations=iterations, budget=budget)
+
+
+def _raised_budget(spec: JobSpec, given: BudgetBody, iterations: int) -> Budget:
+    """Return the old limits with those given; `max_rollouts` grows with the iterations if it came from them."""
+    old = spec.budget
+    changes = {name: value for name, value in given.model_dump().items() if value is not None}
+    if given.max_rollouts is None and old.max_rollouts == _usable(spec, spec.iterations):
+        changes["max_rollouts"] = max(old.max_rollouts, _usable(spec, iterations))
+    return replace(old, **changes)
+
+
+def _usable(spec: JobSpec, iterations: int) -> int:
+    return usable_rollouts(
+        spec.split, iterations=iterations, population=spec.population, minibatch=spec.minibatch
+    )  # fmt: skip
+
+
+def _check_spent(budget: Budget, job: Job, usage: Sequence[Usage]) -> None:
+    costs = [each.cost_usd for each in usage]
+    known_cost = None if None in costs else sum(cost or 0.0 for cost in costs)
+    ran_s = (job.finished_at or 0.0) - (job.started_at or job.finished_at or 0.0) - job.paused_s
+    _refuse_less("budget.max_rollouts", budget.max_rollouts, job.rollouts)
+    _refuse_less("budget.max_calls", budget.max_calls, sum(each.calls for each in usage))
+    _refuse_less("budget.max_tokens", budget.max_tokens, sum(each.input_tokens + each.output_tokens for each in usage))
+    _refuse_less("budget.max_cost_usd", budget.max_cost_usd, known_cost)
+    _refuse_less("budget.max_seconds", budget.max_seconds, ran_s)
+
+
+def _refuse_less(path: str, limit: float | None, spent: float | None) -> None:
+    if limit is not None and spent is not None and limit < spent:
+        raise invalid(path, f"less than the {spent:g} spent already")
