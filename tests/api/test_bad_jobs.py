@@ -148,6 +148,11 @@ def test_a_split_that_does_not_add_up_is_refused(client, split) -> None:
     wrong(ask(client, split=split), "split")
 
 
+def test_a_split_whose_rounding_leaves_nothing_to_train_on_is_refused(client) -> None:
+    shares = {"train": 0.0, "val": 0.5, "test": 0.5}  # of three: two and two, rounded
+    wrong(ask(client, examples=EXAMPLES[:3], split=shares), "split")
+
+
 @pytest.mark.parametrize("share", [-1, 1.5, "2", True, None])
 def test_a_share_is_a_count_or_a_fraction(client, share) -> None:
     assert "fraction" in wrong(ask(client, split={"train": share, "val": 3}), "split.train")

@@ -12,11 +12,11 @@ from gepa_next.runner.ledger import RoleModel
 from gepa_next.runner.runner import Runner
 from gepa_next.store.database import Database
 from gepa_next.store.events import list_events
-from gepa_next.store.evidence import list_candidates, list_usage
+from gepa_next.store.evidence import iterate_rollouts, list_candidates, list_usage
 from gepa_next.store.jobs import get_job
 from gepa_next.store.ledger import iterate_calls
-from gepa_next.store.requests import cancel_job
-from tests.store.jobs_on_file import insert
+from gepa_next.store.requests import Resumption, cancel_job, resume_job
+from tests.store.jobs_on_file import insert, job_spec
 
 TIMEOUT_S = 30
 
@@ -95,6 +95,25 @@ def test_a_drained_job_ends_where_an_undisturbed_one_does_and_pays_for_nothing_t
     assert list_candidates(database, "disturbed") == list_candidates(database, "undisturbed")
     assert sorted([*first.sent, *second.sent]) == sorted(call.key for call in iterate_calls(database, "undisturbed"))
     assert "resumed" in {event.type for event in list_events(database, "disturbed", after=0, limit=10_000)}
+
+
+def test_a_job_cancelled_in_the_middle_and_resumed_ends_where_an_undisturbed_one_does(database: Database) -> None:
+    insert(database, "undisturbed")
+    with running(database, Counting()):
+        ended(database, "undisturbed")
+    insert(database, "disturbed")
+    first = Counting(after=90, then=lambda: cancel_job(database, "disturbed", token_id="token", now=2.0))  # noqa: S106
+    with running(database, first):
+        ended(database, "disturbed")
+    seen = get_job(database, "disturbed").last_event_id
+    resume_job(database, Resumption(job_id="disturbed", spec=job_spec(), seen_event_id=seen), now=3.0)
+    second = Counting()
+    with running(database, second):
+        wait_for(database, lambda: get_job(database, "disturbed").status is JobStatus.FINISHED)
+    assert list_candidates(database, "disturbed") == list_candidates(database, "undisturbed")
+    assert list(iterate_rollouts(database, "disturbed")) == list(iterate_rollouts(database, "undisturbed"))
+    again = set(first.sent) & set(second.sent)
+    assert not again
 
 
 def test_a_cancelled_job_stops_although_its_calls_hang(database: Database) -> None:

@@ -5,6 +5,7 @@ from gepa_next.llm.simulator import Simulator
 from gepa_next.store.database import Database
 from gepa_next.store.jobs import get_job
 from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
+from gepa_next.store.requests import Resumption, cancel_job, resume_job
 from gepa_next.store.runs import Progress, load_state, record_step
 from tests.store.jobs_on_file import EXAMPLES, insert, job_spec
 
@@ -61,3 +62,25 @@ def test_a_step_recorded_twice_is_there_once(database: Database) -> None:
         for step in [*steps, *steps]
     ]
     assert said == [True] * len(steps) + [False] * len(steps)
+
+
+def test_after_a_resumption_what_was_unfinished_is_recorded_anew(database: Database) -> None:
+    epoch = claimed(database)
+    said = []
+    for step in optimize(simulated(State(job_spec().task(EXAMPLES)))):
+        record_step(database, "job-1", epoch=epoch, step=step, progress=NOTHING, now=1.0).result()
+        if step.key.startswith("2/select"):
+            break
+    cancel_job(database, "job-1", token_id="token", now=2.0)  # noqa: S106 - an id
+    seen = get_job(database, "job-1").last_event_id
+    resume_job(database, Resumption(job_id="job-1", spec=job_spec(), seen_event_id=seen), now=3.0)
+    claim = claim_job(database, ONE, now=4.0)
+    assert claim is not None
+    state = load_state(database, get_job(database, "job-1"))
+    for step in optimize(simulated(state)):
+        if step.stage == "finished":
+            break
+        pending = record_step(database, "job-1", epoch=claim.epoch, step=step, progress=NOTHING, now=5.0)
+        said.append(pending.result())
+    assert all(said)
+    assert load_state(database, get_job(database, "job-1")) == state

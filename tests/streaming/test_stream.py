@@ -98,6 +98,7 @@ def test_a_stream_that_fell_behind_reads_on_in_the_store(service, job_id, open_s
     assert events(frames, count) == list(range(2, count + 2))
     service.tell(job_id)
     assert events(frames, 1) == [count + 2]
+    assert not service.parts.tailer._subscriptions[job_id][0].lagging  # it tails again
 
 
 def test_a_stream_that_falls_behind_again_and_again_loses_nothing(service, job_id, open_stream) -> None:
