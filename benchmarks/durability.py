@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def checkpoints() -> None:
-    """Print what the checkpoint of an iteration costs, engine and store, while the pool is small and when it is large."""
+    """Print what committing the checkpoint of an iteration costs while the pool is small and when it is large."""
     spec = replace(SPEC, iterations=110, population=10, budget=Budget(max_rollouts=10**6, target_score=1.0))
     with opened() as database:
         insert_job(database, new_job("bench", spec))
