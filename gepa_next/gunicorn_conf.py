@@ -6,11 +6,13 @@ import signal
 import sys
 import threading
 import time
+from contextlib import closing
 from typing import Any
 
 from gepa_next.config import ConfigurationError, load_settings
-from gepa_next.errors import StoreError
+from gepa_next.errors import StoreError, UnavailableError
 from gepa_next.processes import RunnerKeeper
+from gepa_next.store.checks import check_at_start
 from gepa_next.store.database import Database
 
 LISTEN_VARIABLE = "GEPA_NEXT_LISTEN"  # how the command line hands over a socket that is already bound
@@ -44,9 +46,10 @@ loglevel = _settings.log_level.lower()
 def on_starting(server: Any) -> None:  # Any: gunicorn has no types
     """Bring the database up to date, say what serves, and start the runner."""
     try:
-        Database(_settings.database_path).close()
-    except (StoreError, OSError) as error:
-        sys.stderr.write(f"gepa-next: {_settings.database_path}: {error}\n")
+        with closing(Database(_settings.database_path)) as database:
+            check_at_start(database)
+    except (StoreError, UnavailableError, OSError) as error:
+        sys.stderr.write(f"gepa-next: DATABASE_PATH: {_settings.database_path}: {error}\n")
         sys.exit(2)
     server.log.info("database %s", _settings.database_path.absolute())
     if _settings.simulated:

@@ -148,6 +148,9 @@ def _budget(body: OptimizeBody, split: SplitSizes, rounds: int) -> Budget:
             "budget.max_rollouts",
             f"at least {fixed}: {split.validation} for the seed prompt and {2 * split.test} for the final test",
         )
+    calls = fixed * (2 if body.metric == JUDGE else 1)
+    if given.max_calls is not None and given.max_calls < calls:
+        raise invalid("budget.max_calls", f"at least {calls}, for the seed prompt and the final test")
     return Budget(
         max_rollouts=given.max_rollouts or usable,
         max_calls=given.max_calls,

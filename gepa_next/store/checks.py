@@ -1,6 +1,15 @@
-"""Checks of the database file while it is in use."""
+"""Checks of the database file, at start and while it is in use."""
 
+from gepa_next.errors import StoreError
 from gepa_next.store.database import Database
+
+
+def check_at_start(database: Database) -> None:
+    """Raise StoreError when the file is damaged or cannot be written; reads all of it once."""
+    found = [str(row[0]) for row in database.rows("PRAGMA quick_check(1)")]
+    if found != ["ok"]:
+        raise StoreError("damaged", f"the database is damaged, restore a backup: {found[0].strip()}")
+    probe_write(database)
 
 
 def probe_write(database: Database) -> None:

@@ -10,6 +10,7 @@ from gepa_next.metrics import METRICS
 from gepa_next.models import Job, JobStatus
 from gepa_next.runner.ledger import RoleModel
 from gepa_next.runner.runner import Runner
+from gepa_next.store.counters import list_counters
 from gepa_next.store.database import Database
 from gepa_next.store.events import list_events
 from gepa_next.store.evidence import iterate_rollouts, list_candidates, list_usage
@@ -156,6 +157,22 @@ def test_failed_calls_are_counted_in_the_usage(database: Database) -> None:
     usage = {each.role: each for each in list_usage(database, "job-1")}
     assert (job.status, job.error_code) == (JobStatus.FAILED, "judge_malformed_reply")
     assert (usage[Role.JUDGE].calls, usage[Role.JUDGE].input_tokens) == (16, 56)
+
+
+def test_usage_and_counters_are_the_sums_of_the_ledger(database: Database) -> None:
+    insert(database)
+    with running(database, Simulator()):
+        ended(database)
+    calls = list(iterate_calls(database, "job-1"))
+    counted = {(each.name, *dict(each.labels).values()): each.value for each in list_counters(database)}
+    for usage in list_usage(database, "job-1"):
+        mine = [call for call in calls if call.role is usage.role]
+        assert usage.calls == sum(call.sends for call in mine)
+        assert (
+            usage.input_tokens == sum(call.input_tokens for call in mine) == counted["llm_tokens", "input", usage.role]
+        )
+        assert usage.cost_usd == sum(call.cost_usd or 0.0 for call in mine) == counted["llm_cost_usd", usage.role]
+        assert counted["llm_calls", "ok", usage.role] == len(mine)
 
 
 def test_an_error_of_ours_fails_the_job_and_says_so_in_the_log(database: Database, caplog: object) -> None:

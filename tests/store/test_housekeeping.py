@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from gepa_next.errors import StoreError
+from gepa_next.store.checks import check_at_start
 from gepa_next.store.counters import list_counters
 from gepa_next.store.database import Database
 from gepa_next.store.events import append_event, list_events
@@ -80,3 +81,24 @@ def test_a_row_without_its_job_is_found(database: Database) -> None:
     other.commit()
     other.close()
     assert any("jobs" in each for each in check_file(database))
+
+
+def test_a_damaged_file_is_refused_at_start_in_clear_words(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.sqlite3"
+    whole = Database(path)
+    for n in range(50):
+        insert(whole, f"job-{n}")
+    whole.close()
+    pages = bytearray(path.read_bytes())
+    for place in range(len(pages) * 3 // 4 // 4096 * 4096, len(pages), 4096):
+        pages[place : place + 200] = b"\xff" * 200
+    path.write_bytes(pages)
+    database = Database(path)
+    with pytest.raises(StoreError, match="damaged"):
+        check_at_start(database)
+    database.close()
+
+
+def test_a_whole_file_passes_at_start(database: Database) -> None:
+    ended(database, "a", at=5.0)
+    check_at_start(database)
