@@ -133,13 +133,17 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerCall:
-    """One model call in the ledger: intent first, outcome after."""
+    """One model call in the ledger: intent first, outcome after.
+
+    `attempts` counts how often it was begun, `lost` those of them whose outcome never came to be known.
+    """
 
     key: str
     role: Role
     model_id: str
     request_sha256: str
     attempts: int
+    lost: int = 0
     status: str  # started, done, failed or refused
     text: str | None = None
     finish_reason: str | None = None

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gepa_next.gepa.types import Role
 from gepa_next.models import LedgerCall
@@ -13,8 +13,8 @@ from gepa_next.store.database import Database, Row
 from gepa_next.store.runs import refuse_strangers
 
 _COLUMNS = """
-    key, request_sha256, role, model_id, status, attempts, text, finish_reason, flags, error_code, error_message, sends,
-    input_tokens, output_tokens, cost_usd, latency_s
+    key, request_sha256, role, model_id, status, attempts, lost, text, finish_reason, flags, error_code, error_message,
+    sends, input_tokens, output_tokens, cost_usd, latency_s
 """
 
 PAGE = 500
@@ -47,9 +47,13 @@ def begin_call(database: Database, holder: Holder, call: LedgerCall, *, now: flo
         db.execute(
             "INSERT INTO calls (job_id, key, request_sha256, role, model_id, status, attempts, started_at)"
             " VALUES (?, ?, ?, ?, ?, 'started', 1, ?)"
-            " ON CONFLICT DO UPDATE SET status = 'started', attempts = attempts + 1, started_at = excluded.started_at",
+            " ON CONFLICT DO UPDATE SET status = 'started', attempts = attempts + 1, started_at = excluded.started_at,"
+            " lost = lost + (status = 'started')",
             (*place, call.role, call.model_id, now),
         )
+        if row is not None and row["status"] == "started":
+            # It was sent, as far as anybody knows: a request that counts, whatever it cost.
+            _add_usage(db, holder.job_id, replace(call, sends=1, cost_usd=0.0, error_code="outcome_unknown"))
         return None
 
     return database.write(unit)
@@ -134,6 +138,7 @@ def _call(row: Row) -> LedgerCall:
         model_id=row["model_id"],
         request_sha256=row["request_sha256"],
         attempts=row["attempts"],
+        lost=row["lost"],
         status=row["status"],
         text=row["text"],
         finish_reason=row["finish_reason"],

@@ -4,7 +4,15 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.crash.harness import Models, models_served, through_a_freeze, through_faults, through_kills, undisturbed
+from tests.crash.harness import (
+    Models,
+    Outcome,
+    models_served,
+    through_a_freeze,
+    through_faults,
+    through_kills,
+    undisturbed,
+)
 from tests.crash.mutants import MUTANTS
 
 FAULTS = (
@@ -35,7 +43,7 @@ def attempts(mutant: str, folder: Path, models: Models) -> Iterator[str]:
              for fault in FAULTS]  # fmt: skip
     tries += [
         lambda: through_kills(folder / "kills", models, [0.1, 0.2, 0.05], MUTANT=mutant),
-        lambda: through_a_freeze(folder / "freeze", models, MUTANT=mutant),
+        lambda: frozen(folder / "freeze", models, MUTANT=mutant),
     ]
     names = [*FAULTS, "kills at random moments", "a frozen owner"]
     for name, attempt in zip(names, tries, strict=True):
@@ -45,6 +53,14 @@ def attempts(mutant: str, folder: Path, models: Models) -> Iterator[str]:
             problems = [str(error).partition("\n")[0][:120]]
         if problems:
             yield f"{name}: {'; '.join(problems)}"
+
+
+def frozen(folder: Path, models: Models, **variables: str) -> Outcome:
+    models.answer_after(0.05)
+    try:
+        return through_a_freeze(folder, models, **variables)
+    finally:
+        models.answer_after(0.0)
 
 
 if __name__ == "__main__":

@@ -80,9 +80,9 @@ class Stage:
         self.database = Database(self.folder / "crash.sqlite3", gate_timeout_s=TIMEOUT_S)
         self.before = self.models.asked()
 
-    def add_job(self, **changes: object) -> None:
+    def add_job(self, job_id: str = "job", **changes: object) -> None:
         new = NewJob(
-            id="job",
+            id=job_id,
             token_id="token",  # noqa: S106 - an id
             spec=job_spec(target_model_id="crash/target", **changes),
             examples=EXAMPLES,
@@ -116,8 +116,8 @@ class Stage:
         worker.kill()
         worker.wait(TIMEOUT_S)
 
-    def job(self) -> Job:
-        return get_job(self.database, "job")
+    def job(self, job_id: str = "job") -> Job:
+        return get_job(self.database, job_id)
 
     def is_over(self) -> bool:
         return self.job().status.terminal
@@ -142,19 +142,19 @@ class Stage:
             name: times - self.before.get(name, 0) for name, times in now.items() if times > self.before.get(name, 0)
         }
 
-    def account(self) -> Account:
-        log = list_events(self.database, "job", after=0, limit=100_000)
+    def account(self, job_id: str = "job") -> Account:
+        log = list_events(self.database, job_id, after=0, limit=100_000)
         assert [event.id for event in log] == list(range(1, len(log) + 1)), "ids with a gap"
         assert [event.terminal for event in log].count(True) == 1, "more than one end"
-        result = self.job().result
-        assert self.job().status is JobStatus.FINISHED, self.job()
+        result = self.job(job_id).result
+        assert self.job(job_id).status is JobStatus.FINISHED, self.job(job_id)
         return Account(
             events=tuple(timeless(event.type, event.data) for event in log if event.type not in ABOUT_CRASHES),
-            candidates=tuple(list_candidates(self.database, "job")),
-            rollouts=tuple(iterate_rollouts(self.database, "job")),
-            lessons=tuple(list_lessons(self.database, "job")),
+            candidates=tuple(list_candidates(self.database, job_id)),
+            rollouts=tuple(iterate_rollouts(self.database, job_id)),
+            lessons=tuple(list_lessons(self.database, job_id)),
             result=timeless("result", json.dumps(result)),
-            asked=frozenset(call.key for call in iterate_calls(self.database, "job")),
+            asked=frozenset(call.key for call in iterate_calls(self.database, job_id)),
         )
 
     def close(self) -> None:
@@ -242,9 +242,11 @@ def through_kills(folder: Path, models: Models, after_s: Sequence[float], **vari
 
 
 def through_a_freeze(folder: Path, models: Models, *, nth: int = 40, **variables: str) -> Outcome:
-    """Return the outcome of a job whose owner is frozen, loses it to another, and is woken while that one works."""
+    """Return the outcome of a job whose owner is frozen, loses it to another, and is woken while that one works.
+
+    Have the models take a while to answer, or the job is over before the owner wakes.
+    """
     log = folder / "sends.log"
-    models.answer_after(0.05)
     with stage(folder, models, KILL_HUNG_RUNNERS="false", **variables) as disturbed:
         disturbed.add_job()
         frozen = disturbed.start_worker(fault=f"end_call:{nth}:after:stop", SEND_LOG=str(log))
@@ -255,7 +257,6 @@ def through_a_freeze(folder: Path, models: Models, *, nth: int = 40, **variables
         woken = time.monotonic()
         frozen.send_signal(signal.SIGCONT)
         outcome = _ended(disturbed, unknown)
-    models.answer_after(0.0)
     sent = [float(line) for line in log.read_text(encoding="ascii").splitlines()]
     return replace(outcome, sent_when_robbed=sum(at > woken for at in sent))
 

@@ -5,9 +5,12 @@ import random
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.crash.harness import (
+    Account,
     Models,
     Outcome,
     models_served,
@@ -17,31 +20,51 @@ from tests.crash.harness import (
     undisturbed,
 )
 
+FREEZES_AT_ONCE = 6
 COMMITS = {"begin_call": 200, "end_call": 200, "record_step": 55, "decide_once": 3, "claim_job": 1, "finish_job": 1}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=200, help="how many of each")
-    parser.add_argument("--freezes", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    choose = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as folder, models_served() as models:
         reference = undisturbed(Path(folder, "reference"), models)
-        tally: Counter[str] = Counter()
-        for name, times in (("commit", options.times), ("moment", options.times), ("freeze", options.freezes)):
-            started = time.monotonic()
-            for place in range(times):
-                outcome, kills = disturb(name, choose, Path(folder, f"{name}-{place}"), models)
-                tally.update({f"{name} unknown": outcome.unknown, f"{name} bought again": outcome.bought_again})
-                tally.update({f"{name} kills": kills})
-                for problem in outcome.problems(reference, kills=kills):
-                    tally[f"{name} problems"] += 1
-                    print(f"{name} {place}: {problem}", flush=True)
-            print(report(name, times, tally, time.monotonic() - started), flush=True)
-    if any(count for what, count in tally.items() if what.endswith("problems")):
+        phases = (("commit", 1), ("moment", 1), ("freeze", FREEZES_AT_ONCE))
+        problems = [
+            disturb_many(name, options, Stages(Path(folder), models, reference), at_once=at_once)
+            for name, at_once in phases
+        ]
+    if any(problems):
         raise SystemExit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    folder: Path
+    models: Models
+    reference: Account
+
+
+def disturb_many(name: str, options: argparse.Namespace, stages: Stages, *, at_once: int) -> int:
+    """Disturb so many jobs, a few side by side where they mostly wait, and return how many problems there were."""
+    started = time.monotonic()
+    stages.models.answer_after(0.05 if name == "freeze" else 0.0)
+    seeds = [random.Random(f"{options.seed}/{name}/{place}") for place in range(options.times)]
+    tally: Counter[str] = Counter()
+    with ThreadPoolExecutor(at_once) as pool:
+
+        def one(place: int) -> tuple[Outcome, int]:
+            return disturb(name, seeds[place], stages.folder / f"{name}-{place}", stages.models)
+
+        for outcome, kills in pool.map(one, range(options.times)):
+            tally.update(unknown=outcome.unknown, again=outcome.bought_again, kills=kills)
+            for problem in outcome.problems(stages.reference, kills=kills):
+                tally["problems"] += 1
+                print(f"{name}: {problem}", flush=True)
+    print(report(name, options.times, tally, time.monotonic() - started), flush=True)
+    return tally["problems"]
 
 
 def disturb(name: str, choose: random.Random, folder: Path, models: Models) -> tuple[Outcome, int]:
@@ -57,10 +80,8 @@ def disturb(name: str, choose: random.Random, folder: Path, models: Models) -> t
 
 def report(name: str, times: int, tally: Counter[str], took_s: float) -> str:
     return (
-        f"{times} jobs disturbed by {name}: {tally[f'{name} kills']} disturbances,"
-        f" {tally[f'{name} problems']} problems,"
-        f" {tally[f'{name} unknown']} calls of unknown outcome, {tally[f'{name} bought again']} bought again,"
-        f" {took_s:.0f} s"
+        f"{times} jobs disturbed by {name}: {tally['kills']} disturbances, {tally['problems']} problems,"
+        f" {tally['unknown']} calls of unknown outcome, {tally['again']} bought again, {took_s:.0f} s"
     )
 
 

@@ -10,6 +10,7 @@ from tests.crash.harness import (
     Account,
     Models,
     models_served,
+    stage,
     through_a_freeze,
     through_faults,
     through_kills,
@@ -51,4 +52,19 @@ def test_kills_at_random_moments_change_nothing(tmp_path: Path, models: Models, 
 def test_an_owner_that_was_frozen_and_robbed_writes_and_sends_nothing(
     tmp_path: Path, models: Models, reference: Account
 ) -> None:
-    assert through_a_freeze(tmp_path, models).problems(reference) == []
+    models.answer_after(0.05)
+    outcome = through_a_freeze(tmp_path, models)
+    models.answer_after(0.0)
+    assert outcome.problems(reference) == []
+
+
+def test_two_workers_on_one_file_run_each_job_once(tmp_path: Path, models: Models, reference: Account) -> None:
+    names = [f"job-{n}" for n in range(6)]
+    with stage(tmp_path, models) as shared:
+        for name in names:
+            shared.add_job(name)
+        for _ in range(2):
+            shared.start_worker(MAX_CONCURRENT_JOBS="2")
+        shared.wait_for(lambda: all(shared.job(name).status.terminal for name in names))
+        assert [shared.job(name).owner_epoch for name in names] == [1] * len(names)
+        assert [shared.account(name) for name in names] == [reference] * len(names)

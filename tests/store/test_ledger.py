@@ -40,7 +40,8 @@ def test_a_call_has_no_outcome_until_it_is_written(database: Database, holder: H
 def test_a_call_of_unknown_outcome_is_counted_again(database: Database, holder: Holder) -> None:
     begin_call(database, holder, INTENT, now=1.0)
     assert begin_call(database, holder, INTENT, now=2.0) is None
-    assert [call.attempts for call in iterate_calls(database, "job-1")] == [2]
+    (call,), (usage,) = list(iterate_calls(database, "job-1")), list_usage(database, "job-1")
+    assert (call.attempts, call.lost, usage.calls) == (2, 1, 1)
 
 
 def test_another_request_under_the_same_key_is_another_call(database: Database, holder: Holder) -> None:

@@ -107,6 +107,7 @@ CREATE TABLE calls (
     model_id TEXT NOT NULL,
     status TEXT NOT NULL,
     attempts INTEGER NOT NULL,
+    lost INTEGER NOT NULL DEFAULT 0,
     started_at REAL NOT NULL,
     latency_s REAL,
     text TEXT,
