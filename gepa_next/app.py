@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Callable
 from hashlib import sha256
 
 from flask import Flask
@@ -27,6 +26,7 @@ from gepa_next.runner.brake import DiskBrake
 from gepa_next.runner.job_run import Models, ModelsFor
 from gepa_next.runner.ledger import RoleModel
 from gepa_next.runner.runner import Runner
+from gepa_next.runner.tenure import Tenure
 from gepa_next.store.counters import count_running, list_counters
 from gepa_next.store.database import Database
 from gepa_next.streaming.stream import StreamSettings
@@ -145,16 +145,17 @@ def _models_for(settings: Settings) -> ModelsFor:
     if settings.simulated:
         simulator = Simulator()
         simulated = {role: RoleModel(model_id=ids[role], ask=simulator) for role in Role}
-        return lambda _job_id, _spec, _wait: simulated
+        return lambda _job_id, _spec, _tenure: simulated
     providers = _providers(settings)
 
-    def models(job_id: str, spec: JobSpec, wait: Callable[[float], None]) -> Models:
+    def models(job_id: str, spec: JobSpec, tenure: Tenure) -> Models:
         def ask(role: Role, model_id: str) -> LanguageModel:
             return HttpModel(
                 provider=providers[role],
                 model_id=model_id,
                 request_id=lambda call: _request_id(job_id, call),
-                wait=wait,
+                wait=tenure.wait,
+                permit=tenure.permit,
             )
 
         chosen = ids | {Role.TARGET: spec.target_model_id}

@@ -29,13 +29,15 @@ def _key_of(call: ModelCall) -> str:
 class HttpModel:
     """A model at a provider. `request_id` names a call for ever and for this deployment alone.
 
-    `wait` may raise to end a call between two tries; `extra` are parameters sent with every request.
+    `wait` may raise to end a call between two tries, `permit` before each of them; `extra` are parameters
+    sent with every request.
     """
 
     provider: Provider
     model_id: str
     request_id: Callable[[ModelCall], str] = _key_of
     wait: Callable[[float], None] = time.sleep
+    permit: Callable[[], None] = lambda: None
     extra: Mapping[str, object] = field(default_factory=dict)
 
     def __call__(self, call: ModelCall, /) -> Completion:
@@ -125,7 +127,9 @@ class HttpModel:
         def send(fresh: bool) -> Choice:  # noqa: FBT001  # the retry loop's signature
             bill.sends += 1
             try:
-                choice = read_choice(self.provider.send(payload, request_id=self.request_id(call), fresh=fresh))
+                choice = read_choice(
+                    self.provider.send(payload, request_id=self.request_id(call), fresh=fresh, permit=self.permit)
+                )
             except Failure as failure:
                 if failure.fault.billed:
                     bill.add_possible(question.messages)

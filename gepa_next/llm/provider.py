@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from gepa_next.llm.classify import TRANSPORT_ERRORS, classify_exception, describe_exception
 from gepa_next.llm.dialect import Dialects
@@ -23,16 +23,20 @@ class Provider:
         self.retry_budget = RetryBudget()
         self._transport = transport or Transport()
 
-    def send(self, payload: Mapping[str, object], *, request_id: str, fresh: bool) -> Answer:
+    def send(
+        self, payload: Mapping[str, object], *, request_id: str, fresh: bool, permit: Callable[[], None]
+    ) -> Answer:
         """Post the payload and return the answer, whatever its status; Failure when there is none.
 
-        The same id and payload are the same request to a gateway that leaves out repetitions.
+        The same id and payload are the same request to a gateway that leaves out repetitions. `permit` is
+        asked last of all, and raises when nothing may be sent.
         """
         body = json.dumps(payload).encode()
         once = hashlib.sha256(request_id.encode("utf-8", "replace") + b"\0" + body).hexdigest()
         headers = {"Content-Type": "application/json", "Idempotency-Key": once, "X-Client-Request-Id": once}
         if self.endpoint.api_key:
             headers["Authorization"] = f"Bearer {self.endpoint.api_key}"
+        permit()
         try:
             return self._transport.post(self.endpoint.chat_url, body, headers, fresh=fresh)
         except TRANSPORT_ERRORS as error:

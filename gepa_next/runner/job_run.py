@@ -17,11 +17,12 @@ from gepa_next.gepa.types import Role
 from gepa_next.models import Job, JobSpec
 from gepa_next.runner.fan_out import PooledFanOut
 from gepa_next.runner.ledger import LedgerModel, RoleModel
+from gepa_next.runner.tenure import Tenure
 from gepa_next.store.database import Database, Pending
 from gepa_next.store.endings import fail_job, finish_job
 from gepa_next.store.jobs import get_job, stop_requested
 from gepa_next.store.leases import Claim, release_job
-from gepa_next.store.ledger import Holder, decide_once, still_held
+from gepa_next.store.ledger import Holder, decide_once
 from gepa_next.store.runs import Progress, load_state, record_step
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 RETRY_STORE_S = 1.0
 
 Models = Mapping[Role, RoleModel]
-ModelsFor = Callable[[str, JobSpec, Callable[[float], None]], Models]
+ModelsFor = Callable[[str, JobSpec, Tenure], Models]
 
 
 @dataclass(slots=True)
@@ -74,11 +75,12 @@ class JobRun:
     def _run(self) -> None:
         job = get_job(self.database, self.claim.job_id)
         holder = Holder(job_id=job.id, epoch=self.claim.epoch)
-        models = self.models_for(job.id, job.spec, self._wait)
+        tenure = Tenure(self.database, holder, self.let_go)
+        models = self.models_for(job.id, job.spec, tenure)
         state = load_state(self.database, job)
         run = Run(
             state=state,
-            model=LedgerModel(self.database, holder, models, let_go=self.let_go, clock=self.clock, brake=self.brake),
+            model=LedgerModel(tenure, models, clock=self.clock, brake=self.brake),
             fan_out=PooledFanOut(self.pool, let_go=self.let_go),
             control=lambda point: self._control(holder, job, point),
             metric=self.metrics.get(job.spec.metric),
@@ -113,13 +115,6 @@ class JobRun:
         if stop_requested(self.database, job.id):
             answer = "stopped"
         return decide_once(self.database, holder, point, answer)
-
-    def _wait(self, seconds: float) -> None:
-        """Wait between two tries of a call, but not for a job that is not ours any more."""
-        lost = self.let_go.wait(seconds)
-        # A process that was frozen may wake up here, with its lease long gone: it must not send again.
-        if lost or not still_held(self.database, Holder(job_id=self.claim.job_id, epoch=self.claim.epoch)):
-            raise Interrupted("let_go", "the runner let go of the job")
 
     def _fail(self, code: str, message: str) -> None:
         fail_job(

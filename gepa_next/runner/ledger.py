@@ -6,17 +6,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from threading import Event
 
-from gepa_next.errors import Interrupted, ModelError, ProviderError, StoreError, UnavailableError
+from gepa_next.errors import ModelError, ProviderError, StoreError, UnavailableError
 from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.types import CallUsage, Completion, ModelCall, Role
 from gepa_next.llm.structured import read_reply
 from gepa_next.models import LedgerCall
 from gepa_next.runner.brake import LOOK_S
-from gepa_next.store.database import Database
-from gepa_next.store.leases import LEASE_S
-from gepa_next.store.ledger import Holder, begin_call, end_call, still_held
+from gepa_next.runner.tenure import Tenure
+from gepa_next.store.ledger import begin_call, end_call
 from gepa_next.store.runs import record_waiting
 
 
@@ -33,18 +31,16 @@ class LedgerModel:
 
     def __init__(
         self,
-        database: Database,
-        holder: Holder,
+        tenure: Tenure,
         models: Mapping[Role, RoleModel],
         *,
-        let_go: Event,
         clock: Callable[[], float],
         brake: Callable[[], str | None],
     ) -> None:
-        self._database = database
-        self._holder = holder
+        self._tenure = tenure
+        self._database = tenure.database
+        self._holder = tenure.holder
         self._models = models
-        self._let_go = let_go
         self._clock = clock
         self._brake = brake
         self._waits = 0
@@ -63,21 +59,16 @@ class LedgerModel:
             attempts=1,
             status="started",
         )
-        before = time.monotonic()
         earlier = begin_call(self._database, self._holder, intent, now=self._clock())
-        if time.monotonic() - before > LEASE_S / 2 and not still_held(self._database, self._holder):
-            # The process was frozen on the way; somebody else goes on with the job, and pays.
-            raise Interrupted("let_go", "the runner let go of the job")
+        self._tenure.prove()
         return _replayed(call, earlier) if earlier is not None else self._asked(model.ask, call, intent)
 
     def _wait_for_the_brake(self) -> None:
         while reason := self._brake():
             self._say_waiting(reason)
-            if self._let_go.wait(LOOK_S):
-                break
+            self._tenure.wait(LOOK_S)
         self._says_so = False
-        if self._let_go.is_set():
-            raise Interrupted("let_go", "the runner let go of the job")
+        self._tenure.permit()
 
     def _say_waiting(self, reason: str) -> None:
         """Have one event say it, however many calls wait."""
@@ -107,7 +98,7 @@ class LedgerModel:
             try:
                 return end_call(self._database, self._holder, outcome)
             except (StoreError, UnavailableError):
-                if self._let_go.wait(LOOK_S):
+                if self._tenure.let_go.wait(LOOK_S):
                     raise
 
 

@@ -68,13 +68,15 @@ class Runner:
         self._draining = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._look_after_jobs, name="runner", daemon=True)
+        # A thread of its own: it must kill a process that holds the write gate while this one waits for the gate.
+        self._watch_thread = threading.Thread(target=self._watch_others, name="watch", daemon=True)
 
     def start(self) -> None:
-        """Register this runner and begin to claim jobs."""
+        """Begin to claim jobs, as soon as the database can be written."""
         self._lock_file = RunnerLock(self._database.path, self.identity.id)
-        register_runner(self._database, self.identity, now=self._clock(), monotonic=time.monotonic())
         self._database.listen(self._wake.set)
         self._thread.start()
+        self._watch_thread.start()
 
     def drain(self, timeout_s: float) -> None:
         """Start no new call, wait so long for those in flight, and put unfinished jobs back into the queue."""
@@ -99,15 +101,27 @@ class Runner:
         while not self._stopped.is_set():  # on while it drains: the leases must live until the last call is in
             try:
                 if time.monotonic() >= next_beat:
-                    beat(self._database, self.identity, monotonic=time.monotonic(), draining=self._draining.is_set())
+                    self._beat()
                     next_beat = time.monotonic() + BEAT_S
                 self._let_go_of_lost_jobs()
-                self._watch()
                 self._claim_jobs()
             except GepaNextError as error:
                 log.warning("runner cannot use the database: %s", error.message)
             self._wake.wait(LOOK_S)
             self._wake.clear()
+
+    def _beat(self) -> None:
+        """Renew the leases; enter the runner at first, and again if others took it for dead and struck it off."""
+        monotonic = time.monotonic()
+        if not beat(self._database, self.identity, monotonic=monotonic, draining=self._draining.is_set()):
+            register_runner(self._database, self.identity, now=self._clock(), monotonic=monotonic)
+
+    def _watch_others(self) -> None:
+        while not self._stopped.wait(LOOK_S):
+            try:
+                self._watch()
+            except GepaNextError as error:
+                log.warning("runner cannot look after others: %s", error.message)
 
     def _claim_jobs(self) -> None:
         while not self._draining.is_set() and len(self._running) < self._most_jobs:

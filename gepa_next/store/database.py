@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from gepa_next.errors import StoreError
 from gepa_next.store.gate import Gate
-from gepa_next.store.migrate import migrate
+from gepa_next.store.migrate import migrate, needs_migration
 
 Result = TypeVar("Result")
 Row = sqlite3.Row
@@ -30,8 +30,10 @@ class Database:
             self._gate = Gate(path.with_name(path.name + ".lock"), timeout_s=gate_timeout_s)
             opened.callback(self._gate.close)
             self._writer = _connect(path, opened)
-            with self._gate():
-                migrate(self._writer)
+            # Not behind the gate without need: a process that hangs may hold it, and must not keep others from opening.
+            if needs_migration(self._writer):
+                with self._gate():
+                    migrate(self._writer)
             self._reader = _connect(path, opened)
             self._reader.execute("PRAGMA query_only = ON")
             self._opened = opened.pop_all()

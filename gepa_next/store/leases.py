@@ -48,11 +48,13 @@ def register_runner(database: Database, runner: RunnerIdentity, *, now: float, m
     database.write(unit)
 
 
-def beat(database: Database, runner: RunnerIdentity, *, monotonic: float, draining: bool) -> None:
-    """Renew every lease of this runner at once."""
-    database.write(
-        lambda db: db.execute(
-            "UPDATE runners SET heartbeat_at = ?, draining = ? WHERE id = ?", (monotonic, draining, runner.id)
+def beat(database: Database, runner: RunnerIdentity, *, monotonic: float, draining: bool) -> bool:
+    """Renew every lease of this runner at once; False if the runner is not entered, or was struck off."""
+    return database.write(
+        lambda db: bool(
+            db.execute(
+                "UPDATE runners SET heartbeat_at = ?, draining = ? WHERE id = ?", (monotonic, draining, runner.id)
+            ).rowcount
         )
     )
 

@@ -9,8 +9,13 @@ from gepa_next.errors import StoreError
 APPLICATION_ID = 0x47455041  # "GEPA"
 
 
+def needs_migration(connection: sqlite3.Connection) -> bool:
+    """Say whether the schema is older than this version's; StoreError if it is not ours or is newer than we are."""
+    return _version_of(connection) < schema_version()
+
+
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the database to this version's schema; StoreError if it is not ours or is newer than we are."""
+    """Bring the database to this version's schema; the caller lets nobody else write meanwhile."""
     version = _version_of(connection)
     connection.execute("PRAGMA journal_mode = WAL")
     for number, script in migrations():

@@ -12,7 +12,7 @@ from typing import Any
 
 from gepa_next.gepa import operators, sampling
 from gepa_next.gepa.proposers import demonstrate
-from gepa_next.runner import fan_out, job_run, ledger, runner
+from gepa_next.runner import fan_out, job_run, ledger, runner, tenure
 from gepa_next.store import events, leases, runs
 from gepa_next.store import ledger as stored
 from gepa_next.store.database import Database
@@ -111,7 +111,7 @@ def no_fence() -> None:
     """Write whoever owns the job."""
     runs.fence = lambda *_, **__: None
     stored.refuse_strangers = lambda *_, **__: None
-    job_run.still_held = ledger.still_held = lambda *_: True
+    tenure.still_held = lambda *_: True
     runner.lost_jobs = lambda *_: set()
 
 

@@ -1,16 +1,19 @@
 """Kill it anywhere: the job ends where it would have ended, and nothing that was answered is paid for twice."""
 
 import random
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.crash.harness import (
+    TIMEOUT_S,
     Account,
     Models,
     models_served,
     stage,
+    stopped,
     through_a_freeze,
     through_faults,
     through_kills,
@@ -56,6 +59,19 @@ def test_an_owner_that_was_frozen_and_robbed_writes_and_sends_nothing(
     outcome = through_a_freeze(tmp_path, models)
     models.answer_after(0.0)
     assert outcome.problems(reference) == []
+
+
+def test_a_worker_that_stops_inside_a_transaction_is_killed_and_its_job_taken_over(
+    tmp_path: Path, models: Models, reference: Account
+) -> None:
+    with stage(tmp_path, models) as blocked:
+        blocked.add_job()
+        hung = blocked.start_worker(fault="end_call:40:inside:stop")
+        blocked.wait_for(lambda: stopped(hung.pid))
+        blocked.start_worker()
+        blocked.wait_until_ended()
+        assert hung.wait(TIMEOUT_S) == -signal.SIGKILL
+        assert blocked.account() == reference
 
 
 def test_two_workers_on_one_file_run_each_job_once(tmp_path: Path, models: Models, reference: Account) -> None:

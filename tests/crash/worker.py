@@ -1,6 +1,6 @@
-"""`gepa-next worker` with a fault: it kills or stops itself before or after a commit of a kind.
+"""`gepa-next worker` with a fault: it kills or stops itself before, inside or after a commit of a kind.
 
-FAULT is `KIND:NTH:before|after:kill|stop`; KIND is the function whose unit of writing is committed. MUTANT names
+FAULT is `KIND:NTH:before|inside|after:kill|stop`; KIND is the function whose unit of writing is committed. MUTANT names
 a design mistake of tests/crash/mutants.py to make first.
 """
 
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from gepa_next.cli import main
-from gepa_next.llm.provider import Provider
-from gepa_next.store.database import Database
+from gepa_next.llm.transport import Transport
+from gepa_next.store.database import Database, Pending
 from tests.crash.mutants import MUTANTS
 
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
@@ -26,6 +26,21 @@ def install_fault(fault: str) -> None:
 
     def strike() -> None:
         os.kill(os.getpid(), SIGNALS[what])
+        # The lead of the next commit is not handed on before the signal has struck: it strikes between transactions.
+        time.sleep(0.2)
+
+    run = Pending.run
+
+    def run_unit(self: Pending[Any], connection: Any) -> None:
+        run(self, connection)
+        if moment == "inside" and _kind(self) == kind:
+            seen.update([kind])
+            if seen[kind] == int(nth):
+                strike()
+
+    Pending.run = run_unit  # type: ignore[method-assign]  # the fault is the point
+    if moment == "inside":
+        return
 
     def commit_queue(self: Database) -> None:
         kinds = [_kind(unit) for unit in self._queue]
@@ -43,14 +58,14 @@ def install_fault(fault: str) -> None:
 
 def log_sends(path: str) -> None:
     """Write down when each request is sent, on the clock that all processes share."""
-    send = Provider.send
+    post = Transport.post
 
-    def logged(self: Provider, *arguments: Any, **options: Any) -> Any:
+    def logged(self: Transport, *arguments: Any, **options: Any) -> Any:
         with Path(path).open("a", encoding="ascii") as log:
             log.write(f"{time.monotonic()}\n")
-        return send(self, *arguments, **options)
+        return post(self, *arguments, **options)
 
-    Provider.send = logged  # type: ignore[method-assign]  # to look over its shoulder
+    Transport.post = logged  # type: ignore[method-assign]  # to look over its shoulder
 
 
 def _kind(unit: Any) -> str:

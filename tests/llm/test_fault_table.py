@@ -168,7 +168,7 @@ def test_a_fresh_connection_is_none_of_those_kept(stage: Stage) -> None:
     play = stage.server.play(answered())
     provider = stage.provider(play)
     for fresh in (False, True, False):
-        provider.send({}, request_id="x", fresh=fresh)
+        provider.send({}, request_id="x", fresh=fresh, permit=lambda: None)
     kept, fresh, again = (request["connection"] for request in play.seen)
     assert kept == again != fresh
 

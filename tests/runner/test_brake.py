@@ -9,6 +9,7 @@ from gepa_next.llm.simulator import Simulator
 from gepa_next.runner import ledger
 from gepa_next.runner.brake import LOOK_S, DiskBrake
 from gepa_next.runner.ledger import LedgerModel, RoleModel
+from gepa_next.runner.tenure import Tenure
 from gepa_next.store.database import Database
 from gepa_next.store.events import list_events
 from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
@@ -59,7 +60,9 @@ def test_a_job_that_waits_for_room_says_so_once_and_goes_on(
     monkeypatch.setattr(ledger, "LOOK_S", 0.0)
     holder = claimed(database)
     models = {Role.TARGET: RoleModel(model_id="m", ask=Simulator())}
-    model = LedgerModel(database, holder, models, let_go=threading.Event(), clock=lambda: 2.0, brake=lambda: next(said))
+    model = LedgerModel(
+        Tenure(database, holder, threading.Event()), models, clock=lambda: 2.0, brake=lambda: next(said)
+    )
     assert model(CALL).text
     waiting = [event.data for event in list_events(database, "job-1", after=0, limit=9) if "waiting" in event.data]
     assert waiting == ['{"stage":"waiting","reason":"disk_full"}']
@@ -78,5 +81,5 @@ def test_an_answer_is_kept_until_it_can_be_written(database: Database, monkeypat
     monkeypatch.setattr(ledger, "end_call", end_call)
     models = {Role.TARGET: RoleModel(model_id="m", ask=Simulator())}
     holder = claimed(database)
-    LedgerModel(database, holder, models, let_go=threading.Event(), clock=lambda: 2.0, brake=lambda: None)(CALL)
+    LedgerModel(Tenure(database, holder, threading.Event()), models, clock=lambda: 2.0, brake=lambda: None)(CALL)
     assert (len(tries), [call.status for call in iterate_calls(database, "job-1")]) == (3, ["done"])

@@ -1,0 +1,49 @@
+"""Tenure: a job as this process holds it, and the proof of that before anything is sent."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event
+
+from gepa_next.errors import Interrupted
+from gepa_next.store.database import Database
+from gepa_next.store.leases import LEASE_S
+from gepa_next.store.ledger import Holder, still_held
+
+PROOF_S = LEASE_S / 2  # so long a proof holds: nobody takes a job over sooner
+
+
+@dataclass(slots=True)
+class Tenure:
+    """Who holds a job, and whether still; shared by all threads that work on it."""
+
+    database: Database
+    holder: Holder
+    let_go: Event
+    clock: Callable[[], float] = time.monotonic
+    _proved_at: float = field(default=float("-inf"))
+
+    def prove(self) -> None:
+        """Note that a write of this holder was just committed."""
+        self._proved_at = self.clock()
+
+    def permit(self) -> None:
+        """Raise Interrupted unless the job is still this holder's; the last thing before a request is sent.
+
+        A process that was frozen may wake up anywhere, with its job long in other hands. It must not pay.
+        """
+        if self.let_go.is_set():
+            raise _let_go()
+        if self.clock() - self._proved_at > PROOF_S:
+            if not still_held(self.database, self.holder):
+                raise _let_go()
+            self.prove()
+
+    def wait(self, seconds: float) -> None:
+        """Wait between two tries of a call, but not for a job that is not ours any more."""
+        if self.let_go.wait(seconds):
+            raise _let_go()
+
+
+def _let_go() -> Interrupted:
+    return Interrupted("let_go", "the runner let go of the job")
