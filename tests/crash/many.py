@@ -20,7 +20,6 @@ from tests.crash.harness import (
     undisturbed,
 )
 
-FREEZES_AT_ONCE = 6
 COMMITS = {"begin_call": 200, "end_call": 200, "record_step": 55, "decide_once": 3, "claim_job": 1, "finish_job": 1}
 
 
@@ -31,7 +30,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, models_served() as models:
         reference = undisturbed(Path(folder, "reference"), models)
-        phases = (("commit", 1), ("moment", 1), ("freeze", FREEZES_AT_ONCE))
+        phases = (("commit", 2), ("moment", 2), ("freeze", 6))
         problems = [
             disturb_many(name, options, Stages(Path(folder), reference), at_once=at_once) for name, at_once in phases
         ]

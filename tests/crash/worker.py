@@ -7,7 +7,7 @@ a design mistake of tests/crash/mutants.py to make first.
 import os
 import signal
 import time
-from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,39 +19,47 @@ from tests.crash.mutants import MUTANTS
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
-def install_fault(fault: str) -> None:
-    kind, nth, moment, what = fault.split(":")
-    seen: Counter[str] = Counter()
-    commit = Database._commit_queue
+class Fault:
+    """Strikes once: at the nth unit of a kind, before its commit, inside it or after."""
 
-    def strike() -> None:
-        os.kill(os.getpid(), SIGNALS[what])
+    def __init__(self, text: str) -> None:
+        self.kind, nth, self.moment, self.what = text.split(":")
+        self.nth = int(nth)
+        self.seen = 0
+        self.struck = False
+
+    def is_due(self, kinds: Sequence[str]) -> bool:
+        self.seen += kinds.count(self.kind)
+        return self.kind in kinds and self.seen >= self.nth and not self.struck
+
+    def strike(self) -> None:
+        self.struck = True
+        os.kill(os.getpid(), SIGNALS[self.what])
         # The lead of the next commit is not handed on before the signal has struck: it strikes between transactions.
         time.sleep(0.2)
 
+
+def strike_inside(fault: Fault) -> None:
     run = Pending.run
 
     def run_unit(self: Pending[Any], connection: Any) -> None:
         run(self, connection)
-        if moment == "inside" and _kind(self) == kind:
-            seen.update([kind])
-            if seen[kind] == int(nth):
-                strike()
+        if fault.is_due([_kind(self)]):
+            fault.strike()
 
     Pending.run = run_unit  # type: ignore[method-assign]  # the fault is the point
-    if moment == "inside":
-        return
+
+
+def strike_around(fault: Fault) -> None:
+    commit = Database._commit_queue
 
     def commit_queue(self: Database) -> None:
-        kinds = [_kind(unit) for unit in self._queue]
-        seen.update(kinds)
-        due = kind in kinds and seen[kind] >= int(nth) and not seen["struck"]
-        seen["struck"] += due
-        if due and moment == "before":
-            strike()
+        due = fault.is_due([_kind(unit) for unit in self._queue])
+        if due and fault.moment == "before":
+            fault.strike()
         commit(self)
-        if due and moment == "after":
-            strike()
+        if due and fault.moment == "after":
+            fault.strike()
 
     Database._commit_queue = commit_queue  # type: ignore[method-assign]  # the fault is the point
 
@@ -77,6 +85,8 @@ if __name__ == "__main__":
         MUTANTS[mutant]()
     if path := os.environ.get("SEND_LOG"):
         log_sends(path)
-    if fault := os.environ.get("FAULT"):
-        install_fault(fault)
+    if text := os.environ.get("FAULT"):
+        planned = Fault(text)
+        install = strike_inside if planned.moment == "inside" else strike_around
+        install(planned)
     main(["worker"])
