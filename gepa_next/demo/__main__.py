@@ -6,15 +6,18 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
+
+import requests
 
 from gepa_next.client import Client, Event, Json
 
 DATABASE = Path("instance/demo.sqlite3")
 TIMEOUT_S = 60
+SMALL_MODEL = "gpt-5-mini"
 WIDTH = 30
 DONE, LEFT = "█", "·"
 
@@ -33,7 +36,7 @@ def main() -> None:
 @contextmanager
 def _server() -> Iterator[str]:
     """Yield the URL of a server on a free loopback port; it ends with the block."""
-    environment = {**os.environ, "DATABASE_PATH": str(DATABASE), "LOG_LEVEL": "ERROR"}
+    environment = {**os.environ, **_models(os.environ), "DATABASE_PATH": str(DATABASE), "LOG_LEVEL": "ERROR"}
     command = [sys.executable, "-m", "gepa_next", "serve", "--dev", "--host", "127.0.0.1", "--port", "0"]
     server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
     try:
@@ -45,6 +48,28 @@ def _server() -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(TIMEOUT_S)
+
+
+def _models(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return models for a key or base URL that comes without: a small one everywhere, or what the endpoint has."""
+    if base_url := environment.get("LLM_BASE_URL"):
+        model = _first_model(base_url, environment.get("LLM_API_KEY", ""))
+    elif environment.get("OPENROUTER_API_KEY"):
+        model = f"openai/{SMALL_MODEL}"
+    elif environment.get("OPENAI_API_KEY"):
+        model = SMALL_MODEL
+    else:
+        return {}
+    return {name: environment.get(name) or model for name in ("TARGET_MODEL_DEFAULT", "JUDGE_MODEL_ID")}
+
+
+def _first_model(base_url: str, key: str) -> str:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        answer = requests.get(f"{base_url.rstrip('/')}/models", headers=headers, timeout=TIMEOUT_S)
+        return str(answer.json()["data"][0]["id"])
+    except (requests.RequestException, ValueError, LookupError, TypeError):
+        raise SystemExit(f"{base_url} lists no models: set TARGET_MODEL_DEFAULT and JUDGE_MODEL_ID") from None
 
 
 def _introduce(job: Json, request: Json) -> None:

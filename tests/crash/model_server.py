@@ -27,6 +27,9 @@ class Handler(BaseHTTPRequestHandler):
     lock = threading.Lock()
 
     def do_GET(self) -> None:
+        if self.path == "/v1/models":
+            self._answer({"data": [{"id": "crash/target"}]})
+            return
         with self.lock:
             self._answer(dict(self.asked))
 
