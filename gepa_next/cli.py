@@ -95,7 +95,7 @@ def _work(_: argparse.Namespace) -> None:
     import threading  # noqa: PLC0415
 
     from gepa_next.app import create_runner  # noqa: PLC0415
-    from gepa_next.processes import die_with_parent  # noqa: PLC0415
+    from gepa_next.processes import die_with_parent, start_pulse  # noqa: PLC0415
 
     stop = threading.Event()
 
@@ -104,11 +104,13 @@ def _work(_: argparse.Namespace) -> None:
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
-    settings = load_settings()
+    # It listens to nobody, so it needs no tokens.
+    settings = load_settings(require_auth=False, allow_insecure_bind=True)
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     database = Database(settings.database_path, gate_timeout_s=GATE_TIMEOUT_S)
     runner = create_runner(settings, database)
     die_with_parent()
+    start_pulse()
     runner.start()
     stop.wait()
     runner.drain(settings.drain_timeout_s)

@@ -23,12 +23,13 @@ Json = dict[str, Any]  # Any: the service's JSON, described in docs/API.md
 
 
 class ClientError(Exception):
-    """Report an answer of the service that is an error, by its code."""
+    """Report an answer of the service that is an error, by its code; `details` are (path, message)."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
+    def __init__(self, status: int, code: str, message: str, details: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__("; ".join([f"{code}: {message}", *(f"{path}: {said}" for path, said in details)]))
         self.status = status
         self.code = code
+        self.details = tuple(details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,16 @@ class Client:
     def cancel(self, job_id: str) -> Json:
         """Cancel the job and return its state."""
         return self._json("DELETE", f"/v1/optimize/{job_id}")
+
+    def stop(self, job_id: str) -> Json:
+        """Have the job end soon with the best so far, and return its state."""
+        return self._json("POST", f"/v1/optimize/{job_id}/stop")
+
+    def resume(self, job_id: str, *, iterations: int | None = None, budget: Json | None = None) -> Json:
+        """Have a terminal job go on, under larger limits if given, and return its state."""
+        given = {"iterations": iterations, "budget": budget}
+        body = {name: value for name, value in given.items() if value is not None}
+        return self._json("POST", f"/v1/optimize/{job_id}/resume", json=body)
 
     def candidates(self, job_id: str) -> list[Json]:
         """Return every candidate of the job."""
@@ -151,6 +162,7 @@ def read_events(lines: Iterator[bytes]) -> Iterator[Event]:
 def _error(answer: requests.Response) -> ClientError:
     try:
         error = answer.json()["error"]
-        return ClientError(answer.status_code, str(error["code"]), str(error["message"]))
+        details = [(str(each["path"]), str(each["message"])) for each in error["details"]]
+        return ClientError(answer.status_code, str(error["code"]), str(error["message"]), details)
     except (ValueError, KeyError, TypeError):
         return ClientError(answer.status_code, "not_gepa_next", f"HTTP {answer.status_code} without our error shape")

@@ -3,12 +3,15 @@
 import ctypes
 import logging
 import os
+import select
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +21,11 @@ PARENT_VARIABLE = "GEPA_NEXT_PARENT_PID"
 SHORTEST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
 STABLE_S = 10.0
+PULSE_VARIABLE = "GEPA_NEXT_PULSE_FD"
+PULSE_S = 1.0
+HANGS_S = 8.0
+CONFIRM_S = 2.0
+READ_BYTES = 4096
 
 
 def die_with_parent() -> None:
@@ -95,10 +103,53 @@ class RunnerKeeper:
                 log.warning("the runner ended; it is started again")
 
     def _run_once(self) -> None:
-        environment = {**os.environ, PARENT_VARIABLE: str(os.getpid())}
-        # A session of its own: Ctrl-C in a terminal is for the parent, which then has the runner drain.
-        with self._spawning:
-            self._child = subprocess.Popen(self._command, env=environment, start_new_session=True)  # noqa: S603 - ours
+        with self._spawning, _pipe() as (reading, writing):
+            environment = {**os.environ, PARENT_VARIABLE: str(os.getpid()), PULSE_VARIABLE: str(writing)}
+            # A session of its own: Ctrl-C in a terminal is for the parent, which then has the runner drain.
+            self._child = subprocess.Popen(  # noqa: S603 - our own command
+                self._command, env=environment, start_new_session=True, pass_fds=[writing]
+            )
         if self._stopping.is_set():
             self._child.terminate()
+        with os.fdopen(reading, "rb", buffering=0) as pulse:
+            if not _beats_to_its_end(pulse):
+                log.error("the runner hangs and is killed")
+                self._child.kill()
         self._child.wait()
+
+
+@contextmanager
+def _pipe() -> Iterator[tuple[int, int]]:
+    """Yield both ends of a pipe, of which the writing one is the child's from then on."""
+    reading, writing = os.pipe()
+    try:
+        yield reading, writing
+    finally:
+        os.close(writing)
+
+
+def _beats_to_its_end(pulse: IO[bytes]) -> bool:
+    """Read the pulse until the process ends; False when it stays away for long, and for a while more.
+
+    The second look is for a pause of the whole machine, after which everybody is late once.
+    """
+    for patience_s in (HANGS_S, CONFIRM_S):
+        while select.select([pulse], [], [], patience_s)[0]:
+            if not pulse.read(READ_BYTES):
+                return True
+            patience_s = HANGS_S  # noqa: PLW2901 - it beats again
+    return False
+
+
+def start_pulse() -> None:
+    """Tell the parent every second that this process is alive, if the parent asked for it."""
+    descriptor = os.environ.get(PULSE_VARIABLE)
+    if descriptor is None:
+        return
+
+    def beat() -> None:
+        with suppress(OSError):  # the parent is gone: PDEATHSIG sees to the rest
+            while os.write(int(descriptor), b"."):
+                time.sleep(PULSE_S)
+
+    threading.Thread(target=beat, name="pulse", daemon=True).start()

@@ -9,7 +9,7 @@ from gepa_next.api.auth import token_id
 from gepa_next.api.body import read_json
 from gepa_next.api.optimize import state_response, validated
 from gepa_next.api.paging import refuse_unknown
-from gepa_next.api.raising import raised_spec
+from gepa_next.api.raising import raised_spec, time_is_up
 from gepa_next.api.schemas import ResumeBody
 from gepa_next.api.wiring import Wiring, wiring
 from gepa_next.errors import ConflictError
@@ -61,6 +61,7 @@ def resume(job_id: str) -> Response:
 
 def _refuse_if_nothing_is_left(parts: Wiring, job: Job, spec: JobSpec) -> None:
     reached = limit_reached(load_state(parts.database, replace(job, spec=spec)), METRICS.get(spec.metric))
+    reached = reached or ("max_seconds" if time_is_up(job, spec) else None)
     if reached is not None:
         raise ConflictError("not_resumable", f"nothing is left to do: {reached}; raise that limit")
 

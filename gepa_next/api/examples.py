@@ -22,6 +22,7 @@ from gepa_next.store.bank import delete_example, get_example, list_examples, ups
 bp = Blueprint("examples", __name__, url_prefix="/v1/examples")
 
 MOST_ERRORS = 100
+OTHER_NAMES_OF_IDEAL = frozenset({"expected", "output"})
 KNOWN_COLUMNS = ("input", "ideal", "id", "tags")
 Row = tuple[int, object]
 
@@ -110,7 +111,7 @@ def _parsed(line: str) -> object:
 def _csv_rows(text: str) -> Iterator[Row]:
     """Yield rows by the header's names: `tags` split by `;`, unknown columns into `meta`."""
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    _check_header(reader)
+    reader.fieldnames = _column_names(reader)
     line = reader.line_num
     try:
         for row in reader:
@@ -120,15 +121,18 @@ def _csv_rows(text: str) -> Iterator[Row]:
         yield line + 1, RefusedError("validation_error", f"not CSV from here on: {error}")
 
 
-def _check_header(reader: "csv.DictReader[str]") -> None:
+def _column_names(reader: "csv.DictReader[str]") -> list[str]:
+    """Return the header's names without the blanks around them, `ideal` also for its other names."""
     try:
-        names = list(reader.fieldnames or ())
+        names = [name.strip() for name in reader.fieldnames or ()]
     except csv.Error as error:
         raise invalid("header", f"not CSV: {error}") from None
+    names = ["ideal" if name in OTHER_NAMES_OF_IDEAL else name for name in names]
     if "input" not in names:
         raise invalid("input", "the CSV header has no column `input`")
     if len(set(names)) < len(names) or any("\0" in name for name in names):
         raise invalid("header", "every column needs a name of its own, without NUL")
+    return names
 
 
 def _csv_example(row: dict[str | None, str | list[str] | None]) -> object:

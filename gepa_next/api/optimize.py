@@ -31,6 +31,8 @@ bp = Blueprint("optimize", __name__, url_prefix="/v1/optimize")
 RETRY_AFTER_S = 2
 MOST_DETAILS = 100
 _KEY = re.compile(r"[!-~]{1,255}")
+# Where pydantic speaks of Python's types.
+MESSAGES = {"tuple_type": "Input should be a list", "model_type": "Input should be an object"}
 Shape = TypeVar("Shape", bound=BaseModel)
 
 
@@ -85,10 +87,14 @@ def validated(shape: type[Shape], value: object) -> Shape:
         return shape.model_validate(value)
     except ValidationError as error:
         details = [
-            (".".join(str(part) for part in each["loc"]), each["msg"].removeprefix("Value error, "))
+            (".".join(str(part) for part in each["loc"]), MESSAGES.get(each["type"]) or _said(each["msg"]))
             for each in error.errors(include_input=False, include_url=False, include_context=False)[:MOST_DETAILS]
         ]
         raise InvalidError("the request is not valid", details) from None
+
+
+def _said(message: str) -> str:
+    return message.removeprefix("Value error, ")
 
 
 def _with_iterations(body: OptimizeBody, *, most: int) -> OptimizeBody:

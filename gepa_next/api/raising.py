@@ -16,7 +16,7 @@ def raised_spec(job: Job, body: ResumeBody, usage: Sequence[Usage], *, most_iter
         iterations = chosen_iterations(body.iterations, None, most=most_iterations)
         _refuse_less("iterations", iterations, job.iteration)
     budget = _raised_budget(job.spec, body.budget, iterations)
-    _check_spent(budget, job, usage)
+    _check_spent(body.budget, job, usage)
     return replace(job.spec, iterations=iterations, budget=budget)
 
 
@@ -35,15 +35,24 @@ def _usable(spec: JobSpec, iterations: int) -> int:
     )  # fmt: skip
 
 
-def _check_spent(budget: Budget, job: Job, usage: Sequence[Usage]) -> None:
+def time_is_up(job: Job, spec: JobSpec) -> bool:
+    """Say whether a terminal job has run as long as it may."""
+    return spec.budget.max_seconds is not None and _ran_s(job) >= spec.budget.max_seconds
+
+
+def _ran_s(job: Job) -> float:
+    """Return how long a terminal job ran, without the time between an ending and a resumption."""
+    return (job.finished_at or 0.0) - (job.started_at or job.finished_at or 0.0) - job.paused_s
+
+
+def _check_spent(given: BudgetBody, job: Job, usage: Sequence[Usage]) -> None:
     costs = [each.cost_usd for each in usage]
     known_cost = None if None in costs else sum(cost or 0.0 for cost in costs)
-    ran_s = (job.finished_at or 0.0) - (job.started_at or job.finished_at or 0.0) - job.paused_s
-    _refuse_less("budget.max_rollouts", budget.max_rollouts, job.rollouts)
-    _refuse_less("budget.max_calls", budget.max_calls, sum(each.calls for each in usage))
-    _refuse_less("budget.max_tokens", budget.max_tokens, sum(each.input_tokens + each.output_tokens for each in usage))
-    _refuse_less("budget.max_cost_usd", budget.max_cost_usd, known_cost)
-    _refuse_less("budget.max_seconds", budget.max_seconds, ran_s)
+    _refuse_less("budget.max_rollouts", given.max_rollouts, job.rollouts)
+    _refuse_less("budget.max_calls", given.max_calls, sum(each.calls for each in usage))
+    _refuse_less("budget.max_tokens", given.max_tokens, sum(each.input_tokens + each.output_tokens for each in usage))
+    _refuse_less("budget.max_cost_usd", given.max_cost_usd, known_cost)
+    _refuse_less("budget.max_seconds", given.max_seconds, _ran_s(job))
 
 
 def _refuse_less(path: str, limit: float | None, spent: float | None) -> None:

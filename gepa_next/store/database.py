@@ -12,6 +12,7 @@ from gepa_next.errors import StoreError
 from gepa_next.store.gate import Gate
 from gepa_next.store.migrate import migrate, needs_migration
 
+PRIVATE = 0o600
 Result = TypeVar("Result")
 Row = sqlite3.Row
 Values = Sequence[str | int | float | None]
@@ -26,6 +27,7 @@ class Database:
     def __init__(self, path: Path, *, gate_timeout_s: float = 2.0) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = path
+        path.touch(mode=PRIVATE)  # SQLite gives the files beside it the same mode
         with ExitStack() as opened, _explaining():
             self._gate = Gate(path.with_name(path.name + ".lock"), timeout_s=gate_timeout_s)
             opened.callback(self._gate.close)

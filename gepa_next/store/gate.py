@@ -16,6 +16,7 @@ class Gate:
     """An exclusive lock between processes, taken without blocking the thread's event loop."""
 
     def __init__(self, path: Path, *, timeout_s: float) -> None:
+        path.touch(mode=0o600)
         self._file = path.open("ab")
         self._timeout_s = timeout_s
 

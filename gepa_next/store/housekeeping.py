@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from gepa_next.errors import StoreError
-from gepa_next.store.database import Database
+from gepa_next.store.database import PRIVATE, Database
 
 BATCH = 500
 PAUSE_S = 0.002
@@ -31,8 +31,12 @@ def back_up(database: Database, target: Path) -> int:
 
     StoreError if the file exists or cannot be written.
     """
-    if target.exists():
-        raise StoreError("file_exists", f"{target} exists already")
+    try:
+        target.touch(mode=PRIVATE, exist_ok=False)
+    except FileExistsError:
+        raise StoreError("file_exists", f"{target} exists already") from None
+    except OSError as error:
+        raise StoreError("backup_failed", f"the backup cannot be written: {error}") from error
     try:
         # A connection of its own: it takes seconds, and the shared one only reads.
         with closing(sqlite3.connect(database.path)) as connection:
@@ -63,8 +67,11 @@ def prune_jobs(
 
 def check_file(database: Database) -> list[str]:
     """Return what SQLite finds wrong with the file; nothing if it is whole."""
-    found = [str(row[0]) for row in database.rows("PRAGMA integrity_check(20)")]
-    broken = database.rows("PRAGMA foreign_key_check")
+    try:
+        found = [str(row[0]) for row in database.rows("PRAGMA integrity_check(20)")]
+        broken = database.rows("PRAGMA foreign_key_check")
+    except StoreError as error:  # so damaged that the check itself ends
+        return [error.message]
     return [each for each in found if each != "ok"] + [f"{row[0]}: a row without its {row[2]}" for row in broken]
 
 

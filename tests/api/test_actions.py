@@ -132,3 +132,11 @@ def test_of_two_resumptions_at_once_one_is_too_late(service, client) -> None:
     job_id = service.finished_job()
     codes = [post(client, job_id, "resume", MORE).status_code for _ in range(2)]
     assert codes == [202, 409]
+
+
+def test_a_job_whose_time_is_up_is_not_resumable_without_more_of_it(service, client) -> None:
+    job_id = service.finished_job(budget={"max_seconds": 0.000001})
+    assert state(client, job_id)["stop_reason"] == "max_seconds"
+    error = refused(post(client, job_id, "resume"), 409, "not_resumable")
+    assert "max_seconds" in error["message"]
+    assert post(client, job_id, "resume", {"budget": {"max_seconds": 60}}).status_code == 202

@@ -14,6 +14,8 @@ import threading
 PATIENCE_S = 20.0
 PACE_S = 0.01
 
+NO_CONTENT = 204
+
 
 class Script:
     def __init__(self, acts):
@@ -86,6 +88,8 @@ def answer(connection, act):
     elif not act.get("unframed"):
         lines.append(f"content-length: {len(body)}")
     connection.sendall("\r\n".join([*lines, "", ""]).encode() + body[: len(body) - act.get("cut", 0)])
+    if act.get("status") == NO_CONTENT:
+        return True  # complete without a length: the client keeps the connection, and so must the server
     return not (act.get("cut") or act.get("unframed") or act.get("chunked"))
 
 
