@@ -82,6 +82,8 @@ def resume_job(database: Database, resumption: Resumption, *, now: float) -> Non
         if not moved:
             raise ConflictError("not_resumable", "the job has moved on meanwhile")
         _void_unfinished(db, resumption.job_id)
+        # What failed is asked again: somebody may have mended it.
+        db.execute("UPDATE calls SET status = 'refused' WHERE job_id = ? AND status = 'failed'", (resumption.job_id,))
         db.execute("DELETE FROM decisions WHERE job_id = ? AND answer IS NOT NULL", (resumption.job_id,))
 
     database.write(unit)

@@ -8,10 +8,11 @@ from gepa_next.models import LedgerCall
 from gepa_next.store.counters import list_counters
 from gepa_next.store.database import Database
 from gepa_next.store.evidence import list_usage
+from gepa_next.store.jobs import get_job
 from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
 from gepa_next.store.ledger import Holder, begin_call, decide_once, end_call, iterate_calls
-from gepa_next.store.requests import cancel_job
-from tests.store.jobs_on_file import insert
+from gepa_next.store.requests import Resumption, cancel_job, resume_job
+from tests.store.jobs_on_file import insert, job_spec
 
 ONE = RunnerIdentity(id="one", pid=1, pid_started_at=0, boot_id="boot")
 INTENT = LedgerCall(
@@ -76,6 +77,18 @@ def test_a_refused_call_is_billed_and_asked_again(database: Database, holder: Ho
     (row,), (usage,) = list(iterate_calls(database, "job-1")), list_usage(database, "job-1")
     assert (row.status, row.attempts, row.sends, row.cost_usd) == ("done", 2, 4, 0.5)
     assert (usage.calls, usage.cost_usd) == (row.sends, row.cost_usd)
+
+
+def test_what_failed_is_asked_again_after_a_resumption(database: Database, holder: Holder) -> None:
+    begin_call(database, holder, INTENT, now=1.0)
+    end_call(database, holder, replace(OUTCOME, status="failed", text=None, error_code="timeout"))
+    assert begin_call(database, holder, INTENT, now=1.0) is not None
+    cancel_job(database, "job-1", token_id="token", now=2.0)  # noqa: S106 - an id
+    seen = get_job(database, "job-1").last_event_id
+    resume_job(database, Resumption(job_id="job-1", spec=job_spec(), seen_event_id=seen), now=3.0)
+    claim = claim_job(database, ONE, now=4.0)
+    assert claim is not None
+    assert begin_call(database, Holder(job_id="job-1", epoch=claim.epoch), INTENT, now=5.0) is None
 
 
 def test_a_sum_with_an_unknown_cost_is_unknown(database: Database, holder: Holder) -> None:
