@@ -119,6 +119,7 @@ def _wiring(settings: Settings, database: Database, tailer: Tailer) -> Wiring:
             queued_jobs=settings.max_queued_jobs,
             sse_clients=settings.max_sse_clients,
             idempotency_ttl_s=settings.idempotency_ttl_s,
+            free_disk_bytes=settings.min_free_disk_mb * MEGABYTE,
         ),
         roles=Roles(target_default=roles[Role.TARGET], judge_model_id=roles[Role.JUDGE], simulated=settings.simulated),
         stream=StreamSettings(retry_ms=settings.sse_retry_ms, ping_interval_s=settings.sse_ping_interval_s),

@@ -95,7 +95,7 @@ def _work(_: argparse.Namespace) -> None:
     import threading  # noqa: PLC0415
 
     from gepa_next.app import create_runner  # noqa: PLC0415
-    from gepa_next.processes import die_with_parent, start_pulse  # noqa: PLC0415
+    from gepa_next.processes import die_with_parent, parent_is_gone, start_pulse  # noqa: PLC0415
 
     stop = threading.Event()
 
@@ -113,7 +113,8 @@ def _work(_: argparse.Namespace) -> None:
     start_pulse()
     runner.start()
     stop.wait()
-    runner.drain(settings.drain_timeout_s)
+    # Without its parent it is in the way of the next one: what is in flight is given up at once.
+    runner.drain(0.0 if parent_is_gone() else settings.drain_timeout_s)
     database.close()
     sys.stdout.flush()
     # Threads that wait for a model which never answers would keep the interpreter alive.

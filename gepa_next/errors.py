@@ -83,4 +83,12 @@ class StoreError(GepaNextError):
 
 
 class Interrupted(GepaNextError):
-    """Unwind a job this process must stop working on: cancelled, taken over or draining."""
+    """Unwind a job this process must stop working on: cancelled, taken over or draining.
+
+    The numbers say what the call that was interrupted had consumed by then.
+    """
+
+    sends = 0
+    input_tokens = 0
+    output_tokens = 0
+    cost_usd: float | None = 0.0

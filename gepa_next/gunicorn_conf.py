@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from contextlib import closing
+from math import ceil
 from typing import Any
 
 from gepa_next.config import ConfigurationError, load_settings
@@ -37,7 +38,7 @@ workers = 1
 worker_connections = _settings.max_sse_clients + 200
 keepalive = 5
 timeout = 60
-graceful_timeout = 5 + (_settings.drain_timeout_s if _settings.runner == "thread" else 0)
+graceful_timeout = 5 + (ceil(_settings.drain_timeout_s) if _settings.runner == "thread" else 0)
 preload_app = False  # patching and the database both want a forked process
 control_socket_disable = True
 loglevel = _settings.log_level.lower()

@@ -41,6 +41,12 @@ def die_with_parent() -> None:
         raise SystemExit("the parent process is gone")
 
 
+def parent_is_gone() -> bool:
+    """Say whether the parent that this process was to die with has died."""
+    parent = os.environ.get(PARENT_VARIABLE)
+    return parent is not None and os.getppid() != int(parent)
+
+
 def started_at(pid: int) -> int | None:
     """Return when the process started, in clock ticks since the boot; None if there is none."""
     try:

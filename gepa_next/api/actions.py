@@ -15,7 +15,7 @@ from gepa_next.api.wiring import Wiring, wiring
 from gepa_next.errors import ConflictError
 from gepa_next.gepa.run import limit_reached
 from gepa_next.metrics import METRICS
-from gepa_next.models import Job, JobSpec
+from gepa_next.models import Job, JobSpec, JobStatus
 from gepa_next.store.evidence import list_usage
 from gepa_next.store.jobs import get_job
 from gepa_next.store.requests import Resumption, cancel_job, resume_job, stop_job
@@ -60,6 +60,8 @@ def resume(job_id: str) -> Response:
 
 
 def _refuse_if_nothing_is_left(parts: Wiring, job: Job, spec: JobSpec) -> None:
+    if job.status is not JobStatus.FINISHED:
+        return  # its ending is left, if nothing else
     reached = limit_reached(load_state(parts.database, replace(job, spec=spec)), METRICS.get(spec.metric))
     reached = reached or ("max_seconds" if time_is_up(job, spec) else None)
     if reached is not None:

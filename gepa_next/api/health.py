@@ -18,8 +18,6 @@ from gepa_next.version import VERSION
 
 bp = Blueprint("health", __name__, url_prefix="/v1")
 
-LEAST_FREE_BYTES = 64 * 1024 * 1024
-
 
 @bp.get("/healthz")
 @open_route
@@ -85,7 +83,7 @@ def _draining(parts: Wiring) -> str:
 
 def _disk(parts: Wiring) -> str:
     free = shutil.disk_usage(parts.database.path.parent).free
-    return "ok" if free >= LEAST_FREE_BYTES else f"only {free} bytes free"
+    return "ok" if free >= parts.limits.free_disk_bytes else f"only {free} bytes free"
 
 
 CHECKS: Mapping[str, Callable[[Wiring], str]] = MappingProxyType(

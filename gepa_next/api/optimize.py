@@ -1,5 +1,6 @@
 """Jobs over HTTP: create, read, list."""
 
+import json
 import re
 import secrets
 import time
@@ -136,7 +137,8 @@ def _new_job(parts: Wiring, body: OptimizeBody) -> NewJob:
 
 
 def _digest(body: OptimizeBody) -> str:
-    return sha256(body.model_dump_json().encode()).hexdigest()
+    # Sorted, also within metadata: the order of keys is not part of what is asked.
+    return sha256(json.dumps(body.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
 
 
 def _banked(parts: Wiring, body: OptimizeBody, given: Sequence[Example]) -> list[Example]:

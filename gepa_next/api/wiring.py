@@ -33,6 +33,7 @@ class Limits:
     queued_jobs: int
     sse_clients: int
     idempotency_ttl_s: float
+    free_disk_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ def exceeded(run: Run, *, rollouts: int = 0, reflections: int = 0) -> str | None
     Tokens and USD of a call to come are taken to be twice the mean of those so far.
     """
     state, budget = run.state, run.state.task.budget
-    reserve = 2 * len(state.task.test)
+    reserve = _tests_to_come(state)
     if state.rollouts_used + rollouts + reserve > budget.max_rollouts:
         return "max_rollouts"
     calls = reflections + (rollouts + reserve) * run.calls_per_rollout
@@ -49,6 +49,13 @@ def exceeded(run: Run, *, rollouts: int = 0, reflections: int = 0) -> str | None
     if budget.max_cost_usd is not None and cost is not None and cost * (1 + 2 * calls / sends) > budget.max_cost_usd:
         return "max_cost_usd"
     return None
+
+
+def _tests_to_come(state: State) -> int:
+    """Return how many rollouts the final test may still take, for the seed prompt and one champion."""
+    contestants = (0, state.frontier.leader()) if state.frontier.leader() else (0,)
+    made = sum((each, example.id) in state.rollouts for each in contestants for example in state.task.test)
+    return 2 * len(state.task.test) - made
 
 
 def how_many_fit(run: Run, rollouts: Sequence[int], *, reflections: int = 0) -> int:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from gepa_next.errors import ModelError, ProviderError
+from gepa_next.errors import Interrupted, ModelError, ProviderError
 from gepa_next.gepa.types import Completion, Message, ModelCall, Role
 from gepa_next.llm import faults
 from gepa_next.llm.faults import Failure, Scope
@@ -47,6 +47,11 @@ class HttpModel:
             return self._complete(call, bill)
         except Failure as failure:
             raise self._error(failure, bill) from failure
+        except Interrupted as interruption:
+            used = bill.usage
+            interruption.sends, interruption.cost_usd = used.sends, used.cost_usd
+            interruption.input_tokens, interruption.output_tokens = used.input_tokens, used.output_tokens
+            raise
 
     def _complete(self, call: ModelCall, bill: Bill) -> Completion:
         question = Question(
@@ -130,6 +135,9 @@ class HttpModel:
                 choice = read_choice(
                     self.provider.send(payload, request_id=self.request_id(call), fresh=fresh, permit=self.permit)
                 )
+            except Interrupted:
+                bill.sends -= 1  # nothing was sent
+                raise
             except Failure as failure:
                 if failure.fault.billed:
                     bill.add_possible(question.messages)

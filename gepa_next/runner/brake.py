@@ -34,5 +34,11 @@ class DiskBrake:
         with self._lock:
             if self._clock() - self._looked_at >= LOOK_S:
                 self._looked_at = self._clock()
-                self._reason = DISK_FULL if self._free_bytes(self._folder) < self._least else None
+                self._reason = self._look()
             return self._reason
+
+    def _look(self) -> str | None:
+        try:
+            return DISK_FULL if self._free_bytes(self._folder) < self._least else None
+        except OSError:  # a disk that cannot be asked is not known to be full
+            return None

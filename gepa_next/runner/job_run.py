@@ -65,12 +65,18 @@ class JobRun:
 
     def _put_back(self) -> None:
         """Put the job back into the queue as soon as the store can be written again: it is not at fault."""
-        while not self.let_go.wait(RETRY_STORE_S):
+        self._insist(
+            lambda: release_job(self.database, self.claim.job_id, epoch=self.claim.epoch, now=self.clock())
+        )  # fmt: skip
+
+    def _insist(self, write: Callable[[], None]) -> None:
+        """Write, again and again while the store cannot be written, unless the runner lets go of the job."""
+        while True:
             try:
-                release_job(self.database, self.claim.job_id, epoch=self.claim.epoch, now=self.clock())
+                return write()
             except (StoreError, UnavailableError):
-                continue
-            return
+                if self.let_go.wait(RETRY_STORE_S):
+                    return None
 
     def _run(self) -> None:
         job = get_job(self.database, self.claim.job_id)
@@ -98,8 +104,14 @@ class JobRun:
             return
         dated = replace(step, data={**step.data, **_so_far(job, state, now)})
         pending = record_step(
-            self.database, job.id, epoch=self.claim.epoch, step=dated, progress=_progress(state), now=now
-        )  # fmt: skip
+            self.database,
+            job.id,
+            epoch=self.claim.epoch,
+            step=dated,
+            progress=_progress(state),
+            now=now,
+            after=self._recorded[-1] if self._recorded else None,
+        )
         self._recorded.append(pending)
         if step.delta.checkpoint:
             self._settle()
@@ -117,8 +129,9 @@ class JobRun:
         return decide_once(self.database, holder, point, answer)
 
     def _fail(self, code: str, message: str) -> None:
-        fail_job(
-            self.database, self.claim.job_id, epoch=self.claim.epoch, now=self.clock(), code=code, message=message
+        job_id, epoch = self.claim.job_id, self.claim.epoch
+        self._insist(
+            lambda: fail_job(self.database, job_id, epoch=epoch, now=self.clock(), code=code, message=message)
         )  # fmt: skip
 
 

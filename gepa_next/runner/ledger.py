@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from gepa_next.errors import ModelError, ProviderError, StoreError, UnavailableError
+from gepa_next.errors import Interrupted, ModelError, ProviderError, StoreError, UnavailableError
 from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.types import CallUsage, Completion, ModelCall, Role
 from gepa_next.llm.structured import read_reply
@@ -59,8 +59,9 @@ class LedgerModel:
             attempts=1,
             status="started",
         )
+        before = self._tenure.clock()
         earlier = begin_call(self._database, self._holder, intent, now=self._clock())
-        self._tenure.prove()
+        self._tenure.prove(before)  # not after: a freeze in between would make an old proof look new
         return _replayed(call, earlier) if earlier is not None else self._asked(model.ask, call, intent)
 
     def _wait_for_the_brake(self) -> None:
@@ -86,6 +87,10 @@ class LedgerModel:
         started = time.monotonic()
         try:
             answer = ask(call)
+        except Interrupted as error:
+            if error.sends:
+                self._write_outcome(_failed(intent, error, latency_s=time.monotonic() - started))
+            raise
         except ModelError as error:
             self._write_outcome(_failed(intent, error, latency_s=time.monotonic() - started))
             raise
@@ -130,10 +135,10 @@ def _done(intent: LedgerCall, answer: Completion, *, latency_s: float) -> Ledger
     )
 
 
-def _failed(intent: LedgerCall, error: ModelError, *, latency_s: float) -> LedgerCall:
+def _failed(intent: LedgerCall, error: ModelError | Interrupted, *, latency_s: float) -> LedgerCall:
     return replace(
         intent,
-        status="refused" if isinstance(error, ProviderError) else "failed",
+        status="refused" if isinstance(error, ProviderError | Interrupted) else "failed",
         error_code=error.code,
         error_message=error.message,
         latency_s=latency_s,

@@ -62,7 +62,7 @@ class Runner:
         self._most_jobs = concurrent_jobs
         self._jobs_pool = ThreadPoolExecutor(concurrent_jobs, thread_name_prefix="job")
         self._calls_pool = ThreadPoolExecutor(concurrent_calls, thread_name_prefix="call")
-        self._running: dict[str, JobRun] = {}
+        self._running: dict[tuple[str, int], JobRun] = {}  # by job and epoch: a job may come back while it ends
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._draining = threading.Event()
@@ -105,8 +105,8 @@ class Runner:
                     next_beat = time.monotonic() + BEAT_S
                 self._let_go_of_lost_jobs()
                 self._claim_jobs()
-            except GepaNextError as error:
-                log.warning("runner cannot use the database: %s", error.message)
+            except (GepaNextError, OSError) as error:
+                log.warning("runner cannot use the database: %s", error)
             self._wake.wait(LOOK_S)
             self._wake.clear()
 
@@ -120,8 +120,8 @@ class Runner:
         while not self._stopped.wait(LOOK_S):
             try:
                 self._watch()
-            except GepaNextError as error:
-                log.warning("runner cannot look after others: %s", error.message)
+            except (GepaNextError, OSError) as error:
+                log.warning("runner cannot look after others: %s", error)
 
     def _claim_jobs(self) -> None:
         while not self._draining.is_set() and len(self._running) < self._most_jobs:
@@ -143,23 +143,23 @@ class Runner:
             brake=self._brake,
         )
         with self._lock:
-            self._running[claim.job_id] = run
+            self._running[claim.job_id, claim.epoch] = run
             if self._draining.is_set():
                 run.let_go.set()
         log.info("job %s: claimed", claim.job_id, extra={"job_id": claim.job_id, "epoch": claim.epoch})
         future = self._jobs_pool.submit(copy_context().run, run)
-        future.add_done_callback(lambda _: self._ended(claim.job_id))
+        future.add_done_callback(lambda _: self._ended(claim))
 
-    def _ended(self, job_id: str) -> None:
+    def _ended(self, claim: Claim) -> None:
         with self._lock:
-            del self._running[job_id]
+            del self._running[claim.job_id, claim.epoch]
         self._wake.set()
 
     def _let_go_of_lost_jobs(self) -> None:
         with self._lock:
-            held = {job_id: run.claim.epoch for job_id, run in self._running.items()}
-        for job_id in lost_jobs(self._database, held):
+            held = list(self._running)
+        for lost in lost_jobs(self._database, held):
             with self._lock:
-                run = self._running.get(job_id)
+                run = self._running.get(lost)
             if run is not None:
                 run.let_go.set()

@@ -23,9 +23,9 @@ class Tenure:
     clock: Callable[[], float] = time.monotonic
     _proved_at: float = field(default=float("-inf"))
 
-    def prove(self) -> None:
-        """Note that a write of this holder was just committed."""
-        self._proved_at = self.clock()
+    def prove(self, at: float) -> None:
+        """Note that a write of this holder, begun at that time, was committed."""
+        self._proved_at = max(self._proved_at, at)
 
     def permit(self) -> None:
         """Raise Interrupted unless the job is still this holder's; the last thing before a request is sent.
@@ -34,10 +34,11 @@ class Tenure:
         """
         if self.let_go.is_set():
             raise _let_go()
-        if self.clock() - self._proved_at > PROOF_S:
+        now = self.clock()
+        if now - self._proved_at > PROOF_S:
             if not still_held(self.database, self.holder):
                 raise _let_go()
-            self.prove()
+            self.prove(now)
 
     def wait(self, seconds: float) -> None:
         """Wait between two tries of a call, but not for a job that is not ours any more."""

@@ -4,7 +4,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -90,7 +90,7 @@ class Database:
                 self._commit_queue()
         finally:
             self._write_lock.release()
-        self._nudge()
+            self._nudge()
 
     def _nudge(self) -> None:
         """Wake those that came too late for the last commit: one of them leads the next."""
@@ -124,7 +124,8 @@ class Database:
                 unit.settle()  # not before COMMIT: whoever waits acts on it
         except BaseException as error:
             if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
+                with suppress(sqlite3.Error):
+                    self._writer.execute("ROLLBACK")
             failure = _explained(error) if isinstance(error, sqlite3.Error) else error
             for unit in batch:
                 unit.fail(failure)
@@ -144,6 +145,11 @@ class Pending(Generic[Result]):
         self._error: BaseException | None = None
         self._woken = threading.Event()
         self.settled = False
+
+    @property
+    def error(self) -> BaseException | None:
+        """What kept it from being written, None so far."""
+        return self._error
 
     def run(self, connection: sqlite3.Connection) -> None:
         """Do the work inside the open transaction, keeping its result or its own error."""

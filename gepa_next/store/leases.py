@@ -1,6 +1,7 @@
 """Leases: which runner owns a job, proved by a heartbeat and fenced by an epoch."""
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +90,8 @@ def claim_job(database: Database, runner: RunnerIdentity, *, now: float) -> Clai
     """
 
     def unit(db: sqlite3.Connection) -> Claim | None:
+        if db.execute("SELECT 1 FROM runners WHERE id = ?", (runner.id,)).fetchone() is None:
+            return None  # struck off: what it took would be anybody's again at once
         row = db.execute(f"SELECT id, started_at {_CLAIMABLE} ORDER BY created_at LIMIT 1").fetchone()
         return _take(db, row["id"], runner, now=now, resumed=row["started_at"] is not None) if row else None
 
@@ -126,13 +129,13 @@ def anything_to_claim(database: Database) -> bool:
     return database.row(f"SELECT 1 {_CLAIMABLE} LIMIT 1") is not None
 
 
-def lost_jobs(database: Database, held: dict[str, int]) -> set[str]:
-    """Return those of the held jobs (id → epoch) that are no longer running under their epoch."""
+def lost_jobs(database: Database, held: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Return those of the held jobs (id, epoch) that are no longer running under their epoch."""
     lost = set()
-    for job_id, epoch in held.items():
+    for job_id, epoch in held:
         row = database.row("SELECT status, owner_epoch FROM jobs WHERE id = ?", (job_id,))
         if row is None or row["status"] != "running" or row["owner_epoch"] != epoch:
-            lost.add(job_id)
+            lost.add((job_id, epoch))
     return lost
 
 

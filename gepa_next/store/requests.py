@@ -74,7 +74,8 @@ def resume_job(database: Database, resumption: Resumption, *, now: float) -> Non
     def unit(db: sqlite3.Connection) -> None:
         moved = db.execute(
             "UPDATE jobs SET status = 'queued', spec = ?, stop_reason = NULL, error_code = NULL, error_message = NULL,"
-            " result = NULL, paused_s = paused_s + (? - finished_at), finished_at = NULL, stop_requested = 0,"
+            " result = NULL, paused_s = paused_s + CASE WHEN started_at IS NULL THEN 0 ELSE ? - finished_at END,"
+            " finished_at = NULL, stop_requested = 0,"
             " owner = NULL, updated_at = ? WHERE id = ? AND last_event_id = ?"
             " AND status IN ('finished', 'failed', 'cancelled')",
             (spec, now, now, resumption.job_id, resumption.seen_event_id),

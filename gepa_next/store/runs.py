@@ -28,9 +28,18 @@ class Progress:
 
 
 def record_step(
-    database: Database, job_id: str, *, epoch: int, step: Step, progress: Progress, now: float
+    database: Database,
+    job_id: str,
+    *,
+    epoch: int,
+    step: Step,
+    progress: Progress,
+    now: float,
+    after: Pending[bool] | None = None,
 ) -> Pending[bool]:
     """Queue the step's event with everything that belongs to it, for one transaction.
+
+    If the step `after` which it comes was not written, neither is this one: the log has no holes.
 
     Its result is False if it was there already. Interrupted, and nothing written, if the job is not
     this owner's any more.
@@ -39,6 +48,8 @@ def record_step(
     usage = None if step.delta.usage == NOTHING_SPENT else usage_to_json(step.delta.usage)
 
     def unit(db: sqlite3.Connection) -> bool:
+        if after is not None and after.error is not None:
+            raise after.error
         fence(db, job_id, epoch=epoch, now=now)
         event_id = append_event(
             db,

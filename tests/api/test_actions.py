@@ -140,3 +140,11 @@ def test_a_job_whose_time_is_up_is_not_resumable_without_more_of_it(service, cli
     error = refused(post(client, job_id, "resume"), 409, "not_resumable")
     assert "max_seconds" in error["message"]
     assert post(client, job_id, "resume", {"budget": {"max_seconds": 60}}).status_code == 202
+
+
+def test_a_job_that_ended_before_its_final_test_is_resumable_although_its_iterations_are_done(service, client) -> None:
+    job_id = service.finished_job()
+    service.database.write(lambda db: db.execute("UPDATE jobs SET status = 'failed' WHERE id = ?", (job_id,)))
+    assert post(client, job_id, "resume").status_code == 202
+    service.run(job_id)
+    assert state(client, job_id)["status"] == "finished"

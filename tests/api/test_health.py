@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from gepa_next.api import health
 from gepa_next.app import begin_shutdown
 from gepa_next.version import VERSION
 
@@ -62,9 +61,8 @@ def test_each_check_says_what_is_wrong(open_with, harm, check, said) -> None:
     assert checks["disk"] == "ok"
 
 
-def test_a_full_disk_is_not_ready(service, monkeypatch) -> None:
-    monkeypatch.setattr(health, "LEAST_FREE_BYTES", 2**80)
-    status, checks = ready(service)
+def test_a_full_disk_is_not_ready(open_with) -> None:
+    status, checks = ready(open_with(min_free_disk_mb=2**60))
     assert status == 503
     assert checks["disk"].endswith("bytes free")
 

@@ -106,3 +106,11 @@ def test_a_full_queue_answers_what_it_has_made(open_with) -> None:
 def test_a_refused_request_leaves_its_key_free(client) -> None:
     ask(client, population=0)
     assert ask(client).status_code == 201
+
+
+def test_the_order_of_keys_is_no_difference(client) -> None:
+    bodies = [{**SMALL_JOB, "metadata": each} for each in ({"a": 1, "b": 2}, {"b": 2, "a": 1})]
+    codes = [
+        client.post("/v1/optimize", json=each, headers={"Idempotency-Key": "order"}).status_code for each in bodies
+    ]
+    assert codes == [201, 200]

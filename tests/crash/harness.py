@@ -241,7 +241,7 @@ def through_kills(folder: Path, models: Models, after_s: Sequence[float], **vari
         return _ended(disturbed, unknown)
 
 
-def through_a_freeze(folder: Path, models: Models, *, nth: int = 40, **variables: str) -> Outcome:
+def through_a_freeze(folder: Path, models: Models, *, at: str = "end_call:40", **variables: str) -> Outcome:
     """Return the outcome of a job whose owner is frozen, loses it to another, and is woken while that one works.
 
     Have the models take a while to answer, or the job is over before the owner wakes.
@@ -249,7 +249,7 @@ def through_a_freeze(folder: Path, models: Models, *, nth: int = 40, **variables
     log = folder / "sends.log"
     with stage(folder, models, KILL_HUNG_RUNNERS="false", **variables) as disturbed:
         disturbed.add_job()
-        frozen = disturbed.start_worker(fault=f"end_call:{nth}:after:stop", SEND_LOG=str(log))
+        frozen = disturbed.start_worker(fault=f"{at}:after:stop", SEND_LOG=str(log))
         disturbed.wait_for(lambda: stopped(frozen.pid))
         unknown = disturbed.unknown_calls()
         disturbed.start_worker()

@@ -20,6 +20,7 @@ from tests.crash.harness import (
     undisturbed,
 )
 
+FREEZES = ("begin_call", "end_call")
 COMMITS = {"begin_call": 200, "end_call": 200, "record_step": 55, "decide_once": 3, "claim_job": 1, "finish_job": 1}
 
 
@@ -27,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=200, help="how many of each")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=["commit", "moment", "freeze"], help="one kind of disturbance")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, models_served() as models:
         reference = undisturbed(Path(folder, "reference"), models)
@@ -74,7 +76,7 @@ def disturb(name: str, choose: random.Random, folder: Path, models: Models) -> t
     if name == "moment":
         kills = choose.randint(1, 3)
         return through_kills(folder, models, [choose.uniform(0.0, 0.4) for _ in range(kills)]), kills
-    return through_a_freeze(folder, models, nth=choose.randint(5, 150)), 1
+    return through_a_freeze(folder, models, at=f"{choose.choice(FREEZES)}:{choose.randint(5, 150)}"), 1
 
 
 def report(name: str, times: int, tally: Counter[str], took_s: float) -> str:

@@ -52,11 +52,12 @@ def test_kills_at_random_moments_change_nothing(tmp_path: Path, models: Models, 
     assert outcome.problems(reference, kills=RANDOM_KILLS) == []
 
 
+@pytest.mark.parametrize("at", ["begin_call:40", "end_call:40"])
 def test_an_owner_that_was_frozen_and_robbed_writes_and_sends_nothing(
-    tmp_path: Path, models: Models, reference: Account
+    tmp_path: Path, models: Models, reference: Account, at: str
 ) -> None:
     models.answer_after(0.05)
-    outcome = through_a_freeze(tmp_path, models)
+    outcome = through_a_freeze(tmp_path, models, at=at)
     models.answer_after(0.0)
     assert outcome.problems(reference) == []
 

@@ -33,6 +33,13 @@ def test_gunicorn_with_its_configuration_serves_the_same(serve) -> None:
     assert server.alive() == {}
 
 
+def test_a_server_of_one_process_runs_jobs_and_stops(serve) -> None:
+    server = serve(GUNICORN, RUNNER="thread")
+    check_whole_job(server)
+    server.stop()
+    assert server.alive() == {}
+
+
 def test_the_client_follows_a_job(server) -> None:
     with Client(server.url, TOKEN) as client:
         job = client.optimize("Add.", examples=EXAMPLES, iterations=1, population=1)

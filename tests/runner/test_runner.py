@@ -2,24 +2,31 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gepa_next.errors import ModelError, ProviderError
+import pytest
+
+from gepa_next.errors import Interrupted, ModelError, ProviderError, UnavailableError
 from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.types import Completion, ModelCall, Role
 from gepa_next.llm.simulator import Simulator
 from gepa_next.metrics import METRICS
 from gepa_next.models import Job, JobStatus
-from gepa_next.runner.ledger import RoleModel
+from gepa_next.runner import job_run
+from gepa_next.runner.ledger import LedgerModel, RoleModel
 from gepa_next.runner.runner import Runner
+from gepa_next.runner.tenure import Tenure
 from gepa_next.store.counters import list_counters
 from gepa_next.store.database import Database
+from gepa_next.store.endings import fail_job
 from gepa_next.store.events import list_events
 from gepa_next.store.evidence import iterate_rollouts, list_candidates, list_usage
 from gepa_next.store.jobs import get_job
-from gepa_next.store.ledger import iterate_calls
+from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
+from gepa_next.store.ledger import Holder, iterate_calls
 from gepa_next.store.requests import Resumption, cancel_job, resume_job
 from tests.store.jobs_on_file import insert, job_spec
 
 TIMEOUT_S = 30
+ONE = RunnerIdentity(id="one", pid=1, pid_started_at=0, boot_id="boot")
 
 
 @contextmanager
@@ -143,6 +150,70 @@ def test_a_provider_that_refuses_ends_the_job_with_its_code(database: Database) 
     with running(database, refuse):
         job = ended(database)
     assert (job.status, job.error_code) == (JobStatus.FAILED, "provider_auth")
+
+
+def test_a_failure_is_committed_although_the_store_was_busy(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: ModelCall) -> Completion:
+        raise ProviderError("provider_auth", "the key is not accepted")
+
+    tries: list[int] = []
+
+    def fail_late(*arguments: object, **options: object) -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise UnavailableError("store_busy", "busy")
+        fail_job(*arguments, **options)
+
+    monkeypatch.setattr(job_run, "fail_job", fail_late)
+    monkeypatch.setattr(job_run, "RETRY_STORE_S", 0.01)
+    insert(database)
+    with running(database, refuse):
+        job = ended(database)
+    assert (job.status, len(tries)) == (JobStatus.FAILED, 2)
+
+
+def test_a_job_resumed_while_its_first_run_still_ends_can_be_cancelled_again(database: Database) -> None:
+    hanging, hang_up = threading.Event(), threading.Event()
+
+    def hang(call: ModelCall) -> Completion:
+        hanging.set()
+        hang_up.wait(TIMEOUT_S)
+        return Simulator()(call)
+
+    insert(database)
+    with running(database, hang) as runner:
+        for now in (2.0, 4.0):
+            assert hanging.wait(TIMEOUT_S)
+            wait_for(database, lambda: get_job(database, "job-1").status is JobStatus.RUNNING)
+            cancel_job(database, "job-1", token_id="token", now=now)  # noqa: S106 - an id
+            seen = get_job(database, "job-1").last_event_id
+            if now == 2.0:
+                resume_job(database, Resumption(job_id="job-1", spec=job_spec(), seen_event_id=seen), now=3.0)
+        wait_for(database, lambda: not runner._running)
+        hang_up.set()
+    assert get_job(database, "job-1").status is JobStatus.CANCELLED
+
+
+def test_what_an_interrupted_call_consumed_is_billed(database: Database) -> None:
+    def interrupt(_: ModelCall) -> Completion:
+        interruption = Interrupted("let_go", "cancelled between two tries")
+        interruption.sends, interruption.input_tokens = 2, 9
+        raise interruption
+
+    insert(database)
+    models = {role: RoleModel(model_id="m", ask=interrupt) for role in Role}
+    register_runner(database, ONE, now=1.0, monotonic=0.0)
+    claim = claim_job(database, ONE, now=1.0)
+    assert claim is not None
+    tenure = Tenure(database, Holder(job_id="job-1", epoch=claim.epoch), threading.Event())
+    with pytest.raises(Interrupted):
+        LedgerModel(tenure, models, clock=lambda: 1.0, brake=lambda: None)(
+            ModelCall(role=Role.TARGET, key="k", messages=())
+        )
+    (usage,) = list_usage(database, "job-1")
+    assert (usage.calls, usage.input_tokens) == (2, 9)
 
 
 def test_failed_calls_are_counted_in_the_usage(database: Database) -> None:

@@ -32,7 +32,7 @@ def tenure(database: Database, clock: Clock) -> Tenure:
     claim = claim_job(database, ONE, now=1.0)
     assert claim is not None
     held = Tenure(database, Holder(job_id="job-1", epoch=claim.epoch), threading.Event(), clock)
-    held.prove()
+    held.prove(0.0)
     return held
 
 

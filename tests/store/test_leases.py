@@ -68,7 +68,15 @@ def test_a_former_owner_writes_nothing(database: Database) -> None:
 def test_a_former_owner_is_told_what_it_lost(database: Database) -> None:
     insert(database)
     claim(database, ONE)
-    assert lost_jobs(database, {"job-1": 1}) == set()
+    assert lost_jobs(database, [("job-1", 1)]) == set()
     retire_runner(database, ONE.id)
     claim(database, TWO)
-    assert lost_jobs(database, {"job-1": 1}) == {"job-1"}
+    assert lost_jobs(database, [("job-1", 1)]) == {("job-1", 1)}
+
+
+def test_a_runner_that_was_struck_off_claims_nothing_until_it_is_entered_again(database: Database) -> None:
+    insert(database)
+    retire_runner(database, ONE.id)
+    assert claim(database, ONE) is None
+    register_runner(database, ONE, now=1.0, monotonic=0.0)
+    assert claim(database, ONE) is not None

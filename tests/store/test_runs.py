@@ -1,8 +1,13 @@
+import pytest
+
+from gepa_next.errors import StoreError
 from gepa_next.gepa.engine import optimize
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.state import State
+from gepa_next.gepa.steps import Delta, Step
 from gepa_next.llm.simulator import Simulator
 from gepa_next.store.database import Database
+from gepa_next.store.events import list_events
 from gepa_next.store.jobs import get_job
 from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
 from gepa_next.store.requests import Resumption, cancel_job, resume_job
@@ -84,3 +89,15 @@ def test_after_a_resumption_what_was_unfinished_is_recorded_anew(database: Datab
         said.append(pending.result())
     assert all(said)
     assert load_state(database, get_job(database, "job-1")) == state
+
+
+def test_a_step_whose_predecessor_could_not_be_written_is_not_written_either(database: Database) -> None:
+    epoch = claimed(database)
+    steps = [Step(key=f"0/{n}", stage="evaluate", data={"iteration": 0, "text": n}, delta=Delta()) for n in range(2)]
+    first = record_step(database, "job-1", epoch=epoch, step=steps[0], progress=NOTHING, now=1.0)
+    first.fail(StoreError("store_unavailable", "the disk is full"))
+    database._queue.clear()
+    second = record_step(database, "job-1", epoch=epoch, step=steps[1], progress=NOTHING, now=1.0, after=first)
+    with pytest.raises(StoreError):
+        second.result()
+    assert [event.type for event in list_events(database, "job-1", after=0, limit=9)] == ["started"]
