@@ -20,6 +20,7 @@ from tests.crash.harness import (
     undisturbed,
 )
 
+PHASES = (("commit", 2), ("moment", 2), ("freeze", 6))  # and how many are disturbed side by side
 FREEZES = ("begin_call", "end_call")
 COMMITS = {"begin_call": 200, "end_call": 200, "record_step": 55, "decide_once": 3, "claim_job": 1, "finish_job": 1}
 
@@ -32,7 +33,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, models_served() as models:
         reference = undisturbed(Path(folder, "reference"), models)
-        phases = (("commit", 2), ("moment", 2), ("freeze", 6))
+        phases = [each for each in PHASES if options.only in {None, each[0]}]
         problems = [
             disturb_many(name, options, Stages(Path(folder), reference), at_once=at_once) for name, at_once in phases
         ]
