@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     idempotency_ttl_s: float = Field(86_400, gt=0)
 
     runner: Literal["process", "thread", "none"] = "process"
-    max_concurrent_jobs: int = Field(4, ge=1, le=64)
+    max_concurrent_jobs: int = Field(4, ge=1, le=256)
     max_concurrent_calls: int = Field(50, ge=1, le=1000)
     max_queued_jobs: int = Field(100, ge=1)
     max_iterations: int = Field(100, ge=1)
