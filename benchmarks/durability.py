@@ -55,10 +55,9 @@ def checkpoints() -> None:
         for step in optimize(run):
             pending = record_step(database, "bench", epoch=epoch, step=step, progress=PROGRESS, now=0.0)
             started = time.perf_counter()
-            if step.stage == "iteration":
-                database.flush()
-                costs.append((len(state.candidates), time.perf_counter() - started))
             pending.result()
+            if step.stage == "iteration":
+                costs.append((len(state.candidates), time.perf_counter() - started))
         small = median(cost for pool, cost in costs if pool <= 150)
         large = median(cost for pool, cost in costs[-10:])
     print(

@@ -50,7 +50,6 @@ class Transport:
         self._timeout_s = timeout_s
         self._connect_s = connect_s
         self._stall_s = stall_s
-        self._connections = connections
         self._session = self._new_session(connections)
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str], *, fresh: bool = False) -> Answer:

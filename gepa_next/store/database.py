@@ -73,13 +73,6 @@ class Database:
         self._queue.append(pending)
         return pending
 
-    def flush(self) -> None:
-        """Commit everything that is queued."""
-        with self._write_lock:
-            if self._queue:
-                self._commit_queue()
-        self._nudge()
-
     def lead_or_wait(self, pending: "Pending[Any]") -> None:  # Any: whatever the unit returns
         """Commit the queue, or wait until whoever is at it has done so or leaves the lead to this one."""
         if not self._write_lock.acquire(blocking=False):

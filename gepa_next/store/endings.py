@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from gepa_next.store.codec import to_json
 from gepa_next.store.counters import count
@@ -11,17 +12,11 @@ from gepa_next.store.events import append_event
 
 def finish_job(database: Database, job_id: str, *, epoch: int, now: float, result: Mapping[str, object]) -> None:
     """Move the job from running to finished with its terminal event; nothing if it is not ours any more."""
-    text, stop_reason = to_json(result), str(result["stop_reason"])
+    text = to_json(result)
+    ending = _Ending(kind="finished", stop_reason=str(result["stop_reason"]), data=text, result=text)
 
     def unit(db: sqlite3.Connection) -> None:
-        moved = db.execute(
-            "UPDATE jobs SET status = 'finished', stop_reason = ?, result = ?, finished_at = ?, updated_at = ?"
-            " WHERE id = ? AND owner_epoch = ? AND status = 'running'",
-            (stop_reason, text, now, now, job_id, epoch),
-        ).rowcount
-        if moved:
-            append_event(db, job_id, key=f"finished/{epoch}", kind="finished", now=now, data=text)
-            count(db, "jobs", status="finished")
+        _end(db, job_id, ending, epoch=epoch, now=now)
 
     database.write(unit)
 
@@ -29,15 +24,33 @@ def finish_job(database: Database, job_id: str, *, epoch: int, now: float, resul
 def fail_job(database: Database, job_id: str, *, epoch: int, now: float, code: str, message: str) -> None:
     """Move the job from running to failed with its terminal event; nothing if it is not ours any more."""
     data = to_json({"code": code, "message": message})
+    ending = _Ending(kind="failed", stop_reason="error", data=data, error_code=code, error_message=message)
 
     def unit(db: sqlite3.Connection) -> None:
-        moved = db.execute(
-            "UPDATE jobs SET status = 'failed', stop_reason = 'error', error_code = ?, error_message = ?,"
-            " finished_at = ?, updated_at = ? WHERE id = ? AND owner_epoch = ? AND status = 'running'",
-            (code, message, now, now, job_id, epoch),
-        ).rowcount
-        if moved:
-            append_event(db, job_id, key=f"failed/{epoch}", kind="failed", now=now, data=data)
-            count(db, "jobs", status="failed")
+        _end(db, job_id, ending, epoch=epoch, now=now)
 
     database.write(unit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ending:
+    """What a terminal job shows; `kind` is its status and the type of its event, `data` that event's."""
+
+    kind: str
+    stop_reason: str
+    data: str
+    result: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+
+
+def _end(db: sqlite3.Connection, job_id: str, ending: _Ending, *, epoch: int, now: float) -> None:
+    moved = db.execute(
+        "UPDATE jobs SET status = ?, stop_reason = ?, result = ?, error_code = ?, error_message = ?, finished_at = ?,"
+        " updated_at = ? WHERE id = ? AND owner_epoch = ? AND status = 'running'",
+        (ending.kind, ending.stop_reason, ending.result, ending.error_code, ending.error_message, now, now, job_id,
+         epoch),
+    ).rowcount  # fmt: skip
+    if moved:
+        append_event(db, job_id, key=f"{ending.kind}/{epoch}", kind=ending.kind, now=now, data=ending.data)
+        count(db, "jobs", status=ending.kind)

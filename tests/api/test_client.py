@@ -1,0 +1,28 @@
+"""The client against the service over HTTP: what it asks for, and what it makes of a refusal."""
+
+import pytest
+
+from gepa_next.client import Client, ClientError
+from tests.support.service import EXAMPLES, TOKEN
+
+
+def test_a_job_is_stopped_and_resumed(service) -> None:
+    with service.served() as url, Client(url, TOKEN) as client:
+        job_id = client.optimize("Add.", examples=EXAMPLES, iterations=1, population=1)["job_id"]
+        client.stop(job_id)
+        service.run(job_id)
+        assert client.job(job_id)["stop_reason"] == "stopped"
+        assert client.resume(job_id, iterations=2)["iterations"] == 2
+        service.run(job_id)
+        assert client.job(job_id)["stop_reason"] == "iterations"
+
+
+def test_a_refusal_says_which_value_is_wrong(service) -> None:
+    with (
+        service.served() as url,
+        Client(url, TOKEN) as client,
+        pytest.raises(ClientError, match="population") as caught,
+    ):
+        client.optimize("Add.", population=99)
+    assert (caught.value.status, caught.value.code) == (422, "validation_error")
+    assert [path for path, _ in caught.value.details] == ["population"]
