@@ -50,7 +50,13 @@ def checkpoints() -> None:
         claim = claim_job(database, NOBODY, now=0.0)
         epoch = claim.epoch if claim else 0
         state = State(spec.task(EXAMPLES))
-        run = Run(state=state, model=Growing(), fan_out=map, control=lambda _: None, metric=METRICS["exact_match"])
+        run = Run(
+            state=state,
+            model=Growing(),
+            fan_out=map,
+            control=lambda _, reason=None: reason,
+            metric=METRICS["exact_match"],
+        )
         costs: list[tuple[int, float]] = []
         for step in optimize(run):
             pending = record_step(database, "bench", epoch=epoch, step=step, progress=PROGRESS, now=0.0)
@@ -109,7 +115,13 @@ def alone(spec: JobSpec) -> float:
     state = State(spec.task(EXAMPLES))
     with ThreadPoolExecutor(50) as pool:
         fan_out = PooledFanOut(pool, let_go=threading.Event())
-        run = Run(state=state, model=Slow(), fan_out=fan_out, control=lambda _: None, metric=METRICS["exact_match"])
+        run = Run(
+            state=state,
+            model=Slow(),
+            fan_out=fan_out,
+            control=lambda _, reason=None: reason,
+            metric=METRICS["exact_match"],
+        )
         started = time.perf_counter()
         for _ in optimize(run):
             pass

@@ -60,7 +60,9 @@ class Instant:
 def engine_alone() -> tuple[float, int]:
     model = Instant()
     state = State(SPEC.task(EXAMPLES))
-    run = Run(state=state, model=model, fan_out=map, control=lambda _: None, metric=METRICS["exact_match"])
+    run = Run(
+        state=state, model=model, fan_out=map, control=lambda _, reason=None: reason, metric=METRICS["exact_match"]
+    )
     started = time.perf_counter()
     for _ in optimize(run):
         pass

@@ -8,12 +8,14 @@ from gepa_next.gepa.iteration import iterate
 from gepa_next.gepa.messages import inputs_messages
 from gepa_next.gepa.proposers.reflect import REFLECTION_MAX_TOKENS
 from gepa_next.gepa.replies import InputsReply
-from gepa_next.gepa.rollouts import Made, make_rollouts, missing
+from gepa_next.gepa.rollouts import NOTHING_MADE, Made, joined, make_rollouts, missing
 from gepa_next.gepa.run import Run, exceeded, stop_reason
+from gepa_next.gepa.spending import spent_on
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import Candidate, Example, ModelCall, Role, Split
 
+MOST_TRIED_ALONE = 3
 SYNTHETIC_INPUTS = 18  # a third are held out, and six is the least a test can conclude from
 
 
@@ -40,9 +42,8 @@ def _prepare(run: Run) -> Iterator[Step]:
     if not run.state.task.train:
         yield _drafted_examples(run)
     yield _examples_step(run.state)
-    _check_budget(run)
     seed = Candidate(id=0, text=run.state.task.prompt)
-    made = make_rollouts(run, missing(run, seed, run.state.task.validation, Split.VALIDATION))
+    made = _seed_rollouts(run, seed)
     if all(rollout.score is None for rollout in made.rollouts):
         raise _nothing_scored(made)
     yield _seed_step(seed, made)
@@ -66,16 +67,31 @@ def _drafted_examples(run: Run) -> Step:
         key="0/drafted",
         stage="examples",
         data={"iteration": 0, "synthetic": len(examples)},
-        delta=Delta(examples=examples, usage=answer.usage),
+        delta=Delta(examples=examples, spending=spent_on(Role.REFLECTOR, answer.usage)),
     )
 
 
-def _check_budget(run: Run) -> None:
-    """Refuse a budget that breaks before the first iteration; tokens and USD are not known yet."""
-    limit = exceeded(run, rollouts=len(run.state.task.validation))
-    if limit in {"max_rollouts", "max_calls"}:
+def _seed_rollouts(run: Run, seed: Candidate) -> Made:
+    """Run the seed prompt on one example until one is scored, which tells what a rollout costs, then on the rest.
+
+    So a wrong key or a budget that is too small shows before much is spent.
+    """
+    pairs = missing(run, seed, run.state.task.validation, Split.VALIDATION)
+    _refuse_small(exceeded(run, rollouts=len(pairs)))
+    made = NOTHING_MADE
+    for pair in pairs[:MOST_TRIED_ALONE]:
+        made = joined(made, make_rollouts(run, [pair]))
+        if made.rollouts[-1].score is not None:
+            break
+    rest = pairs[len(made.rollouts) :]
+    _refuse_small(exceeded(run, rollouts=len(rest), unrecorded=made.spending))
+    return joined(made, make_rollouts(run, rest))
+
+
+def _refuse_small(limit: str | None) -> None:
+    if limit is not None:
         message = "too small to score the seed prompt and make the final test"
-        raise InvalidError(f"budget.{limit} is {message}", [(f"budget.{limit}", message)])
+        raise InvalidError(f"budget.{limit} is {message}", [(f"budget.{limit}", message)], code="budget_too_small")
 
 
 def _examples_step(state: State) -> Step:
@@ -94,7 +110,7 @@ def _seed_step(seed: Candidate, made: Made) -> Step:
         "rollouts": len(made.rollouts),
         "errors": len(made.rollouts) - len(scores),
     }
-    delta = Delta(rollouts=made.rollouts, candidates=(seed,), usage=made.usage, iteration=0, checkpoint=True)
+    delta = Delta(rollouts=made.rollouts, candidates=(seed,), spending=made.spending, iteration=0, checkpoint=True)
     return Step(key="0/seed", stage="seed", data=data, delta=delta)
 
 

@@ -1,6 +1,6 @@
 """One iteration: a population of proposals is drafted, guarded, compared, validated and decided."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gepa_next.gepa.acceptance import MARGIN, Comparison, compare, verdict_on
@@ -10,6 +10,7 @@ from gepa_next.gepa.operators import draft, plan_proposals
 from gepa_next.gepa.proposers.draft import Draft, Plan
 from gepa_next.gepa.rollouts import Pair, make_rollouts, missing, split_of_train, told_rollouts
 from gepa_next.gepa.run import Run, how_many_fit
+from gepa_next.gepa.spending import by_role
 from gepa_next.gepa.state import State, fingerprint
 from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import Candidate, Decision, Split
@@ -56,8 +57,8 @@ def iterate(run: Run) -> Iterator[Step]:
     drafts = run.fan_out(lambda plan: draft(run, plan), plans)
     proposals = [Proposal(plan, made) for plan, made in zip(plans, drafts, strict=True)]
     yield from _generated(run.state, proposals)
-    yield from _compared(run, _going_on(run, proposals, "compare"))
-    yield from _validated(run, _going_on(run, proposals, "validate"))
+    yield from _compared(run, _affordable(run, _going_on(run, proposals, "compare"), _rollouts_to_decide))
+    yield from _validated(run, _affordable(run, _going_on(run, proposals, "validate"), _rollouts_to_validate))
     yield from _decided(run.state, proposals)
     yield _checkpoint(run.state)
 
@@ -84,7 +85,7 @@ def _generated(state: State, proposals: Sequence[Proposal]) -> Iterator[Step]:
         siblings.add(fingerprint(proposal.draft.text))
         if proposal.plan.other is not None:
             yield _told(state, proposal, "merge")
-        yield _told(state, proposal, "generate", Delta(usage=proposal.draft.usage))
+        yield _told(state, proposal, "generate", Delta(spending=proposal.draft.spending))
         if not proposal.undecided:
             refused = proposal.candidate(state, Decision.REFUSED)
             yield _told(state, proposal, "guard", Delta(candidates=(refused,)), reason=proposal.reason)
@@ -99,6 +100,22 @@ def _going_on(run: Run, proposals: Sequence[Proposal], point: str) -> list[Propo
     for each in undecided:
         each.reason = reason
     return []
+
+
+def _affordable(run: Run, proposals: Sequence[Proposal], rollouts: Callable[[Run, Proposal], int]) -> list[Proposal]:
+    """Return the first proposals, as many as the budget has room for; it is why the others are rejected."""
+    fit = how_many_fit(run, [rollouts(run, each) for each in proposals])
+    for each in proposals[fit:]:
+        each.reason = "budget"
+    return list(proposals[:fit])
+
+
+def _rollouts_to_decide(run: Run, proposal: Proposal) -> int:
+    return len(proposal.plan.minibatch) + len(run.state.task.validation)
+
+
+def _rollouts_to_validate(run: Run, proposal: Proposal) -> int:
+    return len(_to_validate(run, proposal))
 
 
 def _compared(run: Run, proposals: Sequence[Proposal]) -> Iterator[Step]:
@@ -117,15 +134,13 @@ def _compared(run: Run, proposals: Sequence[Proposal]) -> Iterator[Step]:
 
 
 def _validated(run: Run, proposals: Sequence[Proposal]) -> Iterator[Step]:
-    wanted = [
-        missing(run, each.candidate(run.state, Decision.ACCEPTED), run.state.task.validation, Split.VALIDATION)
-        for each in proposals
-    ]
-    fit = how_many_fit(run, [len(pairs) for pairs in wanted])
-    for proposal in proposals[fit:]:
-        proposal.reason = "budget"
-    made = make_rollouts(run, [pair for pairs in wanted[:fit] for pair in pairs])
-    yield from told_rollouts(run.state, made, purpose="validation")
+    wanted = [pair for each in proposals for pair in _to_validate(run, each)]
+    yield from told_rollouts(run.state, make_rollouts(run, wanted), purpose="validation")
+
+
+def _to_validate(run: Run, proposal: Proposal) -> list[Pair]:
+    candidate = proposal.candidate(run.state, Decision.ACCEPTED)
+    return missing(run, candidate, run.state.task.validation, Split.VALIDATION)
 
 
 def _decided(state: State, proposals: Sequence[Proposal]) -> Iterator[Step]:
@@ -192,5 +207,6 @@ def _checkpoint(state: State) -> Step:
         "rollouts": state.rollouts_used,
         "max_rollouts": state.task.budget.max_rollouts,
         "lessons": len(state.lessons),
+        "by_role": by_role(state.spending),
     }
     return Step(key=f"{done}/iteration", stage="iteration", data=data, delta=Delta(iteration=done, checkpoint=True))

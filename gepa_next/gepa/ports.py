@@ -28,9 +28,9 @@ class Metric(Protocol):
 
 
 class Control(Protocol):
-    """Say at a named point of the run why it should end now, or None.
+    """Say at a named point of the run why it should end now, or None; `reason` is the engine's own, if it has one.
 
     The answer for one point never changes, so that a replay ends where the first run did.
     """
 
-    def __call__(self, point: str, /) -> str | None: ...
+    def __call__(self, point: str, reason: str | None = None, /) -> str | None: ...

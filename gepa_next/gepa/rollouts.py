@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from gepa_next.errors import ModelError, ProviderError
 from gepa_next.gepa.messages import judge_messages, target_messages
 from gepa_next.gepa.replies import SCORE_POINTS, JudgeReply
 from gepa_next.gepa.run import Run
+from gepa_next.gepa.spending import NOTHING_SPENT, Spending, add_spending, spent_on
 from gepa_next.gepa.state import State
-from gepa_next.gepa.steps import NOTHING_SPENT, Delta, Step, add_usage
+from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import CallUsage, Candidate, Example, ModelCall, Role, Rollout, Split, Task, Verdict
 
 
@@ -26,7 +28,15 @@ class Made:
     """Rollouts that were made, in the order asked for, and what they consumed."""
 
     rollouts: tuple[Rollout, ...]
-    usage: CallUsage
+    spending: Spending
+
+
+NOTHING_MADE = Made((), NOTHING_SPENT)
+
+
+def joined(one: Made, other: Made) -> Made:
+    """Return both batches as one, in their order."""
+    return Made((*one.rollouts, *other.rollouts), add_spending(one.spending, other.spending))
 
 
 def missing(run: Run, candidate: Candidate, examples: Iterable[Example], split: Split) -> list[Pair]:
@@ -44,13 +54,12 @@ def split_of_train(task: Task) -> Split:
 def make_rollouts(run: Run, pairs: Sequence[Pair]) -> Made:
     """Run all pairs at once; a provider that refuses the job raises ProviderError, other failures are rollouts."""
     made = list(run.fan_out(lambda pair: _rollout(run, pair), pairs))
-    usage = NOTHING_SPENT
-    for _, spent in made:
-        usage = add_usage(usage, spent)
-    return Made(tuple(rollout for rollout, _ in made), usage)
+    return Made(
+        tuple(rollout for rollout, _ in made), reduce(add_spending, (spent for _, spent in made), NOTHING_SPENT)
+    )
 
 
-def _rollout(run: Run, pair: Pair) -> tuple[Rollout, CallUsage]:
+def _rollout(run: Run, pair: Pair) -> tuple[Rollout, Spending]:
     task = run.state.task
     blank = Rollout(candidate_id=pair.candidate.id, example_id=pair.example.id, split=pair.split)
     call = ModelCall(
@@ -65,23 +74,23 @@ def _rollout(run: Run, pair: Pair) -> tuple[Rollout, CallUsage]:
     except ProviderError:
         raise
     except ModelError as error:
-        return replace(blank, error=error.code, feedback=error.message), spent_by(error)
+        return replace(blank, error=error.code, feedback=error.message), spent_by(Role.TARGET, error)
     answered = replace(blank, output=answer.text, flags=answer.flags)
-    return _scored(run, pair, answered, answer.usage)
+    return _scored(run, pair, answered, spent_on(Role.TARGET, answer.usage))
 
 
-def _scored(run: Run, pair: Pair, rollout: Rollout, spent: CallUsage) -> tuple[Rollout, CallUsage]:
+def _scored(run: Run, pair: Pair, rollout: Rollout, spent: Spending) -> tuple[Rollout, Spending]:
     try:
         verdict, more = _judged(run, pair, rollout.output)
     except ProviderError:
         raise
     except ModelError as error:
         failed = replace(rollout, error=f"judge_{error.code}", feedback=error.message)
-        return failed, add_usage(spent, spent_by(error))
-    return replace(rollout, score=verdict.score, feedback=verdict.feedback), add_usage(spent, more)
+        return failed, add_spending(spent, spent_by(Role.JUDGE, error))
+    return replace(rollout, score=verdict.score, feedback=verdict.feedback), add_spending(spent, more)
 
 
-def _judged(run: Run, pair: Pair, output: str) -> tuple[Verdict, CallUsage]:
+def _judged(run: Run, pair: Pair, output: str) -> tuple[Verdict, Spending]:
     if run.metric is not None:
         return run.metric(pair.example, output), NOTHING_SPENT
     call = ModelCall(
@@ -101,7 +110,9 @@ def _judged(run: Run, pair: Pair, output: str) -> tuple[Verdict, CallUsage]:
             output_tokens=answer.usage.output_tokens,
             cost_usd=answer.usage.cost_usd,
         )
-    return Verdict(score=answer.reply.score / SCORE_POINTS, feedback=answer.reply.feedback), answer.usage
+    return Verdict(score=answer.reply.score / SCORE_POINTS, feedback=answer.reply.feedback), spent_on(
+        Role.JUDGE, answer.usage
+    )
 
 
 def _key(run: Run, role: Role, pair: Pair) -> str:
@@ -111,19 +122,20 @@ def _key(run: Run, role: Role, pair: Pair) -> str:
     return f"{place}/{run.state.iteration + 1}" if failed_before else place
 
 
-def spent_by(error: ModelError) -> CallUsage:
+def spent_by(role: Role, error: ModelError) -> Spending:
     """Return what a failed call consumed."""
-    return CallUsage(
+    used = CallUsage(
         sends=error.sends,
         input_tokens=error.input_tokens,
         output_tokens=error.output_tokens,
         cost_usd=error.cost_usd,
     )
+    return spent_on(role, used)
 
 
 def told_rollouts(state: State, made: Made, *, purpose: str) -> Iterator[Step]:
     """Tell of each candidate's rollouts; the first step carries what all of them consumed."""
-    usage = made.usage
+    spending = made.spending
     for candidate_id in dict.fromkeys(rollout.candidate_id for rollout in made.rollouts):
         mine = tuple(rollout for rollout in made.rollouts if rollout.candidate_id == candidate_id)
         scores = [rollout.score for rollout in mine if rollout.score is not None]
@@ -131,8 +143,8 @@ def told_rollouts(state: State, made: Made, *, purpose: str) -> Iterator[Step]:
         data: dict[str, object] = {"iteration": state.iteration + 1, "candidate_id": candidate_id, "purpose": purpose}
         data |= {"rollouts": len(mine), "errors": len(mine) - len(scores)}
         data |= {"score": sum(scores) / len(scores) if scores else None}
-        yield Step(key=key, stage="evaluate", data=data, delta=Delta(rollouts=mine, usage=usage))
-        usage = NOTHING_SPENT
+        yield Step(key=key, stage="evaluate", data=data, delta=Delta(rollouts=mine, spending=spending))
+        spending = NOTHING_SPENT
         if unscored := [each for each in mine if (each.error or "").startswith("judge_")]:
             data = {"iteration": state.iteration + 1, "candidate_id": candidate_id, "unscored": len(unscored)}
             yield Step(key=f"{key}/judge", stage="judge", data={**data, "reason": unscored[0].error})

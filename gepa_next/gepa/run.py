@@ -1,13 +1,14 @@
 """One run as its parts see it: the state, the ports, and the two things they do together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from gepa_next.errors import ModelError
+from gepa_next.errors import InvalidError, ModelError
 from gepa_next.gepa.ports import Control, FanOut, LanguageModel, Metric
+from gepa_next.gepa.spending import NOTHING_SPENT, Spending, add_spending, most_cost_usd, most_tokens, sends
 from gepa_next.gepa.state import State
-from gepa_next.gepa.types import Completion, ModelCall
+from gepa_next.gepa.types import Completion, ModelCall, Role
 
 MARGIN = 1e-9
 DRY_LIMIT = 5  # iterations in a row in which no proposal was worth evaluating
@@ -23,32 +24,43 @@ class Run:
     control: Control
     metric: Metric | None = None
 
-    @property
-    def calls_per_rollout(self) -> int:
-        """How many model calls one rollout takes."""
-        return 2 if self.metric is None else 1
+    def calls_of(self, *, rollouts: int, reflections: int) -> Mapping[Role, int]:
+        """Return how many calls of each role a batch takes."""
+        judged = rollouts if self.metric is None else 0
+        return {Role.TARGET: rollouts, Role.JUDGE: judged, Role.REFLECTOR: reflections}
 
 
-def exceeded(run: Run, *, rollouts: int = 0, reflections: int = 0) -> str | None:
+def exceeded(run: Run, *, rollouts: int = 0, reflections: int = 0, unrecorded: Spending = NOTHING_SPENT) -> str | None:
     """Return the first limit that a batch of this size could break, the final test held in reserve.
 
-    Tokens and USD of a call to come are taken to be twice the mean of those so far.
+    A call to come is taken to cost twice the dearest of its role so far. What is `unrecorded` is spent but not
+    in the state yet. InvalidError if there is a limit in USD and a role's calls have no price.
     """
     state, budget = run.state, run.state.task.budget
     reserve = _tests_to_come(state)
     if state.rollouts_used + rollouts + reserve > budget.max_rollouts:
         return "max_rollouts"
-    calls = reflections + (rollouts + reserve) * run.calls_per_rollout
-    sends = max(1, state.usage.sends)
-    tokens = state.usage.input_tokens + state.usage.output_tokens
-    if budget.max_calls is not None and state.usage.sends + calls > budget.max_calls:
+    spending = add_spending(state.spending, unrecorded)
+    calls = run.calls_of(rollouts=rollouts + reserve, reflections=reflections)
+    if budget.max_calls is not None and sends(spending) + sum(calls.values()) > budget.max_calls:
         return "max_calls"
-    if budget.max_tokens is not None and tokens + 2 * calls * tokens / sends > budget.max_tokens:
+    if budget.max_tokens is not None and most_tokens(spending, calls) > budget.max_tokens:
         return "max_tokens"
-    cost = state.usage.cost_usd
-    if budget.max_cost_usd is not None and cost is not None and cost * (1 + 2 * calls / sends) > budget.max_cost_usd:
+    if budget.max_cost_usd is not None and _worst_cost_usd(spending, calls) > budget.max_cost_usd:
         return "max_cost_usd"
     return None
+
+
+def _worst_cost_usd(spending: Spending, calls: Mapping[Role, int]) -> float:
+    cost_usd = most_cost_usd(spending, calls)
+    if cost_usd is None:
+        raise InvalidError(
+            "budget.max_cost_usd cannot be kept: neither the provider nor MODEL_PRICES says what the model costs;"
+            " send the job again when one does",
+            [("budget.max_cost_usd", "cannot be kept, for the cost is unknown")],
+            code="unknown_price",
+        )
+    return cost_usd
 
 
 def _tests_to_come(state: State) -> int:
@@ -59,13 +71,24 @@ def _tests_to_come(state: State) -> int:
 
 
 def how_many_fit(run: Run, rollouts: Sequence[int], *, reflections: int = 0) -> int:
-    """Return how many items of a batch fit the budget in their order, each of so many rollouts."""
+    """Return how many items of a batch fit the budget in their order, each of so many rollouts.
+
+    While nobody knows what a reflection costs, one at most where that counts.
+    """
     fitting = 0
+    if reflections and _has_to_learn_the_price(run):
+        rollouts = rollouts[:1]
     for place, total in enumerate(accumulate(rollouts), 1):
         if exceeded(run, rollouts=total, reflections=reflections * place) is not None:
             break
         fitting = place
     return fitting
+
+
+def _has_to_learn_the_price(run: Run) -> bool:
+    budget = run.state.task.budget
+    counts = budget.max_tokens is not None or budget.max_cost_usd is not None
+    return counts and Role.REFLECTOR not in run.state.spending
 
 
 def stop_reason(run: Run) -> str | None:
@@ -80,13 +103,15 @@ def stop_reason(run: Run) -> str | None:
     if state.dry_iterations >= DRY_LIMIT:
         return "stalled"
     smallest = 2 * min(task.minibatch, len(task.train)) + len(task.validation)
-    # The control first: its answer stays when a replay begins after the final test has been paid.
-    return run.control(f"{state.iteration + 1}/start") or exceeded(run, rollouts=smallest, reflections=1)
+    # Through the control, where the answer stays when a replay begins after the final test has been paid.
+    return run.control(f"{state.iteration + 1}/start", exceeded(run, rollouts=smallest, reflections=1))
 
 
 def limit_reached(state: State, metric: Metric | None) -> str | None:
     """Return which limit keeps a run from going on where its state stands, None if none does."""
-    return stop_reason(Run(state=state, model=_no_model, fan_out=map, control=lambda _: None, metric=metric))
+    return stop_reason(
+        Run(state=state, model=_no_model, fan_out=map, control=lambda _, reason=None: reason, metric=metric)
+    )
 
 
 def _no_model(_: ModelCall) -> Completion:

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from gepa_next.gepa.frontier import Frontier
+from gepa_next.gepa.spending import Spending, add_spending
 from gepa_next.gepa.splits import default_sizes, divide
-from gepa_next.gepa.steps import NOTHING_SPENT, Delta, add_usage
-from gepa_next.gepa.types import CallUsage, Candidate, Decision, Example, Lesson, Rollout, Task
+from gepa_next.gepa.steps import Delta
+from gepa_next.gepa.types import Candidate, Decision, Example, Lesson, Rollout, Task
 
 
 @dataclass(slots=True)
@@ -19,7 +20,7 @@ class State:
     candidates: dict[int, Candidate] = field(default_factory=dict)
     rollouts: dict[tuple[int, str], Rollout] = field(default_factory=dict)
     lessons: list[Lesson] = field(default_factory=list)
-    usage: CallUsage = NOTHING_SPENT
+    spending: Spending = field(default_factory=dict)
     rollouts_used: int = 0
     dry_iterations: int = 0
     since_improvement: int = 0
@@ -40,7 +41,7 @@ class State:
         for candidate in delta.candidates:
             self._add(candidate)
         self.lessons.extend(delta.lessons)
-        self.usage = add_usage(self.usage, delta.usage)
+        self.spending = add_spending(self.spending, delta.spending)
         if delta.iteration is not None:
             self._complete(delta.iteration)
 

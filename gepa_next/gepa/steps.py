@@ -1,22 +1,10 @@
 """What the engine yields: an event for people with the change of state that belongs to it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from gepa_next.gepa.types import CallUsage, Candidate, Example, Lesson, Rollout
-
-NOTHING_SPENT = CallUsage(sends=0, cost_usd=0.0)
-
-
-def add_usage(one: CallUsage, other: CallUsage) -> CallUsage:
-    """Return the sum; a cost that is unknown makes the sum unknown."""
-    unknown = one.cost_usd is None or other.cost_usd is None
-    return CallUsage(
-        sends=one.sends + other.sends,
-        input_tokens=one.input_tokens + other.input_tokens,
-        output_tokens=one.output_tokens + other.output_tokens,
-        cost_usd=None if unknown else (one.cost_usd or 0.0) + (other.cost_usd or 0.0),
-    )
+from gepa_next.gepa.spending import Spending
+from gepa_next.gepa.types import Candidate, Example, Lesson, Rollout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +19,7 @@ class Delta:
     candidates: tuple[Candidate, ...] = ()
     rollouts: tuple[Rollout, ...] = ()
     lessons: tuple[Lesson, ...] = ()
-    usage: CallUsage = NOTHING_SPENT
+    spending: Spending = field(default_factory=dict)
     iteration: int | None = None
     checkpoint: bool = False
 

@@ -11,6 +11,7 @@ from gepa_next.errors import GepaNextError, Interrupted, StoreError, Unavailable
 from gepa_next.gepa.engine import optimize
 from gepa_next.gepa.ports import Metric
 from gepa_next.gepa.run import Run
+from gepa_next.gepa.spending import cost_usd, sends
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Step
 from gepa_next.gepa.types import Role
@@ -88,7 +89,7 @@ class JobRun:
             state=state,
             model=LedgerModel(tenure, models, clock=self.clock, brake=self.brake),
             fan_out=PooledFanOut(self.pool, let_go=self.let_go),
-            control=lambda point: self._control(holder, job, point),
+            control=lambda point, reason=None: self._control(holder, job, point, reason),
             metric=self.metrics.get(job.spec.metric),
         )
         for step in optimize(run):
@@ -121,12 +122,13 @@ class JobRun:
         while self._recorded:
             self._recorded.popleft().result()
 
-    def _control(self, holder: Holder, job: Job, point: str) -> str | None:
+    def _control(self, holder: Holder, job: Job, point: str, reason: str | None) -> str | None:
         limit = job.spec.budget.max_seconds
-        answer = "max_seconds" if limit is not None and _elapsed_s(job, self.clock()) >= limit else None
+        if limit is not None and _elapsed_s(job, self.clock()) >= limit:
+            reason = "max_seconds"
         if stop_requested(self.database, job.id):
-            answer = "stopped"
-        return decide_once(self.database, holder, point, answer)
+            reason = "stopped"
+        return decide_once(self.database, holder, point, reason)
 
     def _fail(self, code: str, message: str) -> None:
         job_id, epoch = self.claim.job_id, self.claim.epoch
@@ -160,6 +162,6 @@ def _so_far(job: Job, state: State, now: float) -> dict[str, object]:
     return {
         "elapsed_s": round(elapsed, 3),
         "eta_s": round(elapsed * (1 - share) / share, 1) if state.iteration and share else None,
-        "calls": state.usage.sends,
-        "cost_usd": state.usage.cost_usd,
+        "calls": sends(state.spending),
+        "cost_usd": cost_usd(state.spending),
     }

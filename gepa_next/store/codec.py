@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import TypeAdapter
 
-from gepa_next.gepa.types import CallUsage, Example
+from gepa_next.gepa.spending import Spending, Spent
+from gepa_next.gepa.types import Example, Role
 from gepa_next.models import JobSpec
 from gepa_next.store.database import Row
 
 _SPEC = TypeAdapter(JobSpec)
-_USAGE = TypeAdapter(CallUsage)
+_SPENDING = TypeAdapter(dict[Role, Spent])
 
 
 def to_json(value: Mapping[str, object] | Sequence[object]) -> str:
@@ -28,14 +29,14 @@ def spec_from_json(text: str) -> JobSpec:
     return _SPEC.validate_json(text)
 
 
-def usage_to_json(usage: CallUsage) -> str:
+def spending_to_json(spending: Spending) -> str:
     """Return what a step consumed as one line of JSON."""
-    return _USAGE.dump_json(usage).decode()
+    return _SPENDING.dump_json(dict(spending)).decode()
 
 
-def usage_from_json(text: str) -> CallUsage:
+def spending_from_json(text: str) -> Spending:
     """Return what a stored step consumed."""
-    return _USAGE.validate_json(text)
+    return _SPENDING.validate_json(text)
 
 
 def example_values(example: Example) -> tuple[str, str, str | None, str, str]:

@@ -16,7 +16,7 @@ def append_event(
     kind: str,
     now: float,
     data: str,
-    usage: str | None = None,
+    spending: str | None = None,
     checkpoint: bool = False,
 ) -> int | None:
     """Append to the job's log inside the caller's transaction; return its id, None if the key is there already."""
@@ -27,8 +27,8 @@ def append_event(
         (now, job_id),
     ).fetchone()
     db.execute(
-        "INSERT INTO events (job_id, id, key, type, ts, data, usage, checkpoint) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (job_id, taken["last_event_id"], key, kind, now, data, usage, 1 if checkpoint else None),
+        "INSERT INTO events (job_id, id, key, type, ts, data, spending, checkpoint) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (job_id, taken["last_event_id"], key, kind, now, data, spending, 1 if checkpoint else None),
     )
     return int(taken["last_event_id"])
 

@@ -5,11 +5,12 @@ import sqlite3
 from dataclasses import dataclass
 
 from gepa_next.errors import Interrupted
+from gepa_next.gepa.spending import NOTHING_SPENT
 from gepa_next.gepa.state import State
-from gepa_next.gepa.steps import NOTHING_SPENT, Delta, Step
+from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import Example
 from gepa_next.models import Job
-from gepa_next.store.codec import example_from, example_values, to_json, usage_from_json, usage_to_json
+from gepa_next.store.codec import example_from, example_values, spending_from_json, spending_to_json, to_json
 from gepa_next.store.counters import count
 from gepa_next.store.database import Database, Pending, Row
 from gepa_next.store.events import append_event
@@ -45,7 +46,7 @@ def record_step(
     this owner's any more.
     """
     data = to_json({"stage": step.stage, **step.data})
-    usage = None if step.delta.usage == NOTHING_SPENT else usage_to_json(step.delta.usage)
+    spending = spending_to_json(step.delta.spending) if step.delta.spending else None
 
     def unit(db: sqlite3.Connection) -> bool:
         if after is not None and after.error is not None:
@@ -58,7 +59,7 @@ def record_step(
             kind="progress",
             now=now,
             data=data,
-            usage=usage,
+            spending=spending,
             checkpoint=step.delta.checkpoint,
         )
         if event_id is None:
@@ -115,7 +116,7 @@ def load_state(database: Database, job: Job) -> State:
 
 def _deltas(database: Database, job_id: str, *, upto: int) -> list[Delta]:
     events = database.rows(
-        "SELECT id, usage, checkpoint, key, data FROM events WHERE job_id = ? AND type = 'progress' AND void IS NULL"
+        "SELECT id, spending, checkpoint, key, data FROM events WHERE job_id = ? AND type = 'progress' AND void IS NULL"
         " AND id <= ? ORDER BY id",
         (job_id, upto),
     )
@@ -133,7 +134,7 @@ def _delta(event: Row, parts: dict[str, dict[int, list[Row]]]) -> Delta:
         candidates=tuple(candidate_from(row) for row in mine["candidates"]),
         rollouts=tuple(rollout_from(row) for row in mine["rollouts"]),
         lessons=tuple(lesson_from(row) for row in mine["lessons"]),
-        usage=usage_from_json(event["usage"]) if event["usage"] else NOTHING_SPENT,
+        spending=spending_from_json(event["spending"]) if event["spending"] else NOTHING_SPENT,
         iteration=json.loads(event["data"])["iteration"] if completes else None,
         checkpoint=bool(event["checkpoint"]),
     )

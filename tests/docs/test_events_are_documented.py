@@ -56,7 +56,7 @@ def task_of(examples: tuple[Example, ...], **changes: object) -> Task:
 
 def seen(task: Task, model: LanguageModel) -> dict[str, set[str]]:
     """Return the fields of each stage's data in a run on the simulator."""
-    run = Run(state=State(task), model=model, fan_out=map, control=lambda _: None)
+    run = Run(state=State(task), model=model, fan_out=map, control=lambda _, reason=None: reason)
     fields: dict[str, set[str]] = defaultdict(set)
     for step in optimize(run):
         fields[step.stage] |= set(step.data)

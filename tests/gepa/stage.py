@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from gepa_next.errors import ModelError
 from gepa_next.gepa.engine import SYNTHETIC_INPUTS, optimize
-from gepa_next.gepa.ports import FanOut, LanguageModel, Metric
+from gepa_next.gepa.ports import Control, FanOut, LanguageModel, Metric
 from gepa_next.gepa.replies import AdditionReply, InputsReply, JudgeReply, PromptReply
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.splits import default_sizes, divide
@@ -138,8 +138,8 @@ def task_of(examples: Sequence[Example], *, max_rollouts: int = 2000, **changes:
     return replace(task, **changes)
 
 
-def never(_: str) -> None:
-    return None
+def never(_: str, reason: str | None = None) -> str | None:
+    return reason
 
 
 def run_of(
@@ -147,7 +147,7 @@ def run_of(
     model: LanguageModel,
     *,
     fan_out: FanOut = map,
-    control: Callable[[str], str | None] = never,
+    control: Control = never,
     metric: Metric | None = None,
 ) -> Run:
     state = given if isinstance(given, State) else State(given)

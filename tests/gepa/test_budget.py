@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from gepa_next.errors import InvalidError
+from gepa_next.gepa.engine import optimize
+from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.run import exceeded, how_many_fit
+from gepa_next.gepa.spending import cost_usd, most_cost_usd, spent_on
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Delta
 from gepa_next.gepa.types import Budget, CallUsage, Completion, ModelCall, Role, Task
@@ -58,10 +61,10 @@ def test_calls_never_exceed_their_limit_and_the_final_test_is_made(seed: int, *,
 @pytest.mark.parametrize("limits", [{"max_tokens": 4000}, {"max_cost_usd": 0.3}])
 def test_tokens_and_money_end_a_run_before_their_limit(limits: dict[str, Any]) -> None:
     whole = ended(limited(**limits), Models())
-    usage = whole.state.usage
+    spending = whole.state.spending
     assert [whole.result["stop_reason"]] == list(limits)
-    assert usage.input_tokens + usage.output_tokens <= limits.get("max_tokens", 10_000)
-    assert (usage.cost_usd or 0) <= limits.get("max_cost_usd", 1)
+    assert sum(each.tokens for each in spending.values()) <= limits.get("max_tokens", 10_000)
+    assert (cost_usd(spending) or 0) <= limits.get("max_cost_usd", 1)
     assert held_out(whole) == SPLIT[2]
 
 
@@ -107,23 +110,72 @@ def test_an_accepted_proposal_that_cannot_be_validated_is_rejected_for_the_budge
 
 def spent(**usage: Any) -> State:
     state = State(limited(max_calls=200, max_tokens=10_000, max_cost_usd=1.0))
-    state.apply(Delta(usage=CallUsage(**{"sends": 10, "cost_usd": 0.0, **usage})))
+    state.apply(Delta(spending=spent_on(Role.TARGET, CallUsage(**{"cost_usd": 0.0, **usage}))))
     return state
 
 
-def test_a_call_to_come_is_taken_to_be_twice_as_dear_as_the_mean() -> None:
-    reserve = 2 * 2 * SPLIT[2]
-    share = 1 / (1 + 2 * reserve / 10)
+def test_a_call_to_come_is_taken_to_be_twice_as_dear_as_the_dearest_of_its_role() -> None:
+    share = 1 / (1 + 2 * 2 * SPLIT[2])  # the final test's target calls, and nobody knows what the judge takes
     assert exceeded(run_of(spent(cost_usd=0.99 * share), Models())) is None
     assert exceeded(run_of(spent(cost_usd=1.01 * share), Models())) == "max_cost_usd"
     assert exceeded(run_of(spent(output_tokens=int(9_900 * share)), Models())) is None
     assert exceeded(run_of(spent(output_tokens=int(10_100 * share)), Models())) == "max_tokens"
 
 
-def test_an_unknown_cost_breaks_no_limit() -> None:
-    state = spent()
-    state.apply(Delta(usage=CallUsage(cost_usd=None)))
-    assert exceeded(run_of(state, Models())) is None
+@pytest.mark.parametrize("limits", [{"max_tokens": 40_000}, {"max_cost_usd": 4.0}])
+@pytest.mark.parametrize("seed", range(10))
+def test_a_reflector_much_dearer_than_the_target_breaks_no_limit(limits: dict[str, Any], seed: int) -> None:
+    def answered(call: ModelCall) -> Completion:
+        answer = Models()(call)
+        dear = CallUsage(input_tokens=1500, output_tokens=500, cost_usd=0.2)
+        return replace(answer, usage=dear) if call.role is Role.REFLECTOR else answer
+
+    whole = ended(limited(replace(task_of(EXAMPLES), seed=seed), **limits), answered)
+    assert sum(each.tokens for each in whole.state.spending.values()) <= limits.get("max_tokens", 1e9)
+    assert (cost_usd(whole.state.spending) or 0) <= limits.get("max_cost_usd", 1e9)
+    assert held_out(whole) == SPLIT[2]
+
+
+@pytest.mark.parametrize("limits", [{"max_tokens": 900}, {"max_cost_usd": 0.06}])
+def test_a_budget_that_one_rollout_shows_to_be_too_small_ends_the_job_there(limits: dict[str, Any]) -> None:
+    models = Models()
+    with pytest.raises(InvalidError, match=f"budget.{next(iter(limits))}") as refused:
+        ended(limited(**limits), models)
+    assert refused.value.code == "budget_too_small"
+    assert [call.role for call in models.calls] == [Role.TARGET, Role.JUDGE]
+
+
+def test_while_the_price_of_a_reflection_is_unknown_there_is_one_at_most() -> None:
+    whole = ended(limited(replace(task_of(EXAMPLES), population=4), max_cost_usd=5.0), Models())
+    drafted = [each.iteration for each in whole.state.candidates.values()]
+    assert drafted.count(1) == 1
+    assert max(map(drafted.count, drafted)) == 4
+
+
+def unpriced(role: Role) -> LanguageModel:
+    def answered(call: ModelCall) -> Completion:
+        answer = Models()(call)
+        return replace(answer, usage=replace(answer.usage, cost_usd=None)) if call.role is role else answer
+
+    return answered
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_limit_in_usd_that_cannot_be_kept_ends_the_job_as_soon_as_that_shows(role: Role) -> None:
+    with pytest.raises(InvalidError, match=r"budget\.max_cost_usd") as refused:
+        ended(limited(max_cost_usd=5.0), unpriced(role))
+    assert refused.value.code == "unknown_price"
+
+
+def test_without_a_limit_in_usd_an_unknown_price_is_no_matter() -> None:
+    assert cost_usd(ended(limited(), unpriced(Role.TARGET)).state.spending) is None
+
+
+def test_a_single_call_without_a_price_is_taken_for_the_dearest() -> None:
+    state = spent(cost_usd=0.01)
+    state.apply(Delta(spending=spent_on(Role.TARGET, CallUsage(cost_usd=None))))
+    worst = most_cost_usd(state.spending, {Role.TARGET: 1})
+    assert worst == pytest.approx(0.01 + 0.01 + 2 * 0.01)
 
 
 def test_items_fit_in_their_order_until_the_first_that_does_not() -> None:
@@ -138,3 +190,27 @@ def test_every_item_takes_its_reflection_too() -> None:
     assert how_many_fit(run, [2, 2, 2]) == 2
     assert how_many_fit(run, [2, 2, 2], reflections=1) == 2
     assert how_many_fit(run, [2, 2, 2], reflections=2) == 1
+
+
+def test_an_iteration_says_what_each_role_has_consumed() -> None:
+    models = Models()
+    told = [
+        (step.data["by_role"], {str(role): len(models.asked(role)) for role in Role})
+        for step in optimize(run_of(limited(), models))
+        if step.stage == "iteration"
+    ]
+    assert told
+    for by_role, asked in told:
+        assert isinstance(by_role, dict)
+        assert {role: spent["calls"] for role, spent in by_role.items()} == asked
+
+
+def test_the_control_is_told_the_limit_so_that_it_can_hold_the_reason() -> None:
+    told = []
+
+    def control(point: str, reason: str | None = None) -> str | None:
+        told.append((point, reason))
+        return reason
+
+    whole = ended(limited(max_rollouts=FIXED + 40), Models(), control=control)
+    assert told[-1] == (f"{whole.state.iteration + 1}/start", "max_rollouts")

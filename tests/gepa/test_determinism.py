@@ -100,8 +100,8 @@ def test_a_stopped_run_resumed_after_its_test_ends_for_the_same_reason(task: Tas
     assert resumed.result["stop_reason"] == "stopped"
 
 
-def stop_at_the_second(point: str) -> str | None:
-    return "stopped" if point == "2/start" else None
+def stop_at_the_second(point: str, reason: str | None = None) -> str | None:
+    return "stopped" if point == "2/start" else reason
 
 
 def test_every_step_key_is_unique_in_a_run(whole: Ended) -> None:

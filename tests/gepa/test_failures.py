@@ -4,6 +4,7 @@ import pytest
 
 from gepa_next.errors import Interrupted, ModelError, ProviderError
 from gepa_next.gepa.acceptance import compare
+from gepa_next.gepa.spending import cost_usd, sends
 from gepa_next.gepa.types import ModelCall, Role
 from tests.gepa.stage import Models, compares, down, ended, flaky, follows_rules, in_shuffled_order, requests, task_of
 
@@ -33,8 +34,8 @@ def test_a_judge_that_answers_in_another_shape_has_not_scored() -> None:
     models = Models(judge=lambda call: compares(call) if "/0/" in call.key else "ten out of ten")
     whole = ended(task_of(requests(30)), models)
     assert {each.error for each in whole.state.rollouts.values()} == {None, "judge_malformed_reply"}
-    assert whole.state.usage.sends == len(models.calls)
-    assert whole.state.usage.cost_usd == pytest.approx(0.001 * len(models.calls))
+    assert sends(whole.state.spending) == len(models.calls)
+    assert cost_usd(whole.state.spending) == pytest.approx(0.001 * len(models.calls))
 
 
 def test_a_failed_rollout_is_left_out_of_the_comparison() -> None:

@@ -81,7 +81,7 @@ def test_a_better_leader_renews_patience() -> None:
 
 def test_a_run_ends_when_the_control_says_so() -> None:
     points: list[str] = []
-    whole = ended(task_of(requests(30)), Models(), control=lambda point: noted(points, point))
+    whole = ended(task_of(requests(30)), Models(), control=lambda point, _=None: noted(points, point))
     assert whole.result["stop_reason"] == "stopped"
     assert [point for point in points if point.endswith("start")] == ["1/start", "2/start", "3/start"]
     assert whole.result["test"] is not None
@@ -92,7 +92,7 @@ def test_a_run_told_to_end_buys_no_further_batch_but_the_final_test(place: str, 
     whole = ended(
         task_of(requests(30)),
         Models(),
-        control=lambda point: "stopped" if point in {f"2/{place}", "3/start"} else None,
+        control=lambda point, _=None: "stopped" if point in {f"2/{place}", "3/start"} else None,
     )
     purposes = [step.data["purpose"] for step in whole.steps if step.key.startswith("2/evaluate")]
     assert set(purposes) <= {"parent", paid_for}
@@ -102,7 +102,9 @@ def test_a_run_told_to_end_buys_no_further_batch_but_the_final_test(place: str, 
 
 def test_what_was_dropped_for_want_of_time_may_be_proposed_again() -> None:
     whole = ended(
-        task_of(requests(30)), Models(), control=lambda point: "stopped" if point in {"2/compare", "3/start"} else None
+        task_of(requests(30)),
+        Models(),
+        control=lambda point, _=None: "stopped" if point in {"2/compare", "3/start"} else None,
     )
     dropped = [each for each in whole.state.candidates.values() if each.reason == "stopped"]
     assert dropped

@@ -6,7 +6,7 @@ import pytest
 
 from gepa_next.gepa.engine import optimize
 from gepa_next.gepa.messages import judge_messages, target_messages
-from gepa_next.gepa.steps import add_usage
+from gepa_next.gepa.spending import add_spending, cost_usd, sends, spent_on
 from gepa_next.gepa.types import CallUsage, Example, ModelCall, Role, Split, Task
 from tests.gepa.stage import (
     Ended,
@@ -132,16 +132,16 @@ def test_the_rollouts_of_a_step_carry_the_split_they_were_made_for(task: Task, w
 
 
 def test_usage_is_the_sum_over_all_calls(models: Models, whole: Ended) -> None:
-    assert whole.state.usage.sends == len(models.calls)
-    assert whole.state.usage.cost_usd == pytest.approx(0.001 * len(models.calls))
+    assert sends(whole.state.spending) == len(models.calls)
+    assert cost_usd(whole.state.spending) == pytest.approx(0.001 * len(models.calls))
 
 
 def test_what_failed_calls_consumed_is_counted(task: Task) -> None:
     models = Models(judge=flaky(compares, share=0.3))
-    usage = ended(task, models).state.usage
-    assert usage.sends == len(models.calls)
+    assert sends(ended(task, models).state.spending) == len(models.calls)
 
 
 def test_a_cost_that_is_unknown_once_stays_unknown() -> None:
-    unknown = add_usage(CallUsage(cost_usd=None), CallUsage(cost_usd=0.5))
-    assert add_usage(unknown, CallUsage(cost_usd=0.5)) == CallUsage(sends=3, cost_usd=None)
+    known, unknown = (spent_on(Role.JUDGE, CallUsage(cost_usd=cost)) for cost in (0.5, None))
+    assert cost_usd(add_spending(known, known)) == 1.0
+    assert cost_usd(add_spending(add_spending(known, unknown), known)) is None

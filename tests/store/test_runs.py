@@ -19,7 +19,12 @@ NOTHING = Progress(iteration=0, rollouts=0, seed_score=None, best_score=None, be
 
 
 def simulated(state: State) -> Run:
-    return Run(state=state, model=Simulator(), fan_out=lambda f, items: [f(i) for i in items], control=lambda _: None)
+    return Run(
+        state=state,
+        model=Simulator(),
+        fan_out=lambda f, items: [f(i) for i in items],
+        control=lambda _, reason=None: reason,
+    )
 
 
 def claimed(database: Database) -> int:

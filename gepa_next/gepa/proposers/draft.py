@@ -1,10 +1,10 @@
 """What every operator starts from and returns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gepa_next.gepa.messages import INPUT_PLACEHOLDER
-from gepa_next.gepa.steps import NOTHING_SPENT
-from gepa_next.gepa.types import CallUsage, Candidate, Example
+from gepa_next.gepa.spending import Spending
+from gepa_next.gepa.types import Candidate, Example
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Draft:
     text: str = ""
     lesson: str = ""
     refusal: str | None = None
-    usage: CallUsage = NOTHING_SPENT
+    spending: Spending = field(default_factory=dict)
 
 
 def extended(text: str, addition: str) -> str:

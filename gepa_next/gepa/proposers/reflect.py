@@ -9,6 +9,7 @@ from gepa_next.gepa.proposers.draft import Draft, Plan, extended
 from gepa_next.gepa.replies import AdditionReply, PromptReply
 from gepa_next.gepa.rollouts import spent_by
 from gepa_next.gepa.run import Run
+from gepa_next.gepa.spending import spent_on
 from gepa_next.gepa.types import Completion, Example, ModelCall, Role, Rollout
 
 REFLECTION_MAX_TOKENS = 4096
@@ -38,16 +39,17 @@ def reflect(run: Run, plan: Plan) -> Draft:
     except ProviderError:
         raise
     except ModelError as error:
-        return Draft(refusal=f"reflector_{error.code}", usage=spent_by(error))
+        return Draft(refusal=f"reflector_{error.code}", spending=spent_by(Role.REFLECTOR, error))
 
 
 def _draft(plan: Plan, answer: Completion) -> Draft:
+    spent = spent_on(Role.REFLECTOR, answer.usage)
     match answer.reply:
         case PromptReply(lesson=lesson, prompt=prompt):
-            return Draft(text=unwrapped(prompt), lesson=lesson, usage=answer.usage)
+            return Draft(text=unwrapped(prompt), lesson=lesson, spending=spent)
         case AdditionReply(lesson=lesson, addition=addition) if unwrapped(addition):
-            return Draft(text=extended(plan.parent.text, unwrapped(addition)), lesson=lesson, usage=answer.usage)
-    return Draft(refusal="empty", usage=answer.usage)
+            return Draft(text=extended(plan.parent.text, unwrapped(addition)), lesson=lesson, spending=spent)
+    return Draft(refusal="empty", spending=spent)
 
 
 def _cases(run: Run, plan: Plan) -> list[tuple[Example, Rollout]]:

@@ -50,7 +50,7 @@ CREATE TABLE events (
     type TEXT NOT NULL,
     ts REAL NOT NULL,
     data TEXT NOT NULL,
-    usage TEXT,
+    spending TEXT,
     checkpoint INTEGER,
     void INTEGER,
     UNIQUE (job_id, id),

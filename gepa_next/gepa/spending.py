@@ -1,0 +1,126 @@
+"""Spending: what each role has consumed, and what one more call of it may cost at worst."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from gepa_next.gepa.types import CallUsage, Role
+
+WORST_OF_DEAREST = 2  # a call to come is taken to cost at most so many times the dearest of its role so far
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What the calls of one role consumed. `cost_usd` is the known part: `unpriced` calls cost nobody knows what.
+
+    `most_tokens` and `most_cost_usd` are of the dearest single call, its retries included.
+    """
+
+    calls: int = 0
+    sends: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+    unpriced: int = 0
+    most_tokens: int = 0
+    most_cost_usd: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """Input and output together."""
+        return self.input_tokens + self.output_tokens
+
+    @property
+    def likely_cost_usd(self) -> float | None:
+        """The cost with every unpriced call taken for the dearest one, None if no call has a price."""
+        if self.unpriced and self.unpriced == self.calls:
+            return None
+        return self.cost_usd + self.unpriced * self.most_cost_usd
+
+
+Spending = Mapping[Role, Spent]
+
+NOTHING_SPENT: Spending = MappingProxyType({})
+_NEVER_ASKED = Spent()
+
+
+def spent_on(role: Role, usage: CallUsage) -> Spending:
+    """Return the spending that one call is."""
+    cost_usd = usage.cost_usd or 0.0
+    tokens = usage.input_tokens + usage.output_tokens
+    return {
+        role: Spent(
+            calls=1,
+            sends=usage.sends,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cost_usd=cost_usd,
+            unpriced=usage.cost_usd is None,
+            most_tokens=tokens,
+            most_cost_usd=cost_usd,
+        )
+    }
+
+
+def add_spending(one: Spending, other: Spending) -> Spending:
+    """Return the sum by role."""
+    if not one or not other:
+        return one or other
+    return {role: _sum(one.get(role, _NEVER_ASKED), other.get(role, _NEVER_ASKED)) for role in {**one, **other}}
+
+
+def _sum(one: Spent, other: Spent) -> Spent:
+    return Spent(
+        calls=one.calls + other.calls,
+        sends=one.sends + other.sends,
+        input_tokens=one.input_tokens + other.input_tokens,
+        output_tokens=one.output_tokens + other.output_tokens,
+        cost_usd=one.cost_usd + other.cost_usd,
+        unpriced=one.unpriced + other.unpriced,
+        most_tokens=max(one.most_tokens, other.most_tokens),
+        most_cost_usd=max(one.most_cost_usd, other.most_cost_usd),
+    )
+
+
+def sends(spending: Spending) -> int:
+    """Return how many requests were sent, retries included."""
+    return sum(each.sends for each in spending.values())
+
+
+def cost_usd(spending: Spending) -> float | None:
+    """Return what it all cost, None as soon as one call has no price."""
+    if any(each.unpriced for each in spending.values()):
+        return None
+    return sum(each.cost_usd for each in spending.values())
+
+
+def by_role(spending: Spending) -> dict[str, dict[str, float | None]]:
+    """Return what each role asked consumed, as events tell it."""
+    return {
+        str(role): {
+            "calls": each.sends,
+            "input_tokens": each.input_tokens,
+            "output_tokens": each.output_tokens,
+            "cost_usd": cost_usd({role: each}),
+        }
+        for role, each in sorted(spending.items())
+    }
+
+
+def most_tokens(spending: Spending, calls: Mapping[Role, int]) -> int:
+    """Return the tokens spent when so many more calls have been made, each at its role's worst."""
+    now = sum(each.tokens for each in spending.values())
+    return now + sum(
+        WORST_OF_DEAREST * number * spending.get(role, _NEVER_ASKED).most_tokens for role, number in calls.items()
+    )
+
+
+def most_cost_usd(spending: Spending, calls: Mapping[Role, int]) -> float | None:
+    """Return the USD spent when so many more calls have been made, each at its role's worst; None if unknown."""
+    costs = [each.likely_cost_usd for each in spending.values()]
+    known = [cost for cost in costs if cost is not None]
+    if len(known) < len(costs):
+        return None
+    return sum(known) + sum(
+        WORST_OF_DEAREST * number * spending.get(role, _NEVER_ASKED).most_cost_usd for role, number in calls.items()
+    )
