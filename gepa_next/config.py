@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gepa_next.llm.endpoint import Endpoint
+from gepa_next.llm.pricing import Prices
 
 OPENROUTER_URL = "https://openrouter.ai/api/v1"
 OPENAI_URL = "https://api.openai.com/v1"
@@ -31,8 +32,23 @@ def _listed(value: object) -> object:
     return json.loads(text) if text.startswith("[") else [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _decoded(value: object) -> object:
-    return json.loads(value) if isinstance(value, str) else value
+def _priced(value: object) -> object:
+    """Read a table of prices from JSON, refusing what could only be a slip."""
+    try:
+        table = json.loads(value, object_pairs_hook=_each_once) if isinstance(value, str) else value
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(table, dict):
+        raise ValueError("a JSON object: model ids with their prices")  # noqa: TRY004 - what pydantic expects
+    Prices.from_mapping(table)
+    return table
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is given twice")
+    return found
 
 
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
@@ -84,7 +100,7 @@ class Settings(BaseSettings):
     judge_api_key: SecretStr = SecretStr("")
     reflection_base_url: str = ""
     reflection_api_key: SecretStr = SecretStr("")
-    model_prices: Annotated[dict[str, dict[str, float]], NoDecode, BeforeValidator(_decoded)] = Field(
+    model_prices: Annotated[dict[str, dict[str, float]], NoDecode, BeforeValidator(_priced)] = Field(
         default_factory=dict
     )
     llm_timeout_s: float = Field(120, gt=0, le=3600)
@@ -94,14 +110,6 @@ class Settings(BaseSettings):
     def _can_be_sent(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if not all(_TOKEN.fullmatch(token.get_secret_value()) for token in value):
             raise ValueError("a token is one or more visible ASCII characters")
-        return value
-
-    @field_validator("model_prices")
-    @classmethod
-    def _known_price_keys(cls, value: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-        for model, prices in value.items():
-            if set(prices) != {"input", "output"} or min(prices.values()) < 0:
-                raise ValueError(f"{model}: give input and output in USD per million tokens, 0 or more")
         return value
 
     @model_validator(mode="after")

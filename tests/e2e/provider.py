@@ -1,8 +1,9 @@
 """An OpenAI-compatible endpoint for tests, a process of its own; what it answers depends on the model's name.
 
 acme/target echoes. acme/judge and acme/reflector answer in the shape asked for. acme/babbling-judge never does,
-acme/moody-judge not when the word "moody" comes up. acme/gated answers only while the gate is open. Any other
-model is unknown. GET /waiting tells how many calls wait at the gate, POST /open opens it, POST /shut shuts it.
+acme/moody-judge not when the word "moody" comes up. acme/gated answers only while the gate is open. acme/stating
+echoes and states what each call costs. Any other model is unknown. GET /waiting tells how many calls wait at the
+gate, POST /open opens it, POST /shut shuts it.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 
 PATIENCE_S = 60.0
+STATED_COST_USD = 0.001
 NO_MODEL = {"error": {"code": "model_not_found", "message": "The model does not exist"}}
 
 gate = threading.Event()
@@ -56,6 +58,7 @@ def moody(body):
 
 ANSWERS = {
     "acme/target": echo,
+    "acme/stating": echo,
     "acme/gated": gated,
     "acme/judge": in_shape,
     "acme/reflector": in_shape,
@@ -81,7 +84,10 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(404, NO_MODEL)
         message = {"role": "assistant", "content": ANSWERS[body["model"]](body)}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        return self.answer(200, {"choices": [choice], "usage": {"prompt_tokens": 7, "completion_tokens": 3}})
+        usage = {"prompt_tokens": 7, "completion_tokens": 3}
+        if body["model"] == "acme/stating":
+            usage["cost"] = STATED_COST_USD
+        return self.answer(200, {"choices": [choice], "usage": usage})
 
     def answer(self, status, value):
         text = json.dumps(value).encode()
