@@ -16,7 +16,7 @@ from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.types import ModelCall, Role
 from gepa_next.llm.endpoint import Endpoint
 from gepa_next.llm.http import HttpModel
-from gepa_next.llm.pricing import Prices
+from gepa_next.llm.pricing import Prices, states_cost
 from gepa_next.llm.provider import Provider
 from gepa_next.llm.simulator import Simulator
 from gepa_next.llm.transport import Transport
@@ -102,7 +102,6 @@ def close_app(app: Flask) -> None:
 
 
 def _wiring(settings: Settings, database: Database, tailer: Tailer) -> Wiring:
-    roles = _model_ids(settings)
     tokens = [token.get_secret_value() for token in settings.api_bearer_tokens]
     return Wiring(
         database=database,
@@ -121,12 +120,25 @@ def _wiring(settings: Settings, database: Database, tailer: Tailer) -> Wiring:
             idempotency_ttl_s=settings.idempotency_ttl_s,
             free_disk_bytes=settings.min_free_disk_mb * MEGABYTE,
         ),
-        roles=Roles(target_default=roles[Role.TARGET], judge_model_id=roles[Role.JUDGE], simulated=settings.simulated),
+        roles=_roles(settings),
         stream=StreamSettings(retry_ms=settings.sse_retry_ms, ping_interval_s=settings.sse_ping_interval_s),
         requests=RateLimiter(per_minute=settings.rate_limit_per_min, burst=settings.rate_limit_burst),
         failures=RateLimiter(per_minute=FAILURES_PER_MIN, burst=FAILURES_PER_MIN),
         runner_expected=settings.runner != "none",
         public_settings=settings.public(),
+    )
+
+
+def _roles(settings: Settings) -> Roles:
+    ids = _model_ids(settings)
+    places = {} if settings.simulated else _places(settings)
+    return Roles(
+        target_default=ids[Role.TARGET],
+        judge_model_id=ids[Role.JUDGE],
+        reflector_model_id=ids[Role.REFLECTOR],
+        simulated=settings.simulated,
+        prices=Prices.from_mapping(settings.model_prices),
+        states_cost={role: states_cost(base_url) for role, (base_url, _) in places.items()},
     )
 
 
@@ -171,20 +183,25 @@ def _request_id(job_id: str, call: ModelCall) -> str:
 
 def _providers(settings: Settings) -> dict[Role, Provider]:
     """Return the endpoint of each role; roles on one endpoint share it."""
-    shared = (settings.base_url, settings.api_key.get_secret_value())
-    own = {
-        Role.TARGET: ("", ""),
-        Role.JUDGE: (settings.judge_base_url, settings.judge_api_key.get_secret_value()),
-        Role.REFLECTOR: (settings.reflection_base_url, settings.reflection_api_key.get_secret_value()),
-    }
-    prices = Prices.from_mapping(settings.model_prices)
+    places, prices = _places(settings), Prices.from_mapping(settings.model_prices)
     made: dict[tuple[str, str], Provider] = {}
-    for place in own.values():
-        base_url, key = place if place[0] else shared
+    for base_url, key in places.values():
         if (base_url, key) not in made:
             transport = Transport(timeout_s=settings.llm_timeout_s, connections=settings.max_concurrent_calls)
             made[base_url, key] = Provider(Endpoint(base_url, key), transport=transport, prices=prices)
-    return {role: made[place if place[0] else shared] for role, place in own.items()}
+    return {role: made[place] for role, place in places.items()}
+
+
+def _places(settings: Settings) -> dict[Role, tuple[str, str]]:
+    """Return the base URL and the key of each role."""
+    shared = (settings.base_url, settings.api_key.get_secret_value())
+    judge = (settings.judge_base_url, settings.judge_api_key.get_secret_value())
+    reflector = (settings.reflection_base_url, settings.reflection_api_key.get_secret_value())
+    return {
+        Role.TARGET: shared,
+        Role.JUDGE: judge if judge[0] else shared,
+        Role.REFLECTOR: reflector if reflector[0] else shared,
+    }
 
 
 def _digest(text: str) -> str:

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request
 
 from gepa_next.api.auth import token_id
 from gepa_next.api.body import read_json
+from gepa_next.api.costs import refuse_unknowable_cost
 from gepa_next.api.optimize import state_response, validated
 from gepa_next.api.paging import refuse_unknown
 from gepa_next.api.raising import raised_spec, time_is_up
@@ -53,6 +54,8 @@ def resume(job_id: str) -> Response:
         raise ConflictError("not_resumable", f"the job is {job.status}")
     usage = list_usage(parts.database, job_id)
     spec = raised_spec(job, body, usage, most_iterations=parts.limits.iterations)
+    if body.budget.max_cost_usd is not None:
+        refuse_unknowable_cost(parts.roles, spec)
     _refuse_if_nothing_is_left(parts, job, spec)
     resumption = Resumption(job_id=job.id, spec=spec, seen_event_id=job.last_event_id)
     resume_job(parts.database, resumption, now=time.time())

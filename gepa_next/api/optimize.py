@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from gepa_next.api.auth import token_id
 from gepa_next.api.body import read_json
+from gepa_next.api.costs import refuse_unknowable_cost
 from gepa_next.api.intake import chosen_iterations, complete_spec, distinct_examples, invalid
 from gepa_next.api.paging import cursor, encode_cursor, limit, number, refuse_unknown
 from gepa_next.api.schemas import OptimizeBody
@@ -121,6 +122,7 @@ def _new_job(parts: Wiring, body: OptimizeBody) -> NewJob:
         target_default=parts.roles.target_default,
         simulated=parts.roles.simulated,
     )
+    refuse_unknowable_cost(parts.roles, spec)
     return NewJob(
         id=secrets.token_urlsafe(9),
         token_id=token_id(),

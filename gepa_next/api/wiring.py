@@ -1,11 +1,14 @@
 """What the blueprints are given: the parts of the running service, and plain settings."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flask import current_app
 
 from gepa_next.api.rates import RateLimiter
+from gepa_next.gepa.types import Role
+from gepa_next.llm.pricing import Prices
 from gepa_next.models import Judge
 from gepa_next.store.database import Database
 from gepa_next.streaming.stream import StreamSettings
@@ -38,11 +41,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roles:
-    """Which models serve: ids, and whether the simulator stands in for them."""
+    """Which models serve, what they charge, and whether the simulator stands in for them.
+
+    `states_cost` says whether a role's provider states what a call costs, None where that is not known.
+    """
 
     target_default: str
     judge_model_id: str
+    reflector_model_id: str
     simulated: bool
+    prices: Prices
+    states_cost: Mapping[Role, bool | None]
 
     def judge(self, fingerprint: str) -> Judge:
         """Return the judge under a fingerprint."""

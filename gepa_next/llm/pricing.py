@@ -4,8 +4,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 TOKENS_PER_PRICE = 1_000_000
+# Providers of which it is known whether their answers state a cost in `usage.cost`.
+STATES_COST: Mapping[str, bool] = MappingProxyType({"openrouter.ai": True, "api.openai.com": False})
+
+
+def states_cost(base_url: str) -> bool | None:
+    """Say whether the endpoint's answers state what a call costs, None where that is not known."""
+    return STATES_COST.get((urlsplit(base_url).hostname or "").removesuffix("."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +28,10 @@ class Price:
         for name, value in stated.items():
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
                 raise ValueError(f"the {name} price must be a number of USD per million tokens, 0 or more")
+
+    def cost_usd(self, *, input_tokens: int, output_tokens: int) -> float:
+        """Return what the tokens cost."""
+        return (input_tokens * self.input + output_tokens * self.output) / TOKENS_PER_PRICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,4 @@ class Prices:
     def cost_usd(self, model_id: str, *, input_tokens: int, output_tokens: int) -> float | None:
         """Return what the tokens cost, or None when the model has no price."""
         price = self.by_model.get(model_id)
-        if price is None:
-            return None
-        return (input_tokens * price.input + output_tokens * price.output) / TOKENS_PER_PRICE
+        return None if price is None else price.cost_usd(input_tokens=input_tokens, output_tokens=output_tokens)

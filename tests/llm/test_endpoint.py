@@ -3,7 +3,7 @@
 import pytest
 
 from gepa_next.llm.endpoint import Endpoint
-from gepa_next.llm.pricing import Prices
+from gepa_next.llm.pricing import Prices, states_cost
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,21 @@ def test_a_key_is_not_shown() -> None:
 def test_a_bad_price_is_refused_with_the_models_name(row: object) -> None:
     with pytest.raises(ValueError, match="acme/small"):
         Prices.from_mapping({"acme/small": row})
+
+
+@pytest.mark.parametrize(
+    ("base_url", "states"),
+    [
+        ("https://openrouter.ai/api/v1", True),
+        ("https://api.openai.com/v1", False),
+        ("https://API.OpenAI.com:443/v1", False),
+        ("https://api.openai.com.", False),
+        ("http://127.0.0.1:8080/v1", None),
+        ("https://openrouter.ai.example.org/v1", None),
+    ],
+)
+def test_of_few_providers_it_is_known_whether_they_state_a_cost(base_url: str, states: bool | None) -> None:  # noqa: FBT001 - a parameter of the test
+    assert states_cost(base_url) is states
 
 
 def test_a_model_without_a_price_costs_nobody_knows_what() -> None:

@@ -1,0 +1,45 @@
+"""What is known beforehand of the cost of a job's models."""
+
+from gepa_next.api.intake import invalid
+from gepa_next.api.wiring import Roles
+from gepa_next.gepa.types import Role
+from gepa_next.llm.pricing import Price
+from gepa_next.metrics import JUDGE
+from gepa_next.models import JobSpec
+
+FREE = Price(input=0.0, output=0.0)
+
+
+def models_of(roles: Roles, spec: JobSpec) -> dict[Role, str]:
+    """Return the models that the job calls; where a metric scores, there is no judge."""
+    called = {
+        Role.TARGET: spec.target_model_id,
+        Role.JUDGE: roles.judge_model_id,
+        Role.REFLECTOR: roles.reflector_model_id,
+    }
+    return {role: model_id for role, model_id in called.items() if role is not Role.JUDGE or spec.metric == JUDGE}
+
+
+def price_of(roles: Roles, model_id: str) -> Price | None:
+    """Return the model's price in the operator's table; what is simulated is free."""
+    return FREE if roles.simulated else roles.prices.by_model.get(model_id)
+
+
+def refuse_unknowable_cost(roles: Roles, spec: JobSpec) -> None:
+    """Raise InvalidError for a limit in USD where it is certain that it could not be kept."""
+    silent = [model_id for role, model_id in unpriced(roles, spec).items() if roles.states_cost[role] is False]
+    if spec.budget.max_cost_usd is not None and silent:
+        raise invalid(
+            "budget.max_cost_usd",
+            f"cannot be kept: MODEL_PRICES has no price of {_listed(silent)}, and the provider does not state"
+            " what a call costs",
+        )
+
+
+def unpriced(roles: Roles, spec: JobSpec) -> dict[Role, str]:
+    """Return the job's models that have no price, by role."""
+    return {role: each for role, each in models_of(roles, spec).items() if price_of(roles, each) is None}
+
+
+def _listed(model_ids: list[str]) -> str:
+    return ", ".join(dict.fromkeys(model_ids))
