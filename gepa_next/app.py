@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from flask import Flask
 
-from gepa_next.api import actions, events, evidence, examples, health, metrics, openapi, optimize
+from gepa_next.api import actions, events, evidence, examples, health, metrics, openapi, optimize, quotes
 from gepa_next.api.auth import register_auth
 from gepa_next.api.errors import register_error_handlers
 from gepa_next.api.rates import RateLimiter
@@ -39,7 +39,7 @@ RUNNER_EXTENSION = "gepa_next_runner"
 SIMULATED_MODELS = {Role.TARGET: "sim/target", Role.JUDGE: "sim/judge", Role.REFLECTOR: "sim/reflector"}
 FAILURES_PER_MIN = 30
 MEGABYTE = 1024 * 1024
-BLUEPRINTS = (optimize, actions, events, evidence, examples, health, metrics, openapi)
+BLUEPRINTS = (optimize, quotes, actions, events, evidence, examples, health, metrics, openapi)
 
 
 def create_app(settings: Settings) -> Flask:

@@ -76,6 +76,11 @@ class Client:
         body = {"prompt": prompt, "examples": list(examples), **options}
         return self._json("POST", "/v1/optimize", json=body, headers=headers)
 
+    def quote(self, prompt: str, *, examples: Sequence[Json] = (), **options: object) -> Json:
+        """Return what the same job would take, without making it."""
+        body = {"prompt": prompt, "examples": list(examples), **options}
+        return self._json("POST", "/v1/optimize/quote", json=body)
+
     def job(self, job_id: str) -> Json:
         """Return the job's state."""
         return self._json("GET", f"/v1/optimize/{job_id}")

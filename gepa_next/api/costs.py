@@ -36,6 +36,17 @@ def refuse_unknowable_cost(roles: Roles, spec: JobSpec) -> None:
         )
 
 
+def warning(roles: Roles, spec: JobSpec) -> str | None:
+    """Return what may become of a limit in USD where it is not known whether it can be kept, else None."""
+    doubtful = [model_id for role, model_id in unpriced(roles, spec).items() if roles.states_cost[role] is None]
+    if spec.budget.max_cost_usd is None or not doubtful:
+        return None
+    return (
+        f"MODEL_PRICES has no price of {_listed(doubtful)}: if the provider does not state what a call costs either,"
+        " the limit cannot be kept, and the job fails with unknown_price"
+    )
+
+
 def unpriced(roles: Roles, spec: JobSpec) -> dict[Role, str]:
     """Return the job's models that have no price, by role."""
     return {role: each for role, each in models_of(roles, spec).items() if price_of(roles, each) is None}

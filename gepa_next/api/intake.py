@@ -8,6 +8,7 @@ from hashlib import sha256
 from gepa_next.api.schemas import MOST_EXAMPLES, ExampleBody, OptimizeBody, SplitBody
 from gepa_next.errors import InvalidError
 from gepa_next.gepa.engine import SYNTHETIC_INPUTS
+from gepa_next.gepa.quote import usable_rollouts
 from gepa_next.gepa.splits import SplitSizes, default_sizes
 from gepa_next.gepa.types import Budget, Example
 from gepa_next.metrics import JUDGE
@@ -130,12 +131,6 @@ def _by_fraction(shares: tuple[int | float, ...], count: int) -> SplitSizes:
         raise invalid("split", "fractions must add up to 1")
     _, validation, test = (round(each * count) for each in shares)
     return SplitSizes(train=count - validation - test, validation=validation, test=test)
-
-
-def usable_rollouts(split: SplitSizes, *, iterations: int, population: int, minibatch: int) -> int:
-    """Return how many rollouts so many iterations can use at most, seed evaluation and final test included."""
-    each = 2 * minibatch + split.validation
-    return split.validation + 2 * split.test + iterations * population * each
 
 
 def _budget(body: OptimizeBody, split: SplitSizes, rounds: int) -> Budget:

@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from gepa_next.api.auth import open_route
 from gepa_next.api.errors import STATUS_BY_CODE
+from gepa_next.api.quote_state import QuoteState
 from gepa_next.api.schemas import ExampleBody, OptimizeBody, ResumeBody
 from gepa_next.api.states import JobPage, JobState
 from gepa_next.version import VERSION
@@ -49,6 +50,13 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         query=("iterations",),
         headers=("Idempotency-Key",),
         errors=(*_WRITE, "idempotency_key_reused", "queue_full", "shutting_down"),
+    ),
+    ("post", "/v1/optimize/quote"): Operation(
+        summary="Say what the job of this body would take; makes none",
+        request=OptimizeBody,
+        response=QuoteState,
+        query=("iterations",),
+        errors=("invalid_json", "payload_too_large", "unsupported_media_type", "validation_error"),
     ),
     ("get", "/v1/optimize"): Operation(
         summary="List jobs, newest first",
@@ -126,7 +134,7 @@ def describe() -> Response:
 
 def document() -> dict[str, object]:
     """Return the OpenAPI document."""
-    shapes = (OptimizeBody, ResumeBody, ExampleBody, JobState, JobPage)
+    shapes = (OptimizeBody, ResumeBody, ExampleBody, JobState, JobPage, QuoteState)
     _, schemas = models_json_schema([(shape, "validation") for shape in shapes], ref_template=REFERENCE)
     paths: dict[str, dict[str, object]] = {}
     for (method, path), operation in OPERATIONS.items():

@@ -44,7 +44,7 @@ def create() -> Response:
     refuse_unknown("iterations")
     if wiring().draining.is_set():
         raise UnavailableError("shutting_down", "the server is shutting down; try again")
-    body = _with_iterations(validated(OptimizeBody, read_json()), most=wiring().limits.iterations)
+    body = read_body()
     earlier = _replayed(wiring(), body)
     job_id, created = (earlier, False) if earlier else insert_job(wiring().database, _new_job(wiring(), body))
     response = state_response(get_job(wiring().database, job_id))
@@ -99,7 +99,9 @@ def _said(message: str) -> str:
     return message.removeprefix("Value error, ")
 
 
-def _with_iterations(body: OptimizeBody, *, most: int) -> OptimizeBody:
+def read_body() -> OptimizeBody:
+    """Return the request's body with the iterations of the query; InvalidError if it cannot be used."""
+    body, most = validated(OptimizeBody, read_json()), wiring().limits.iterations
     in_query = number("iterations", smallest=1, largest=most)
     return body.model_copy(update={"iterations": chosen_iterations(body.iterations, in_query, most=most)})
 
@@ -113,7 +115,8 @@ def _replayed(parts: Wiring, body: OptimizeBody) -> str | None:
     return find_replayed(parts.database, token_id=token_id(), key=key, body_sha256=_digest(body), oldest=oldest)
 
 
-def _new_job(parts: Wiring, body: OptimizeBody) -> NewJob:
+def asked_for(parts: Wiring, body: OptimizeBody) -> tuple[JobSpec, tuple[Example, ...]]:
+    """Return what the body asks for, the bank's examples included; InvalidError if it cannot be had."""
     given = distinct_examples(body.examples)
     examples = (*given, *_banked(parts, body, given))
     spec = complete_spec(
@@ -123,6 +126,11 @@ def _new_job(parts: Wiring, body: OptimizeBody) -> NewJob:
         simulated=parts.roles.simulated,
     )
     refuse_unknowable_cost(parts.roles, spec)
+    return spec, examples
+
+
+def _new_job(parts: Wiring, body: OptimizeBody) -> NewJob:
+    spec, examples = asked_for(parts, body)
     return NewJob(
         id=secrets.token_urlsafe(9),
         token_id=token_id(),

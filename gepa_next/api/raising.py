@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gepa_next.api.intake import chosen_iterations, invalid, usable_rollouts
+from gepa_next.api.intake import chosen_iterations, invalid
 from gepa_next.api.schemas import BudgetBody, ResumeBody
+from gepa_next.gepa.quote import usable_rollouts
 from gepa_next.gepa.types import Budget
 from gepa_next.models import Job, JobSpec, Usage
 

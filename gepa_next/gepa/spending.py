@@ -40,8 +40,20 @@ class Spent:
 
 Spending = Mapping[Role, Spent]
 
+NO_USAGE = CallUsage(sends=0, cost_usd=0.0)
 NOTHING_SPENT: Spending = MappingProxyType({})
 _NEVER_ASKED = Spent()
+
+
+def add_usage(one: CallUsage, other: CallUsage) -> CallUsage:
+    """Return the sum; a cost that is unknown makes the sum unknown."""
+    unknown = one.cost_usd is None or other.cost_usd is None
+    return CallUsage(
+        sends=one.sends + other.sends,
+        input_tokens=one.input_tokens + other.input_tokens,
+        output_tokens=one.output_tokens + other.output_tokens,
+        cost_usd=None if unknown else (one.cost_usd or 0.0) + (other.cost_usd or 0.0),
+    )
 
 
 def spent_on(role: Role, usage: CallUsage) -> Spending:

@@ -18,7 +18,9 @@ def test_a_route_without_a_token_is_401(done, path) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
-@pytest.mark.parametrize("path", ["/v1/optimize", "/v1/optimize/a", "/v1/examples", "/v1/examples/a"])
+@pytest.mark.parametrize(
+    "path", ["/v1/optimize", "/v1/optimize/quote", "/v1/optimize/a", "/v1/examples", "/v1/examples/a"]
+)
 def test_writing_without_a_token_is_401_or_405(service, method, path) -> None:
     assert service.client(token=None).open(path, method=method, json=SMALL_JOB).status_code in {401, 405}
     assert service.client().get("/v1/optimize").json["items"] == []

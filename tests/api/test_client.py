@@ -17,6 +17,13 @@ def test_a_job_is_stopped_and_resumed(service) -> None:
         assert client.job(job_id)["stop_reason"] == "iterations"
 
 
+def test_a_quote_is_of_the_same_job(service) -> None:
+    with service.served() as url, Client(url, TOKEN) as client:
+        found = client.quote("Add.", examples=EXAMPLES, iterations=2, population=1)
+        assert client.optimize("Add.", examples=EXAMPLES, iterations=2, population=1)["budget"] == found["budget"]
+        assert found["expected"]["calls"] > 0
+
+
 def test_a_refusal_says_which_value_is_wrong(service) -> None:
     with (
         service.served() as url,

@@ -13,6 +13,7 @@ from gepa_next.api.artifacts import ARTIFACTS
 from gepa_next.api.errors import STATUS_BY_CODE
 from gepa_next.api.health import CHECKS
 from gepa_next.api.openapi import document
+from gepa_next.api.quote_state import QuoteState, RoleCallState, SmallestGainState, TokensState, WarningState
 from gepa_next.api.schemas import BankBody, BudgetBody, ConstraintsBody, ExampleBody, OptimizeBody, SplitBody
 from gepa_next.api.states import BudgetState, JobState, JudgeState, UsageState
 from gepa_next.api.wiring import EXTENSION
@@ -165,6 +166,7 @@ def test_every_status_is_documented(status: JobStatus) -> None:
         *BudgetBody.model_fields,
         *(f"constraints.{name}" for name in ConstraintsBody.model_fields),
         *JobState.model_fields,
+        *QuoteState.model_fields,
     ],
 )
 def test_every_field_of_request_and_state_has_its_row_or_stands_in_one(field: str) -> None:
@@ -173,7 +175,19 @@ def test_every_field_of_request_and_state_has_its_row_or_stands_in_one(field: st
 
 
 @pytest.mark.parametrize(
-    "shape", [BankBody, SplitBody, JudgeState, UsageState, BudgetState], ids=lambda shape: shape.__name__
+    "shape",
+    [
+        BankBody,
+        SplitBody,
+        JudgeState,
+        UsageState,
+        BudgetState,
+        RoleCallState,
+        SmallestGainState,
+        TokensState,
+        WarningState,
+    ],
+    ids=lambda shape: shape.__name__,
 )
 def test_every_part_of_a_field_is_documented(shape: type) -> None:
     assert set(shape.model_fields) <= words_in_code(page("API.md"))
