@@ -81,7 +81,7 @@ def _rollout(run: Run, pair: Pair) -> tuple[Rollout, Spending]:
 
 def _scored(run: Run, pair: Pair, rollout: Rollout, spent: Spending) -> tuple[Rollout, Spending]:
     try:
-        verdict, more = _judged(run, pair, rollout.output)
+        verdict, more = _verdict(run, pair, rollout.output)
     except ProviderError:
         raise
     except ModelError as error:
@@ -90,9 +90,23 @@ def _scored(run: Run, pair: Pair, rollout: Rollout, spent: Spending) -> tuple[Ro
     return replace(rollout, score=verdict.score, feedback=verdict.feedback), add_spending(spent, more)
 
 
+def _verdict(run: Run, pair: Pair, output: str) -> tuple[Verdict, Spending]:
+    if run.metric is None:
+        return _judged(run, pair, output)
+    measured = run.metric(pair.example, output)  # first, for it may have no score, and costs nothing
+    if not run.asks_judge:
+        return measured, NOTHING_SPENT
+    judged, spent = _judged(run, pair, output)
+    return _together(measured, judged, judge_weight=run.judge_weight), spent
+
+
+def _together(measured: Verdict, judged: Verdict, *, judge_weight: float) -> Verdict:
+    score = (1 - judge_weight) * measured.score + judge_weight * judged.score
+    said = f"judge {judged.score:.2f} (weight {judge_weight:g}). {judged.feedback}"
+    return Verdict(score=score, feedback=f"{measured.feedback}\n{said}")
+
+
 def _judged(run: Run, pair: Pair, output: str) -> tuple[Verdict, Spending]:
-    if run.metric is not None:
-        return run.metric(pair.example, output), NOTHING_SPENT
     call = ModelCall(
         role=Role.JUDGE,
         key=_key(run, Role.JUDGE, pair),

@@ -16,17 +16,26 @@ DRY_LIMIT = 5  # iterations in a row in which no proposal was worth evaluating
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A state with the ports it is run through; `metric` None means that the judge scores."""
+    """A state with the ports it is run through; without a metric the judge alone scores.
+
+    `judge_weight` is its share of a score beside a metric, which has the rest.
+    """
 
     state: State
     model: LanguageModel
     fan_out: FanOut
     control: Control
     metric: Metric | None = None
+    judge_weight: float = 0.0
+
+    @property
+    def asks_judge(self) -> bool:
+        """Whether a rollout takes a call of the judge."""
+        return self.metric is None or self.judge_weight > 0
 
     def calls_of(self, *, rollouts: int, reflections: int) -> Mapping[Role, int]:
         """Return how many calls of each role a batch takes."""
-        judged = rollouts if self.metric is None else 0
+        judged = rollouts if self.asks_judge else 0
         return {Role.TARGET: rollouts, Role.JUDGE: judged, Role.REFLECTOR: reflections}
 
 
@@ -107,11 +116,17 @@ def stop_reason(run: Run) -> str | None:
     return run.control(f"{state.iteration + 1}/start", exceeded(run, rollouts=smallest, reflections=1))
 
 
-def limit_reached(state: State, metric: Metric | None) -> str | None:
+def limit_reached(state: State, metric: Metric | None, *, judge_weight: float = 0.0) -> str | None:
     """Return which limit keeps a run from going on where its state stands, None if none does."""
-    return stop_reason(
-        Run(state=state, model=_no_model, fan_out=map, control=lambda _, reason=None: reason, metric=metric)
+    run = Run(
+        state=state,
+        model=_no_model,
+        fan_out=map,
+        control=lambda _, reason=None: reason,
+        metric=metric,
+        judge_weight=judge_weight,
     )
+    return stop_reason(run)
 
 
 def _no_model(_: ModelCall) -> Completion:

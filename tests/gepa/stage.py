@@ -149,9 +149,12 @@ def run_of(
     fan_out: FanOut = map,
     control: Control = never,
     metric: Metric | None = None,
+    judge_weight: float = 0.0,
 ) -> Run:
     state = given if isinstance(given, State) else State(given)
-    return Run(state=state, model=model, fan_out=fan_out, control=control, metric=metric)
+    return Run(
+        state=state, model=model, fan_out=fan_out, control=control, metric=metric, judge_weight=judge_weight
+    )  # fmt: skip
 
 
 @dataclass

@@ -58,6 +58,14 @@ def test_calls_never_exceed_their_limit_and_the_final_test_is_made(seed: int, *,
     assert held_out(whole) == SPLIT[2]
 
 
+def test_calls_of_a_judge_beside_a_metric_count() -> None:
+    most = 2 * FIXED + 40
+    models = Models()
+    whole = ended(limited(max_calls=most), models, metric=metric_of_kinds, judge_weight=0.5)
+    assert most - 10 < len(models.calls) <= most
+    assert held_out(whole) == SPLIT[2]
+
+
 @pytest.mark.parametrize("limits", [{"max_tokens": 4000}, {"max_cost_usd": 0.3}])
 def test_tokens_and_money_end_a_run_before_their_limit(limits: dict[str, Any]) -> None:
     whole = ended(limited(**limits), Models())

@@ -4,10 +4,12 @@ from collections import Counter
 
 import pytest
 
+from gepa_next.errors import ModelError
 from gepa_next.gepa.engine import optimize
 from gepa_next.gepa.messages import judge_messages, target_messages
+from gepa_next.gepa.replies import JudgeReply
 from gepa_next.gepa.spending import add_spending, cost_usd, sends, spent_on
-from gepa_next.gepa.types import CallUsage, Example, ModelCall, Role, Split, Task
+from gepa_next.gepa.types import CallUsage, Example, ModelCall, Role, Split, Task, Verdict
 from tests.gepa.stage import (
     Ended,
     Models,
@@ -123,6 +125,28 @@ def test_a_metric_scores_without_a_judge(task: Task) -> None:
     models = Models(judge=lambda _: pytest.fail("the judge was asked"))
     whole = ended(task, models, metric=metric_of_kinds)
     assert (whole.state.leader_score or 0) > (whole.state.frontier.mean(0) or 0)
+
+
+def test_beside_a_metric_the_judge_has_its_share_of_score_and_feedback(task: Task) -> None:
+    models = Models(judge=lambda _: JudgeReply(feedback="So so.", score=4))
+    whole = ended(task, models, metric=metric_of_kinds, judge_weight=0.25)
+    examples = by_id(task)
+    assert len(models.asked(Role.JUDGE)) == whole.state.rollouts_used
+    for rollout in whole.state.rollouts.values():
+        measured = metric_of_kinds(examples[rollout.example_id], rollout.output)
+        assert rollout.feedback == f"{measured.feedback}\njudge 0.40 (weight 0.25). So so."
+        assert rollout.score == pytest.approx(0.75 * measured.score + 0.25 * 0.4)
+
+
+def test_where_a_metric_has_no_score_the_judge_beside_it_is_not_asked(task: Task) -> None:
+    def scores_nothing(example: Example, _: str) -> Verdict:
+        raise ModelError("no_ideal", f"example {example.id} has no ideal", sends=0, cost_usd=0.0)
+
+    models = Models()
+    with pytest.raises(ModelError, match="has no ideal") as caught:
+        ended(task, models, metric=scores_nothing, judge_weight=0.5)
+    assert caught.value.code == "judge_no_ideal"
+    assert models.asked(Role.JUDGE) == []
 
 
 def test_the_rollouts_of_a_step_carry_the_split_they_were_made_for(task: Task, whole: Ended) -> None:
