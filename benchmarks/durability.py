@@ -55,7 +55,7 @@ def checkpoints() -> None:
             model=Growing(),
             fan_out=map,
             control=lambda _, reason=None: reason,
-            metric=METRICS["exact_match"],
+            metric=METRICS["exact_match"](),
         )
         costs: list[tuple[int, float]] = []
         for step in optimize(run):
@@ -103,7 +103,7 @@ def recovery() -> None:
                 all_asked.set()
             return {role: RoleModel(model_id="bench", ask=Slow()) for role in Role}
 
-        runner = Runner(database, models_for, METRICS, concurrent_jobs=JOBS, concurrent_calls=50)
+        runner = Runner(database, models_for, concurrent_jobs=JOBS, concurrent_calls=50)
         started = time.perf_counter()
         runner.start()
         all_asked.wait(60)
@@ -120,7 +120,7 @@ def alone(spec: JobSpec) -> float:
             model=Slow(),
             fan_out=fan_out,
             control=lambda _, reason=None: reason,
-            metric=METRICS["exact_match"],
+            metric=METRICS["exact_match"](),
         )
         started = time.perf_counter()
         for _ in optimize(run):
@@ -132,7 +132,7 @@ def durable(spec: JobSpec) -> float:
     with opened() as database:
         insert_job(database, new_job("bench", spec))
         models = {role: RoleModel(model_id="bench", ask=Slow()) for role in Role}
-        runner = Runner(database, lambda *_: models, METRICS, concurrent_jobs=1, concurrent_calls=50)
+        runner = Runner(database, lambda *_: models, concurrent_jobs=1, concurrent_calls=50)
         changed = threading.Event()
         database.listen(changed.set)
         runner.start()

@@ -61,7 +61,7 @@ def engine_alone() -> tuple[float, int]:
     model = Instant()
     state = State(SPEC.task(EXAMPLES))
     run = Run(
-        state=state, model=model, fan_out=map, control=lambda _, reason=None: reason, metric=METRICS["exact_match"]
+        state=state, model=model, fan_out=map, control=lambda _, reason=None: reason, metric=METRICS["exact_match"]()
     )
     started = time.perf_counter()
     for _ in optimize(run):
@@ -73,7 +73,7 @@ def through_the_runner() -> tuple[float, int]:
     with tempfile.TemporaryDirectory() as folder:
         database = Database(Path(folder, "bench.sqlite3"))
         models = {role: RoleModel(model_id="bench", ask=Instant()) for role in Role}
-        runner = Runner(database, lambda *_: models, METRICS, concurrent_jobs=1, concurrent_calls=50)
+        runner = Runner(database, lambda *_: models, concurrent_jobs=1, concurrent_calls=50)
         insert_job(database, new_job("bench", SPEC))
         changed = threading.Event()
         database.listen(changed.set)
@@ -102,7 +102,7 @@ def new_job(job_id: str, spec: JobSpec) -> NewJob:
 
 
 def bare_calls(count: int) -> float:
-    model, metric = Instant(), METRICS["exact_match"]
+    model, metric = Instant(), METRICS["exact_match"]()
     call = ModelCall(role=Role.TARGET, key="k", messages=target_messages("Answer.", "Say 1."))
     started = time.perf_counter()
     for place in range(count):

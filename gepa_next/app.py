@@ -20,7 +20,6 @@ from gepa_next.llm.pricing import Prices, states_cost
 from gepa_next.llm.provider import Provider
 from gepa_next.llm.simulator import Simulator
 from gepa_next.llm.transport import Transport
-from gepa_next.metrics import METRICS
 from gepa_next.models import JobSpec
 from gepa_next.runner.brake import DiskBrake
 from gepa_next.runner.job_run import Models, ModelsFor
@@ -77,7 +76,6 @@ def create_runner(settings: Settings, database: Database) -> Runner:
     return Runner(
         database,
         _models_for(settings),
-        METRICS,
         concurrent_jobs=settings.max_concurrent_jobs,
         concurrent_calls=settings.max_concurrent_calls,
         kill_hung=settings.kill_hung_runners,

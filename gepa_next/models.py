@@ -1,6 +1,6 @@
 """The service's nouns, as frozen values: what the store returns and the API shows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -32,7 +32,7 @@ class JobSpec:
 
     prompt: str
     target_model_id: str
-    metric: str
+    metric: str | Mapping[str, object] | Sequence[Mapping[str, object]]  # as it was given
     rubric: str
     iterations: int
     population: int

@@ -15,7 +15,7 @@ from gepa_next.api.schemas import ResumeBody
 from gepa_next.api.wiring import Wiring, wiring
 from gepa_next.errors import ConflictError
 from gepa_next.gepa.run import limit_reached
-from gepa_next.metrics import METRICS
+from gepa_next.metrics import scoring_of
 from gepa_next.models import Job, JobSpec, JobStatus
 from gepa_next.store.evidence import list_usage
 from gepa_next.store.jobs import get_job
@@ -65,7 +65,8 @@ def resume(job_id: str) -> Response:
 def _refuse_if_nothing_is_left(parts: Wiring, job: Job, spec: JobSpec) -> None:
     if job.status is not JobStatus.FINISHED:
         return  # its ending is left, if nothing else
-    reached = limit_reached(load_state(parts.database, replace(job, spec=spec)), METRICS.get(spec.metric))
+    state, scoring = load_state(parts.database, replace(job, spec=spec)), scoring_of(spec.metric)
+    reached = limit_reached(state, scoring.metric, judge_weight=scoring.judge_weight)
     reached = reached or ("max_seconds" if time_is_up(job, spec) else None)
     if reached is not None:
         raise ConflictError("not_resumable", f"nothing is left to do: {reached}; raise that limit")

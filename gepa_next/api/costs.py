@@ -4,20 +4,20 @@ from gepa_next.api.intake import invalid
 from gepa_next.api.wiring import Roles
 from gepa_next.gepa.types import Role
 from gepa_next.llm.pricing import Price
-from gepa_next.metrics import JUDGE
+from gepa_next.metrics import asks_judge
 from gepa_next.models import JobSpec
 
 FREE = Price(input=0.0, output=0.0)
 
 
 def models_of(roles: Roles, spec: JobSpec) -> dict[Role, str]:
-    """Return the models that the job calls; where a metric scores, there is no judge."""
+    """Return the models that the job calls; where metrics alone score, there is no judge."""
     called = {
         Role.TARGET: spec.target_model_id,
         Role.JUDGE: roles.judge_model_id,
         Role.REFLECTOR: roles.reflector_model_id,
     }
-    return {role: model_id for role, model_id in called.items() if role is not Role.JUDGE or spec.metric == JUDGE}
+    return {role: each for role, each in called.items() if role is not Role.JUDGE or asks_judge(spec.metric)}
 
 
 def price_of(roles: Roles, model_id: str) -> Price | None:

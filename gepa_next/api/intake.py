@@ -2,20 +2,22 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
 from gepa_next.api.schemas import MOST_EXAMPLES, ExampleBody, OptimizeBody, SplitBody
-from gepa_next.errors import InvalidError
+from gepa_next.errors import InvalidError, ModelError
 from gepa_next.gepa.engine import SYNTHETIC_INPUTS
 from gepa_next.gepa.quote import usable_rollouts
 from gepa_next.gepa.splits import SplitSizes, default_sizes
 from gepa_next.gepa.types import Budget, Example
-from gepa_next.metrics import JUDGE
+from gepa_next.metrics import Chosen, asks_judge, deterministic_parts
+from gepa_next.metrics.deterministic import pause
 from gepa_next.models import JobSpec
 
 DEFAULT_ITERATIONS = 10
 SIMULATED_PREFIX = "sim/"
+CHECKED_AT_ONCE = 20
 _ROUNDING = 1e-6
 
 
@@ -86,8 +88,7 @@ def invalid(path: str, message: str) -> InvalidError:
 def _check(body: OptimizeBody, examples: tuple[Example, ...], *, simulated: bool) -> None:
     if not simulated and (body.target_model_id or "").startswith(SIMULATED_PREFIX):
         raise invalid("target_model_id", "the simulator is off: this server has real models")
-    if body.metric != JUDGE and not (examples and all(each.ideal is not None for each in examples)):
-        raise invalid("metric", f"{body.metric} needs examples that all have an ideal")
+    _check_ideals(body.metric, examples)
     for kept in body.constraints.keep:
         if kept not in body.prompt:
             raise invalid("constraints.keep", "a text to keep does not occur in the prompt")
@@ -95,6 +96,23 @@ def _check(body: OptimizeBody, examples: tuple[Example, ...], *, simulated: bool
         raise invalid("bank", "the bank has no such examples")
     if len(examples) > MOST_EXAMPLES:
         raise invalid("bank.limit", f"with those of the body more than {MOST_EXAMPLES} examples")
+
+
+def _check_ideals(chosen: Chosen, examples: tuple[Example, ...]) -> None:
+    """Raise InvalidError unless every metric can use every example."""
+    for part in deterministic_parts(chosen):
+        path = "metric" if isinstance(chosen, str | Mapping) else f"metric.{part.place}"
+        if part.metric.needs_ideal and not examples:
+            raise invalid(path, f"{part.name} needs examples that all have an ideal")
+        try:
+            for number, example in enumerate(examples):
+                part.metric.check(example)
+                if number % CHECKED_AT_ONCE == 0:
+                    pause()  # there may be thousands, and streams wait
+        except ModelError as error:
+            raise invalid(
+                path, f"{part.name} needs examples that all have an ideal it can use: {error.message}"
+            ) from None
 
 
 def chosen_iterations(in_body: int | None, in_query: int | None, *, most: int) -> int:
@@ -143,7 +161,7 @@ def _budget(body: OptimizeBody, split: SplitSizes, rounds: int) -> Budget:
             "budget.max_rollouts",
             f"at least {fixed}: {split.validation} for the seed prompt and {2 * split.test} for the final test",
         )
-    calls = fixed * (2 if body.metric == JUDGE else 1)
+    calls = fixed * (2 if asks_judge(body.metric) else 1)
     if given.max_calls is not None and given.max_calls < calls:
         raise invalid("budget.max_calls", f"at least {calls}, for the seed prompt and the final test")
     return Budget(

@@ -22,7 +22,7 @@ from gepa_next.api.wiring import Wiring, wiring
 from gepa_next.errors import InvalidError, UnavailableError
 from gepa_next.gepa.fingerprint import judge_fingerprint, metric_fingerprint
 from gepa_next.gepa.types import Example
-from gepa_next.metrics import JUDGE
+from gepa_next.metrics import JUDGE, asks_judge, described
 from gepa_next.models import Job, JobSpec, JobStatus
 from gepa_next.store.bank import list_examples
 from gepa_next.store.evidence import list_usage
@@ -164,9 +164,10 @@ def _banked(parts: Wiring, body: OptimizeBody, given: Sequence[Example]) -> list
 
 
 def _fingerprint(parts: Wiring, spec: JobSpec) -> str:
-    if spec.metric == JUDGE:
-        return judge_fingerprint(parts.roles.judge_model_id, spec.rubric)
-    return metric_fingerprint(spec.metric)
+    judge, metrics = judge_fingerprint(parts.roles.judge_model_id, spec.rubric), described(spec.metric)
+    if all(each["name"] == JUDGE for each in metrics):
+        return judge
+    return metric_fingerprint(metrics, judge if asks_judge(spec.metric) else None)
 
 
 def _idempotency_key() -> str | None:

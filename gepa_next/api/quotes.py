@@ -9,7 +9,7 @@ from gepa_next.api.quote_state import quote_state
 from gepa_next.api.wiring import Roles, wiring
 from gepa_next.gepa.quote import CostOf, quote
 from gepa_next.gepa.types import Role
-from gepa_next.metrics import JUDGE
+from gepa_next.metrics import asks_judge
 from gepa_next.models import JobSpec
 
 bp = Blueprint("quotes", __name__, url_prefix="/v1/optimize")
@@ -21,7 +21,7 @@ def create() -> Response:
     refuse_unknown("iterations")
     roles = wiring().roles
     spec, examples = asked_for(wiring(), read_body())
-    found = quote(spec.task(examples), judged=spec.metric == JUDGE, cost_of=_cost_of(roles, spec))
+    found = quote(spec.task(examples), judged=asks_judge(spec.metric), cost_of=_cost_of(roles, spec))
     return jsonify(quote_state(roles, spec, found).model_dump(mode="json"))
 
 

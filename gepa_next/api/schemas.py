@@ -1,7 +1,7 @@
 """The shapes of requests, with their limits."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import (
     AfterValidator,
@@ -13,6 +13,8 @@ from pydantic import (
     PlainValidator,
     field_validator,
 )
+
+from gepa_next.api.metric_shapes import MetricField
 
 MOST_EXAMPLES = 10_000
 LONGEST_PROMPT = 100_000
@@ -119,7 +121,9 @@ class OptimizeBody(Body):
         validation_alias=AliasChoices("rubric", "evaluation_rubric"),
         description="What the judge should look for; also `evaluation_rubric`.",
     )
-    metric: Literal["judge", "exact_match", "contains"] = "judge"
+    metric: MetricField = Field(
+        default="judge", description="A name, an object with a name and parameters, or a weighted list."
+    )
     constraints: ConstraintsBody = ConstraintsBody()
     budget: BudgetBody = BudgetBody()
     iterations: PositiveInt | None = None

@@ -65,7 +65,7 @@ class JobState(BaseModel):
     iterations: int
     target_model_id: str
     judge: JudgeState
-    metric: str
+    metric: str | dict[str, JsonValue] | list[dict[str, JsonValue]]
     simulated: bool
     metadata: dict[str, JsonValue]
     seed: int

@@ -1,10 +1,27 @@
 """Deterministic metrics: implementations of the Metric port that need no model."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from gepa_next.metrics.choice import (
+    JUDGE,
+    METRICS,
+    Chosen,
+    Scoring,
+    asks_judge,
+    described,
+    deterministic_parts,
+    scoring_of,
+)
+from gepa_next.metrics.pattern import compiled
+from gepa_next.metrics.schema_check import check_schema
 
-from gepa_next.gepa.ports import Metric
-from gepa_next.metrics.text import contains, exact_match
-
-METRICS: Mapping[str, Metric] = MappingProxyType({"exact_match": exact_match, "contains": contains})
-JUDGE = "judge"  # not a metric of ours: the judge model scores
+__all__ = [
+    "JUDGE",
+    "METRICS",
+    "Chosen",
+    "Scoring",
+    "asks_judge",
+    "check_schema",
+    "compiled",
+    "described",
+    "deterministic_parts",
+    "scoring_of",
+]

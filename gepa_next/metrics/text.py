@@ -1,47 +1,89 @@
-"""Metrics on text alone: exact match and containment."""
+"""Metrics on text as it stands: exact match, containment, length."""
 
-import unicodedata
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
-from gepa_next.errors import ModelError
 from gepa_next.gepa.types import Example, Verdict
+from gepa_next.metrics.deterministic import QUOTED_IDEAL, DeterministicMetric, ideal_of, normal, quoted, versus
 
-QUOTED_CHARACTERS = 200
+AROUND = 30
 
 
-def exact_match(example: Example, output: str) -> Verdict:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExactMatch(DeterministicMetric):
     """Score 1 when output and ideal are the same text after Unicode NFC and stripping, else 0.
 
-    Range {0, 1}; ModelError for an example without an ideal. Exact match as in SQuAD (Rajpurkar et
-    al., arXiv:1606.05250), without its lower-casing and removal of articles and punctuation.
+    Range {0, 1}; symmetric. Exact match as in SQuAD (Rajpurkar et al., arXiv:1606.05250), without its
+    lower-casing and removal of articles and punctuation.
     """
-    ideal, answer = _ideal(example), _normal(output)
-    if answer == ideal:
-        return Verdict(score=1.0, feedback=f"Right: exactly {ideal!r}.")
-    return Verdict(score=0.0, feedback=f"Wrong: expected exactly {ideal!r}, got {_start(answer)}.")
+
+    needs_ideal: ClassVar[bool] = True
+
+    def verdict(self, example: Example, output: str, /) -> Verdict:
+        """Return 1 or 0, and where the texts part."""
+        ideal, answer = normal(ideal_of(example)), normal(output)
+        if answer == ideal:
+            return Verdict(score=1.0, feedback=f"Right: exactly {quoted(ideal)}.")
+        return Verdict(score=0.0, feedback=f"Wrong: expected exactly {versus(ideal, answer)} {parting(ideal, answer)}")
 
 
-def contains(example: Example, output: str) -> Verdict:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contains(DeterministicMetric):
     """Score 1 when the ideal occurs in the output, both after Unicode NFC, the ideal stripped, else 0.
 
-    Range {0, 1}; case counts; ModelError for an example without an ideal. An own definition, the usual
-    one of containment checks.
+    Range {0, 1}; case counts. An own definition, the usual one of containment checks.
     """
-    ideal, answer = _ideal(example), _normal(output)
-    if ideal in answer:
-        return Verdict(score=1.0, feedback=f"Right: the answer contains {ideal!r}.")
-    return Verdict(score=0.0, feedback=f"Wrong: expected an answer that contains {ideal!r}, got {_start(answer)}.")
+
+    needs_ideal: ClassVar[bool] = True
+
+    def verdict(self, example: Example, output: str, /) -> Verdict:
+        """Return 1 or 0, and whether only the case is wrong."""
+        ideal, answer = normal(ideal_of(example)), normal(output)
+        named = quoted(ideal, QUOTED_IDEAL)
+        if ideal in answer:
+            return Verdict(score=1.0, feedback=f"Right: the answer contains {named}.")
+        hint = " It is there in another case." if ideal.casefold() in answer.casefold() else ""
+        said = f"Wrong: expected an answer that contains {named}, got {quoted(answer)}.{hint}"
+        return Verdict(score=0.0, feedback=said)
 
 
-def _ideal(example: Example) -> str:
-    if example.ideal is None:
-        raise ModelError("no_ideal", f"example {example.id} has no ideal to compare with", sends=0, cost_usd=0.0)
-    return _normal(example.ideal)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Length(DeterministicMetric):
+    """Score 1 when the output is `min` to `max` units long, else the ratio of its length and the limit it breaks.
+
+    Range [0, 1]: length/min below, max/length above. Units are characters (code points) or words (what white
+    space divides), after Unicode NFC and stripping. An own definition, graded so that coming closer counts.
+    """
+
+    min: int = 0
+    max: int | None = None
+    unit: Literal["characters", "words"] = "characters"
+
+    def verdict(self, _example: Example, output: str, /) -> Verdict:
+        """Return how near the length is to the limits, and by how much it breaks one."""
+        answer = normal(output)
+        length = len(answer) if self.unit == "characters" else len(answer.split())
+        if length < self.min:
+            return Verdict(score=length / self.min, feedback=self._told(length, f"at least {self.min}, too short"))
+        if self.max is not None and length > self.max:
+            return Verdict(score=self.max / length, feedback=self._told(length, f"at most {self.max}, too long"))
+        return Verdict(score=1.0, feedback=f"Right: {length} {self.unit}.")
+
+    def _told(self, length: int, limit: str) -> str:
+        broken = self.min - length if length < self.min else length - (self.max or 0)
+        return f"Wrong: the answer has {length} {self.unit}, expected {limit} by {broken}."
 
 
-def _normal(text: str) -> str:
-    return unicodedata.normalize("NFC", text).strip()
-
-
-def _start(answer: str) -> str:
-    """Return the answer quoted, and its start only if it is long: the reflector reads all of it elsewhere."""
-    return repr(answer) if len(answer) <= QUOTED_CHARACTERS else f"{answer[:QUOTED_CHARACTERS]!r}…"
+def parting(ideal: str, answer: str) -> str:
+    """Say in a sentence how two texts differ that are not the same."""
+    if answer.casefold() == ideal.casefold():
+        return "Only upper and lower case differ."
+    if answer.split() == ideal.split() or "".join(answer.split()) == "".join(ideal.split()):
+        return "Only white space differs."
+    if ideal and ideal in answer:
+        return "What is expected is in it, with other text around."
+    pairs = zip(ideal, answer, strict=False)
+    at = next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(ideal), len(answer)))
+    return (
+        f"They part at character {at + 1}: {quoted(ideal[at:], AROUND)} expected, {quoted(answer[at:], AROUND)} there."
+    )

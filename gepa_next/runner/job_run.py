@@ -9,12 +9,12 @@ from threading import Event
 
 from gepa_next.errors import GepaNextError, Interrupted, StoreError, UnavailableError
 from gepa_next.gepa.engine import optimize
-from gepa_next.gepa.ports import Metric
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.spending import cost_usd, sends
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Step
 from gepa_next.gepa.types import Role
+from gepa_next.metrics import scoring_of
 from gepa_next.models import Job, JobSpec
 from gepa_next.runner.fan_out import PooledFanOut
 from gepa_next.runner.ledger import LedgerModel, RoleModel
@@ -42,7 +42,6 @@ class JobRun:
     claim: Claim
     pool: Executor
     models_for: ModelsFor
-    metrics: Mapping[str, Metric]
     clock: Callable[[], float]
     brake: Callable[[], str | None] = lambda: None
     let_go: Event = field(default_factory=Event)
@@ -84,13 +83,14 @@ class JobRun:
         holder = Holder(job_id=job.id, epoch=self.claim.epoch)
         tenure = Tenure(self.database, holder, self.let_go)
         models = self.models_for(job.id, job.spec, tenure)
-        state = load_state(self.database, job)
+        state, scoring = load_state(self.database, job), scoring_of(job.spec.metric)
         run = Run(
             state=state,
             model=LedgerModel(tenure, models, clock=self.clock, brake=self.brake),
             fan_out=PooledFanOut(self.pool, let_go=self.let_go),
             control=lambda point, reason=None: self._control(holder, job, point, reason),
-            metric=self.metrics.get(job.spec.metric),
+            metric=scoring.metric,
+            judge_weight=scoring.judge_weight,
         )
         for step in optimize(run):
             self._record(job, state, step)

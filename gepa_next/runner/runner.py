@@ -5,12 +5,11 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
 from gepa_next.errors import GepaNextError
-from gepa_next.gepa.ports import Metric
 from gepa_next.processes import started_at
 from gepa_next.runner.job_run import JobRun, ModelsFor
 from gepa_next.runner.watch import Watch
@@ -41,7 +40,6 @@ class Runner:
         self,
         database: Database,
         models_for: ModelsFor,
-        metrics: Mapping[str, Metric],
         *,
         concurrent_jobs: int,
         concurrent_calls: int,
@@ -56,7 +54,6 @@ class Runner:
         self._watch = Watch(database, self.identity, kill_hung=kill_hung)
         self._database = database
         self._models_for = models_for
-        self._metrics = metrics
         self._clock = clock
         self._brake = brake
         self._most_jobs = concurrent_jobs
@@ -138,7 +135,6 @@ class Runner:
             claim=claim,
             pool=self._calls_pool,
             models_for=self._models_for,
-            metrics=self._metrics,
             clock=self._clock,
             brake=self._brake,
         )

@@ -167,12 +167,6 @@ def test_a_budget_below_seed_and_final_test_says_what_it_takes(client) -> None:
     assert "at least 6" in wrong(ask(client, split=split, budget={"max_rollouts": 5}), "budget.max_rollouts")
 
 
-@pytest.mark.parametrize("examples", [[], [{"input": "a"}], [*EXAMPLES, {"input": "a"}]])
-@pytest.mark.parametrize("metric", ["exact_match", "contains"])
-def test_a_metric_that_compares_needs_ideals(client, metric, examples) -> None:
-    assert "ideal" in wrong(ask(client, metric=metric, examples=examples), "metric")
-
-
 def test_a_text_to_keep_must_be_in_the_prompt(client) -> None:
     wrong(ask(client, constraints={"keep": ["not there"]}), "constraints.keep")
 

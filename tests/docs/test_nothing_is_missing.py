@@ -4,7 +4,6 @@ import argparse
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
@@ -12,6 +11,7 @@ import gepa_next
 from gepa_next.api.artifacts import ARTIFACTS
 from gepa_next.api.errors import STATUS_BY_CODE
 from gepa_next.api.health import CHECKS
+from gepa_next.api.metric_shapes import SHAPES
 from gepa_next.api.openapi import document
 from gepa_next.api.quote_state import QuoteState, RoleCallState, SmallestGainState, TokensState, WarningState
 from gepa_next.api.schemas import BankBody, BudgetBody, ConstraintsBody, ExampleBody, OptimizeBody, SplitBody
@@ -130,7 +130,13 @@ def test_every_way_to_score_is_documented(name: str) -> None:
 
 
 def test_the_request_offers_what_there_is_to_score_by() -> None:
-    assert set(get_args(OptimizeBody.model_fields["metric"].annotation)) == SCORED_BY
+    assert set(SHAPES) == SCORED_BY
+
+
+@pytest.mark.parametrize("name", sorted(SHAPES))
+def test_every_parameter_of_a_metric_is_documented(name: str) -> None:
+    parameters = {field.validation_alias or key for key, field in SHAPES[name].model_fields.items()}
+    assert parameters - {"name", "weight"} <= words_in_code(" ".join(row_of("API.md", name)))
 
 
 @pytest.mark.parametrize("name", MENU)

@@ -136,6 +136,9 @@ def test_a_comparison_is_over_the_examples_that_both_have_a_score_for() -> None:
 
 
 def test_scores_of_another_judge_or_rubric_have_another_fingerprint() -> None:
-    prints = {judge_fingerprint("a"), judge_fingerprint("b"), judge_fingerprint("a", "kind"), metric_fingerprint("a")}
-    assert len(prints) == 4
+    judges = [judge_fingerprint("a"), judge_fingerprint("b"), judge_fingerprint("a", "kind")]
+    described = [[{"name": "length", "max": 3}], [{"name": "length", "max": 4}], [{"name": "exact_match"}]]
+    metrics = [metric_fingerprint(each, judge) for each in described for judge in (None, *judges)]
+    assert len({*judges, *metrics}) == 3 + 3 * 4
+    assert metric_fingerprint([{"max": 3, "name": "length"}]) == metrics[0]
     assert judge_fingerprint("a") == judge_fingerprint("a", DEFAULT_RUBRIC)

@@ -8,7 +8,6 @@ from gepa_next.errors import Interrupted, ModelError, ProviderError, Unavailable
 from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.types import Completion, ModelCall, Role
 from gepa_next.llm.simulator import Simulator
-from gepa_next.metrics import METRICS
 from gepa_next.models import Job, JobStatus
 from gepa_next.runner import job_run
 from gepa_next.runner.ledger import LedgerModel, RoleModel
@@ -32,7 +31,7 @@ ONE = RunnerIdentity(id="one", pid=1, pid_started_at=0, boot_id="boot")
 @contextmanager
 def running(database: Database, model: LanguageModel) -> Iterator[Runner]:
     models = {role: RoleModel(model_id=f"sim/{role}", ask=model) for role in Role}
-    runner = Runner(database, lambda *_: models, METRICS, concurrent_jobs=2, concurrent_calls=8)
+    runner = Runner(database, lambda *_: models, concurrent_jobs=2, concurrent_calls=8)
     runner.start()
     try:
         yield runner
