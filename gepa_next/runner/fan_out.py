@@ -15,7 +15,7 @@ NOTICE_S = 0.1  # how soon a job that waits for its calls notices that it was ca
 
 
 class PooledFanOut:
-    """A FanOut on a shared pool; it gives up waiting, not the calls in flight, when `let_go` is set."""
+    """A FanOut on a job's share of the pool; it gives up waiting, not the calls in flight, when `let_go` is set."""
 
     def __init__(self, pool: Executor, *, let_go: Event) -> None:
         self._pool = pool

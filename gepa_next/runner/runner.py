@@ -11,6 +11,7 @@ from contextvars import copy_context
 
 from gepa_next.errors import GepaNextError
 from gepa_next.processes import started_at
+from gepa_next.runner.call_pool import CallPool
 from gepa_next.runner.job_run import JobRun, ModelsFor
 from gepa_next.runner.watch import Watch
 from gepa_next.store.database import Database
@@ -58,7 +59,7 @@ class Runner:
         self._brake = brake
         self._most_jobs = concurrent_jobs
         self._jobs_pool = ThreadPoolExecutor(concurrent_jobs, thread_name_prefix="job")
-        self._calls_pool = ThreadPoolExecutor(concurrent_calls, thread_name_prefix="call")
+        self._call_pool = CallPool(concurrent_calls)
         self._running: dict[tuple[str, int], JobRun] = {}  # by job and epoch: a job may come back while it ends
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -82,10 +83,7 @@ class Runner:
         with self._lock:
             for run in self._running.values():
                 run.let_go.set()
-        deadline = time.monotonic() + timeout_s
-        waiting = threading.Thread(target=self._calls_pool.shutdown, kwargs={"cancel_futures": True}, daemon=True)
-        waiting.start()
-        waiting.join(max(0.0, deadline - time.monotonic()))
+        self._call_pool.drain(timeout_s)
         self._stopped.set()
         self._wake.set()
         self._thread.join(BEAT_S)
@@ -133,7 +131,7 @@ class Runner:
         run = JobRun(
             database=self._database,
             claim=claim,
-            pool=self._calls_pool,
+            pool=self._call_pool.share(),
             models_for=self._models_for,
             clock=self._clock,
             brake=self._brake,

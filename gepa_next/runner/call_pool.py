@@ -1,0 +1,118 @@
+"""Threads for the calls of all jobs: so many at once, and the next for the job that has the fewest."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
+
+PLENTY = 10_000  # threads are started as they are needed: what is handed out limits them, not this
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+class CallPool:
+    """Owns the threads; give each job a share of them, and drain it at the end.
+
+    A job that has nothing running may always begin one thing, over the limit too: one whose calls hang
+    must not hold up the others.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._threads = ThreadPoolExecutor(most + PLENTY, thread_name_prefix="call")
+        self._lock = threading.Lock()
+        self._closed = False
+        self._running = 0
+        self._handed_out = 0
+        self._waiting: dict[Share, None] = {}  # a set that keeps its order
+
+    def share(self) -> "Share":
+        """Return what one job submits its calls to."""
+        return Share(self)
+
+    def drain(self, timeout_s: float) -> None:
+        """Begin nothing more, and wait at most so long for what has begun."""
+        with self._lock:
+            self._closed = True
+        waiting = threading.Thread(target=self._threads.shutdown, kwargs={"cancel_futures": True}, daemon=True)
+        waiting.start()
+        waiting.join(timeout_s)
+
+    def enter(self, share: "Share", item: "Item") -> None:
+        """Queue something of the job's; RuntimeError once the pool is drained."""
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the pool is drained")
+            share.items.append(item)
+            self._waiting[share] = None
+            self._hand_out()
+
+    def _hand_out(self) -> None:
+        while not self._closed and (share := self._next()) is not None:
+            item = share.items.popleft()
+            if not share.items:
+                del self._waiting[share]
+            if item.future.cancelled():
+                continue
+            self._running += 1
+            self._handed_out += 1
+            share.running += 1
+            share.last_served = self._handed_out
+            self._threads.submit(self._run, share, item)
+
+    def _next(self) -> "Share | None":
+        has_room = self._running < self._most
+        able = (share for share in self._waiting if has_room or not share.running)
+        return min(able, key=Share.place, default=None)
+
+    def _run(self, share: "Share", item: "Item") -> None:
+        try:
+            item.run()
+        finally:
+            with self._lock:
+                self._running -= 1
+                share.running -= 1
+                self._hand_out()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something to do, and where its result goes."""
+
+    work: Callable[[], Any]  # Any: whatever the future is of
+    future: Future[Any]  # Any: as above
+
+    def run(self) -> None:
+        """Do it, unless nobody wants it any more."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        try:
+            self.future.set_result(self.work())
+        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the result
+            self.future.set_exception(error)
+
+
+class Share(Executor):
+    """One job's part of the pool."""
+
+    def __init__(self, pool: CallPool) -> None:
+        self._pool = pool
+        # The pool's, under its lock:
+        self.items: deque[Item] = deque()
+        self.running = 0
+        self.last_served = 0
+
+    def submit(
+        self, work: Callable[Parameters, Result], /, *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> Future[Result]:
+        """Return the result to come of the work, done when it is this job's turn."""
+        future: Future[Result] = Future()
+        self._pool.enter(self, Item(lambda: work(*args, **kwargs), future))
+        return future
+
+    def place(self) -> tuple[int, int]:
+        """Return what the pool orders jobs by: the fewest running first, then the longest passed over."""
+        return self.running, self.last_served
