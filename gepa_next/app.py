@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from hashlib import sha256
 
 from flask import Flask
@@ -19,10 +20,12 @@ from gepa_next.llm.http import HttpModel
 from gepa_next.llm.pricing import Prices, states_cost
 from gepa_next.llm.provider import Provider
 from gepa_next.llm.simulator import Simulator
+from gepa_next.llm.throttle import Throttle
 from gepa_next.llm.transport import Transport
+from gepa_next.llm.turnstile import Lane, Traffic, Turnstile
 from gepa_next.models import JobSpec
 from gepa_next.runner.brake import DiskBrake
-from gepa_next.runner.job_run import Models, ModelsFor
+from gepa_next.runner.job_run import Models, ModelsFor, SayWaiting
 from gepa_next.runner.ledger import RoleModel
 from gepa_next.runner.runner import Runner
 from gepa_next.runner.tenure import Tenure
@@ -151,15 +154,19 @@ def _model_ids(settings: Settings) -> dict[Role, str]:
 
 
 def _models_for(settings: Settings) -> ModelsFor:
-    """Return what makes a job's models; connections are shared by all jobs."""
+    """Return what makes a job's models; connections and limits are shared by all jobs."""
     ids = _model_ids(settings)
     if settings.simulated:
         simulator = Simulator()
         simulated = {role: RoleModel(model_id=ids[role], ask=simulator) for role in Role}
-        return lambda _job_id, _spec, _tenure: simulated
+        return lambda *_: simulated
     providers = _providers(settings)
+    turnstile = Turnstile(patience_s=settings.provider_patience_s)
 
-    def models(job_id: str, spec: JobSpec, tenure: Tenure) -> Models:
+    def models(job_id: str, spec: JobSpec, tenure: Tenure, say_waiting: SayWaiting) -> Models:
+        traffic = Traffic(say_waiting)
+        lanes = {provider: Lane(turnstile, provider.throttle, traffic) for provider in set(providers.values())}
+
         def ask(role: Role, model_id: str) -> LanguageModel:
             return HttpModel(
                 provider=providers[role],
@@ -167,6 +174,7 @@ def _models_for(settings: Settings) -> ModelsFor:
                 request_id=lambda call: _request_id(job_id, call),
                 wait=tenure.wait,
                 permit=tenure.permit,
+                lane=lanes[providers[role]],
             )
 
         chosen = ids | {Role.TARGET: spec.target_model_id}
@@ -180,13 +188,20 @@ def _request_id(job_id: str, call: ModelCall) -> str:
 
 
 def _providers(settings: Settings) -> dict[Role, Provider]:
-    """Return the endpoint of each role; roles on one endpoint share it."""
+    """Return the provider of each role; roles with the same base URL and key share it."""
     places, prices = _places(settings), Prices.from_mapping(settings.model_prices)
+    per_minute = _limits_per_minute(settings, places)
+    # A job that has nothing under way may go over the limit by one.
+    connections = settings.max_concurrent_calls + settings.max_concurrent_jobs
     made: dict[tuple[str, str], Provider] = {}
-    for base_url, key in places.values():
-        if (base_url, key) not in made:
-            transport = Transport(timeout_s=settings.llm_timeout_s, connections=settings.max_concurrent_calls)
-            made[base_url, key] = Provider(Endpoint(base_url, key), transport=transport, prices=prices)
+    for place in places.values():
+        if place not in made:
+            made[place] = Provider(
+                Endpoint(*place),
+                transport=Transport(timeout_s=settings.llm_timeout_s, connections=connections),
+                prices=prices,
+                throttle=Throttle(settings.max_concurrent_calls, per_minute=per_minute.get(place)),
+            )
     return {role: made[place] for role, place in places.items()}
 
 
@@ -200,6 +215,20 @@ def _places(settings: Settings) -> dict[Role, tuple[str, str]]:
         Role.JUDGE: judge if judge[0] else shared,
         Role.REFLECTOR: reflector if reflector[0] else shared,
     }
+
+
+def _limits_per_minute(settings: Settings, places: Mapping[Role, tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Return the smallest limit that is set for each place; those without one are left out."""
+    stated = {
+        Role.TARGET: settings.llm_requests_per_min,
+        Role.JUDGE: settings.judge_requests_per_min,
+        Role.REFLECTOR: settings.reflection_requests_per_min,
+    }
+    found: dict[tuple[str, str], int] = {}
+    for role, limit in stated.items():
+        if limit:
+            found[places[role]] = min(limit, found.get(places[role], limit))
+    return found
 
 
 def _digest(text: str) -> str:

@@ -104,6 +104,10 @@ class Settings(BaseSettings):
         default_factory=dict
     )
     llm_timeout_s: float = Field(120, gt=0, le=3600)
+    llm_requests_per_min: int = Field(0, ge=0, le=1_000_000)
+    judge_requests_per_min: int = Field(0, ge=0, le=1_000_000)
+    reflection_requests_per_min: int = Field(0, ge=0, le=1_000_000)
+    provider_patience_s: float = Field(300, ge=0, le=86_400)
 
     @field_validator("api_bearer_tokens")
     @classmethod
@@ -130,6 +134,8 @@ class Settings(BaseSettings):
             key: SecretStr = getattr(self, f"{role}_API_KEY".lower())
             if key.get_secret_value() and not base_url:
                 raise ValueError(f"{name}: set it beside {role}_API_KEY")
+            if role != "LLM" and getattr(self, f"{role}_REQUESTS_PER_MIN".lower()) and not base_url:
+                raise ValueError(f"{name}: set it beside {role}_REQUESTS_PER_MIN, or set LLM_REQUESTS_PER_MIN")
             if base_url and self.simulated:
                 raise ValueError(f"LLM_BASE_URL: the target has no endpoint; {name} alone is not enough")
             _check_endpoint(name, base_url, key)

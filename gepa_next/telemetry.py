@@ -16,9 +16,10 @@ HELP = {
     "llm_calls": "Model calls with an outcome, by role and outcome.",
     "llm_tokens": "Tokens by role and direction.",
     "llm_cost_usd": "Known cost of model calls in USD, by role.",
+    "waits": "Times that a job could do nothing for a while, by reason.",
 }
 LABELS = {"jobs": ["status"], "llm_calls": ["role", "outcome"], "llm_tokens": ["role", "direction"],
-          "llm_cost_usd": ["role"]}  # fmt: skip
+          "llm_cost_usd": ["role"], "waits": ["reason"]}  # fmt: skip
 JOB_ENDS = ("created", "finished", "failed", "cancelled")
 
 

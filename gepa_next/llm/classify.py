@@ -37,14 +37,14 @@ TRANSPORT_ERRORS = (
 # The provider's own words go before its status: the same 429 says "wait" and "pay".
 _BY_WORD: tuple[tuple[tuple[str, ...], Fault], ...] = (
     (("context_length", "context length", "context window", "context size", "maximum context", "prompt is too long",
-      "too many tokens", "exceeds the maximum number of tokens", "string_above_max_length"), faults.CONTEXT_LENGTH),
+      "too many tokens", "exceeds the maximum number of tokens", "string_above_max_length",
+      "request too large"), faults.CONTEXT_LENGTH),
     (("content_filter", "content_policy", "content management policy", "moderation", "flagged"), faults.REFUSED),
     (("insufficient_quota", "insufficient_balance", "insufficient balance", "insufficient credit",
       "insufficient_credit", "billing_hard_limit", "requires more credits", "payment required"), faults.QUOTA),
     (("invalid_api_key", "incorrect api key", "invalid api key", "authentication_error"), faults.AUTH),
     (("model_not_found", "not a valid model"), faults.NO_MODEL),
-    (("rate_limit", "rate limit", "too many requests", "resource_exhausted"), faults.RATE_LIMITED),
-    (("overloaded",), faults.SERVER_ERROR),
+    (("rate_limit", "rate limit", "too many requests", "resource_exhausted", "overloaded"), faults.RATE_LIMITED),
 )  # fmt: skip
 
 # A server that is down may speak of its moderation, and a wrong key of its rate limits.
@@ -56,6 +56,7 @@ _BELIEVED_AT: Mapping[Fault, set[int]] = {
 _BY_STATUS: Mapping[int, Fault] = {
     401: faults.AUTH, 402: faults.QUOTA, 403: faults.AUTH, 404: faults.NO_MODEL, 408: faults.SERVER_ERROR,
     409: faults.SERVER_ERROR, 413: faults.CONTEXT_LENGTH, 425: faults.SERVER_ERROR, 429: faults.RATE_LIMITED,
+    529: faults.RATE_LIMITED,
 }  # fmt: skip
 
 
@@ -89,9 +90,7 @@ def classify_status(status: int) -> Fault:
     """Return the row for a status without an explanation."""
     if 300 <= status < 400:  # noqa: PLR2004  # the classes of HTTP statuses
         return faults.REDIRECT
-    if 400 <= status < 500:  # noqa: PLR2004  # as above
-        return _BY_STATUS.get(status, faults.BAD_REQUEST)
-    return faults.SERVER_ERROR
+    return _BY_STATUS.get(status, faults.BAD_REQUEST if 400 <= status < 500 else faults.SERVER_ERROR)  # noqa: PLR2004
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -5,11 +5,12 @@ from enum import StrEnum
 
 
 class Wait(StrEnum):
-    """Say how long to wait before the next try; a usable `Retry-After` goes before either."""
+    """Say how long to wait before the next try."""
 
     NONE = "none"
     BACKOFF = "backoff"
     AT_ONCE_THEN_BACKOFF = "at once on a fresh connection, then backoff"
+    TOGETHER = "with all calls to the endpoint"
 
 
 class Scope(StrEnum):
@@ -23,15 +24,16 @@ class Scope(StrEnum):
 class Fault:
     """One row: how the fault shows, the code users see, and what is done.
 
-    `billed` says that the provider may have charged for the failed request; `budgeted`, that retries
-    draw on the retry budget, because they add load where there may be too much.
+    `retries` None is no limit: whoever paces the endpoint says when it is enough. `billed` says that the
+    provider may have charged for the failed request; `budgeted`, that retries draw on the retry budget,
+    because they add load where there may be too much.
     """
 
     name: str
     code: str
     shows: str
     advice: str
-    retries: int = 0
+    retries: int | None = 0
     wait: Wait = Wait.NONE
     billed: bool = False
     budgeted: bool = False
@@ -43,8 +45,8 @@ UNREACHABLE = Fault(
     code="provider_down",
     shows="DNS failure, connection refused, connect time-out, TLS handshake broken off",
     advice="Check the base URL and the network; the job can be resumed when the provider answers.",
-    retries=6,
-    wait=Wait.BACKOFF,
+    retries=None,
+    wait=Wait.TOGETHER,
     scope=Scope.JOB,
 )
 RESET = Fault(
@@ -106,10 +108,11 @@ TOO_LARGE = Fault(
 RATE_LIMITED = Fault(
     name="rate_limited",
     code="rate_limited",
-    shows="429, or an error body that says so",
-    advice="Lower the number of calls at once, or ask the provider for a higher limit.",
-    retries=6,
-    wait=Wait.BACKOFF,
+    shows="429, 529, a server error with `Retry-After`, or an error body that says so",
+    advice="Ask the provider for a higher limit; the job can be resumed when it allows more.",
+    retries=None,
+    wait=Wait.TOGETHER,
+    scope=Scope.JOB,
 )
 QUOTA = Fault(
     name="quota",
@@ -155,7 +158,7 @@ CONTEXT_LENGTH = Fault(
 SERVER_ERROR = Fault(
     name="server_error",
     code="server_error",
-    shows="408, 409, 425, any 5xx such as 500 502 503 504 520-524 529, or 200 with an error body",
+    shows="408, 409, 425, any 5xx such as 500 502 503 504 520-524, or 200 with an error body",
     advice="The provider has trouble; its status page may say more.",
     retries=6,
     wait=Wait.BACKOFF,
@@ -228,12 +231,22 @@ FAULTS = (
 class Failure(Exception):
     """Carry a fault from where it is seen to where it is decided upon; never leaves this package.
 
-    `body` is the provider's error object as text, for finding the parameter that it complains of.
+    `body` is the provider's error object as text, for finding the parameter that it complains of. `ends`
+    says what the failure ends if that is decided already, and then there is no further try.
     """
 
-    def __init__(self, fault: Fault, detail: str = "", *, retry_after_s: float | None = None, body: str = "") -> None:
+    def __init__(
+        self,
+        fault: Fault,
+        detail: str = "",
+        *,
+        retry_after_s: float | None = None,
+        body: str = "",
+        ends: Scope | None = None,
+    ) -> None:
         super().__init__(f"{fault.name}: {detail}")
         self.fault = fault
         self.detail = detail
         self.retry_after_s = retry_after_s
         self.body = body
+        self.ends = ends

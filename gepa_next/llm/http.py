@@ -9,14 +9,14 @@ from gepa_next.gepa.types import Completion, Message, ModelCall, Role
 from gepa_next.llm import faults
 from gepa_next.llm.faults import Failure, Scope
 from gepa_next.llm.provider import Provider
-from gepa_next.llm.retry import LONGEST_OBEYED_S, Retry
+from gepa_next.llm.retry import Retry
 from gepa_next.llm.structured import UnreadableReply, read_reply
 from gepa_next.llm.text import strip_reasoning
+from gepa_next.llm.turnstile import Lane
 from gepa_next.llm.usage import Bill
 from gepa_next.llm.wire import Choice, Question, build_payload, read_choice
 
 QUOTED_CHARS = 4000
-LONGEST_WAITED_S = 3600.0
 
 _REFUSALS = {"content_filter", "refusal", "safety", "prohibited_content"}
 
@@ -29,8 +29,8 @@ def _key_of(call: ModelCall) -> str:
 class HttpModel:
     """A model at a provider. `request_id` names a call for ever and for this deployment alone.
 
-    `wait` may raise to end a call between two tries, `permit` before each of them; `extra` are parameters
-    sent with every request.
+    `wait` may raise to end a call between two tries, `permit` before each of them and while it waits for its
+    turn in the `lane`; `extra` are parameters sent with every request.
     """
 
     provider: Provider
@@ -39,6 +39,7 @@ class HttpModel:
     wait: Callable[[float], None] = time.sleep
     permit: Callable[[], None] = lambda: None
     extra: Mapping[str, object] = field(default_factory=dict)
+    lane: Lane = field(default_factory=Lane)
 
     def __call__(self, call: ModelCall, /) -> Completion:
         """Return the answer, read as the call's reply type if it has one; ModelError when there is none."""
@@ -128,36 +129,40 @@ class HttpModel:
 
     def _send(self, call: ModelCall, question: Question, payload: Mapping[str, object], bill: Bill) -> Choice:
         """Return the answer to one request, sent as often as the fault table allows."""
+        turn = self.lane.turn()
 
-        def send(fresh: bool) -> Choice:  # noqa: FBT001  # the retry loop's signature
+        def send_once(fresh: bool) -> Choice:  # noqa: FBT001  # the retry loop's signature
             bill.sends += 1
             try:
-                choice = read_choice(
+                return read_choice(
                     self.provider.send(payload, request_id=self.request_id(call), fresh=fresh, permit=self.permit)
                 )
             except Interrupted:
                 bill.sends -= 1  # nothing was sent
                 raise
             except Failure as failure:
+                if failure.fault is faults.UNREACHABLE:
+                    bill.sends -= 1  # as above
                 if failure.fault.billed:
                     bill.add_possible(question.messages)
                 raise
-            bill.add(choice.usage, question.messages, choice.text)
-            if choice.cleaned:
-                bill.flag("text_cleaned")
-            return choice
 
-        return Retry(budget=self.provider.retry_budget, wait=self.wait)(send)
+        def send(fresh: bool) -> Choice:  # noqa: FBT001  # as above
+            return self.lane.through(turn, lambda: send_once(fresh), self.permit)
+
+        choice = Retry(budget=self.provider.retry_budget, wait=self.wait)(send)
+        bill.add(choice.usage, question.messages, choice.text)
+        if choice.cleaned:
+            bill.flag("text_cleaned")
+        return choice
 
     def _error(self, failure: Failure, bill: Bill) -> ModelError:
         fault, detail, used = failure.fault, failure.detail, bill.usage
-        wait_s = failure.retry_after_s or 0.0
-        if fault.retries and wait_s > LONGEST_OBEYED_S:
-            fault, detail = faults.RATE_LIMITED, f"asked to wait {wait_s:.0f} s; {detail}"
-        ends_job = fault.scope is Scope.JOB or (fault is faults.RATE_LIMITED and wait_s > LONGEST_WAITED_S)
+        if failure.retry_after_s is not None:
+            detail = f"asked to wait {failure.retry_after_s:.0f} s; {detail}"
         key = self.provider.endpoint.api_key
         detail = detail.replace(key, "(key)") if key else detail
-        kind = ProviderError if ends_job else ModelError
+        kind = ProviderError if (failure.ends or fault.scope) is Scope.JOB else ModelError
         return kind(
             fault.code,
             f"{self.model_id}: {fault.name} ({detail}). {fault.advice}",

@@ -1,4 +1,4 @@
-"""Own what all calls to one endpoint share: its connections, what each model takes, the retry budget."""
+"""Own what all calls to one endpoint share: its connections, its throttle, what each model takes, the retry budget."""
 
 import hashlib
 import json
@@ -10,15 +10,24 @@ from gepa_next.llm.endpoint import Endpoint
 from gepa_next.llm.faults import Failure
 from gepa_next.llm.pricing import Prices
 from gepa_next.llm.retry import RetryBudget
+from gepa_next.llm.throttle import Throttle
 from gepa_next.llm.transport import Answer, Transport
 
 
 class Provider:
     """One endpoint in use; share it among threads and jobs, and close it at the end."""
 
-    def __init__(self, endpoint: Endpoint, *, transport: Transport | None = None, prices: Prices | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        transport: Transport | None = None,
+        prices: Prices | None = None,
+        throttle: Throttle | None = None,
+    ) -> None:
         self.endpoint = endpoint
         self.prices = prices or Prices()
+        self.throttle = throttle or Throttle()
         self.dialects = Dialects()
         self.retry_budget = RetryBudget()
         self._transport = transport or Transport()

@@ -1,4 +1,4 @@
-"""Try again as the fault table says: jittered waits, the server's wishes, and a budget for it all."""
+"""Try again as the fault table says, with jittered waits and a budget for them."""
 
 import math
 import random
@@ -12,11 +12,10 @@ from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import TypeVar
 
-from gepa_next.llm.faults import Failure, Wait
+from gepa_next.llm.faults import Failure, Fault, Wait
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
-LONGEST_OBEYED_S = 120.0
 
 Result = TypeVar("Result")
 
@@ -76,7 +75,7 @@ class Retry:
     def __call__(self, send: Callable[[bool], Result]) -> Result:
         """Return what `send` returns, calling it again as the Failures that it raises allow.
 
-        Its argument asks for a fresh connection.
+        Its argument asks for a fresh connection. It waits by itself where all calls to the endpoint do.
         """
         self.budget.count_call()
         retried, fresh = 0, False
@@ -84,21 +83,20 @@ class Retry:
             try:
                 return send(fresh)
             except Failure as failure:
-                if failure.fault.wait is Wait.AT_ONCE_THEN_BACKOFF and not fresh:
+                fault = failure.fault
+                if failure.ends is not None:
+                    raise
+                if fault.wait is Wait.TOGETHER:
+                    continue
+                if fault.wait is Wait.AT_ONCE_THEN_BACKOFF and not fresh:
                     fresh = True
                     continue
-                if not self._may_retry(failure, retried):
+                if not self._may_retry(fault, retried):
                     raise
-                self.wait(self._pause_s(failure, retried))
+                self.wait(self.uniform(0.0, min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**retried)))
                 retried += 1
 
-    def _may_retry(self, failure: Failure, retried: int) -> bool:
-        fault = failure.fault
-        if retried >= fault.retries or (failure.retry_after_s or 0.0) > LONGEST_OBEYED_S:
+    def _may_retry(self, fault: Fault, retried: int) -> bool:
+        if fault.retries is not None and retried >= fault.retries:
             return False
         return not fault.budgeted or self.budget.take_retry()
-
-    def _pause_s(self, failure: Failure, retried: int) -> float:
-        if failure.retry_after_s is not None:
-            return failure.retry_after_s
-        return self.uniform(0.0, min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**retried))

@@ -133,6 +133,8 @@ def _error_failure(answer: Answer, body: object, status: int) -> Failure:
     words = clean_text(_words(error))[:WORDS_CHARS]
     fault = classify_error(status, words)
     wait_s = read_retry_after(answer.headers, now=datetime.now(UTC))
+    if fault is faults.SERVER_ERROR and wait_s is not None:
+        fault = faults.RATE_LIMITED
     detail = f"status {status}: {words[:DETAIL_CHARS]}" if words else f"status {status}"
     return Failure(fault, detail, retry_after_s=wait_s, body=words)
 

@@ -2,9 +2,10 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from itertools import count
 from threading import Event
 
 from gepa_next.errors import GepaNextError, Interrupted, StoreError, UnavailableError
@@ -24,14 +25,15 @@ from gepa_next.store.endings import fail_job, finish_job
 from gepa_next.store.jobs import get_job, stop_requested
 from gepa_next.store.leases import Claim, release_job
 from gepa_next.store.ledger import Holder, decide_once
-from gepa_next.store.runs import Progress, load_state, record_step
+from gepa_next.store.runs import Progress, load_state, record_step, record_waiting
 
 log = logging.getLogger(__name__)
 
 RETRY_STORE_S = 1.0
 
 Models = Mapping[Role, RoleModel]
-ModelsFor = Callable[[str, JobSpec, Tenure], Models]
+SayWaiting = Callable[[str], None]
+ModelsFor = Callable[[str, JobSpec, Tenure, SayWaiting], Models]
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ class JobRun:
     brake: Callable[[], str | None] = lambda: None
     let_go: Event = field(default_factory=Event)
     _recorded: deque[Pending[bool]] = field(default_factory=deque)
+    _waits: Iterator[int] = field(default_factory=lambda: count(1))
 
     def __call__(self) -> None:
         """Carry the job out; every ending but a lost lease is committed."""
@@ -82,7 +85,7 @@ class JobRun:
         job = get_job(self.database, self.claim.job_id)
         holder = Holder(job_id=job.id, epoch=self.claim.epoch)
         tenure = Tenure(self.database, holder, self.let_go)
-        models = self.models_for(job.id, job.spec, tenure)
+        models = self.models_for(job.id, job.spec, tenure, self._say_waiting)
         state, scoring = load_state(self.database, job), scoring_of(job.spec.metric)
         run = Run(
             state=state,
@@ -121,6 +124,13 @@ class JobRun:
         """See that all steps so far are committed; Interrupted if the job is not ours any more."""
         while self._recorded:
             self._recorded.popleft().result()
+
+    def _say_waiting(self, reason: str) -> None:
+        """Commit that no call can be sent just now; the next event says that it has passed."""
+        claim = self.claim
+        record_waiting(
+            self.database, claim.job_id, epoch=claim.epoch, nth=next(self._waits), reason=reason, now=self.clock()
+        )
 
     def _control(self, holder: Holder, job: Job, point: str, reason: str | None) -> str | None:
         limit = job.spec.budget.max_seconds

@@ -88,8 +88,8 @@ class LedgerModel:
         try:
             answer = ask(call)
         except Interrupted as error:
-            if error.sends:
-                self._write_outcome(_failed(intent, error, latency_s=time.monotonic() - started))
+            # Also when nothing was sent: else its outcome would be unknown, and it would count as a request.
+            self._write_outcome(_failed(intent, error, latency_s=time.monotonic() - started))
             raise
         except ModelError as error:
             self._write_outcome(_failed(intent, error, latency_s=time.monotonic() - started))

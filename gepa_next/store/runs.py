@@ -72,12 +72,13 @@ def record_step(
 
 
 def record_waiting(database: Database, job_id: str, *, epoch: int, nth: int, reason: str, now: float) -> None:
-    """Commit the event that says why the job cannot go on just now."""
+    """Commit the event that says why the job cannot go on just now, for the nth time for that reason."""
     data = to_json({"stage": "waiting", "reason": reason})
 
     def unit(db: sqlite3.Connection) -> None:
         fence(db, job_id, epoch=epoch, now=now)
-        append_event(db, job_id, key=f"waiting/{epoch}/{nth}", kind="progress", now=now, data=data)
+        append_event(db, job_id, key=f"waiting/{epoch}/{reason}/{nth}", kind="progress", now=now, data=data)
+        count(db, "waits", reason=reason)
 
     database.write(unit)
 

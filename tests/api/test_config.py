@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from gepa_next.app import _providers as providers_of
 from gepa_next.config import ConfigurationError, Settings, load_settings
+from gepa_next.gepa.types import Role
 
 REAL = {"LLM_BASE_URL": "http://127.0.0.1:9/v1", "JUDGE_MODEL_ID": "j", "TARGET_MODEL_DEFAULT": "t"}
 
@@ -84,6 +86,27 @@ def test_a_wrong_setting_is_named(load, name, value) -> None:
 def test_the_address_of_a_role_is_checked_too(load, name) -> None:
     with pytest.raises(ConfigurationError, match=name):
         load(**REAL, **{name: "ftp://a"})
+
+
+@pytest.mark.parametrize("role", ["JUDGE", "REFLECTION"])
+def test_a_limit_per_minute_belongs_to_an_address(load, role) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{role}_BASE_URL: .*{role}_REQUESTS_PER_MIN"):
+        load(**REAL, **{f"{role}_REQUESTS_PER_MIN": "60"})
+    assert load(**{f"{role}_BASE_URL": "http://127.0.0.1:9/v2"}).model_fields_set
+
+
+@pytest.mark.parametrize(("judge_url", "shared", "fit"), [("/v1", True, 3), ("/v2", False, 5)])
+def test_roles_with_one_address_share_its_limits_and_the_smallest_holds(load, judge_url, shared, fit) -> None:
+    limits = {"LLM_REQUESTS_PER_MIN": "5", "JUDGE_REQUESTS_PER_MIN": "3"}
+    found = providers_of(load(**REAL, **limits, JUDGE_BASE_URL=f"http://127.0.0.1:9{judge_url}"))
+    target = found[Role.TARGET]
+    assert (found[Role.JUDGE] is target, found[Role.REFLECTOR] is target) == (shared, True)
+    sent = 0
+    while target.throttle.admits(0.0):
+        sent = target.throttle.begin(0.0)
+    assert sent == fit
+    for each in set(found.values()):
+        each.close()
 
 
 def test_a_secret_is_not_in_the_error(load) -> None:

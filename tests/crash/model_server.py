@@ -1,10 +1,12 @@
 """A deterministic OpenAI-compatible server that answers like the simulator and remembers every request.
 
-Run as a process: it prints its port, then serves until it is killed. `GET /requests` returns how often each
-X-Client-Request-Id was asked; `POST /latency` with a number of seconds sets how long an answer takes.
+Run as a process: it prints its port (any free one, or the one it is given), then serves until it is killed.
+`GET /requests` returns how often each X-Client-Request-Id was asked; `POST /latency` with a number of seconds sets
+how long an answer takes.
 """
 
 import json
+import sys
 import threading
 import time
 from collections import Counter
@@ -72,7 +74,7 @@ def _call(body: dict[str, Any]) -> ModelCall:
 
 
 if __name__ == "__main__":
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1]) if sys.argv[1:] else 0), Handler)
     server.daemon_threads = True
     print(server.server_port, flush=True)
     server.serve_forever()

@@ -110,7 +110,7 @@ def test_every_fault_is_documented_as_it_is(fault: Fault) -> None:
         f"`{fault.name}`",
         f"`{fault.code}`",
         fault.shows,
-        str(fault.retries),
+        "no limit" if fault.retries is None else str(fault.retries),
         str(fault.wait),
         yes[fault.billed],
         yes[fault.budgeted],

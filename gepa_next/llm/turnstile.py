@@ -1,0 +1,195 @@
+"""Let the requests of all jobs of a process through: each endpoint at its level, jobs in turn."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from gepa_next.llm import faults
+from gepa_next.llm.faults import Failure, Scope
+from gepa_next.llm.throttle import LONGEST_WISH_S, Throttle, Trouble
+
+LOOK_S = 0.2  # how soon a request that waits notices that its job was let go
+SHORTEST_NAP_S = 0.001
+PATIENCE_S = 300.0
+
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """One request over all its tries: since when it wants to go, and since when it has been refused."""
+
+    asked_at: float
+    refused_at: float | None = None
+    number: int | None = None  # the throttle's, while it may go
+    passed: threading.Event | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Traffic:
+    """What one job has in flight at all endpoints, and whom to tell why it waits when that is nothing."""
+
+    say_waiting: Callable[[str], None] = lambda _: None
+    in_flight: int = 0
+
+
+class Turnstile:
+    """The gate that all requests of a process pass; share it among threads and jobs.
+
+    Of those that may go, the next is one of the job that has least in flight at its endpoint. `nap` waits for
+    an event at most so many seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        patience_s: float = PATIENCE_S,
+        clock: Callable[[], float] = time.monotonic,
+        nap: Callable[[threading.Event, float], object] = threading.Event.wait,
+    ) -> None:
+        self.clock = clock
+        self._patience_s = patience_s
+        self._nap = nap
+        self._lock = threading.Lock()
+        self._passed = 0
+        self._queued: dict[Lane, None] = {}  # a set that keeps its order
+
+    def enter(self, lane: "Lane", turn: Turn, permit: Callable[[], None]) -> None:
+        """Return when the request may go; Failure if the endpoint's trouble lasts, and whatever `permit` raises."""
+        with self._lock:
+            self._queue(lane, turn)
+            self._let_through()
+            if turn.number is not None:
+                return
+            turn.passed = threading.Event()
+        try:
+            self._wait(lane, turn, turn.passed, permit)
+        except BaseException:
+            self._withdraw(lane, turn)
+            raise
+
+    def leave(self, lane: "Lane", turn: Turn, failure: Failure | None, *, heard: bool = True) -> Scope | None:
+        """Note how the request went, if anything was heard; return what ends with it, None if it may be tried again."""
+        with self._lock:
+            now, number = self.clock(), turn.number or 0
+            if heard:
+                lane.throttle.hear(number, failure, now=now)
+            self._end(lane, turn)
+            self._let_through()
+            return self._ending(lane, turn, failure, now) if failure else None
+
+    def _queue(self, lane: "Lane", turn: Turn) -> None:
+        if turn.refused_at is None:
+            lane.turns.append(turn)
+        else:
+            lane.turns.appendleft(turn)
+        self._queued[lane] = None
+
+    def _let_through(self) -> None:
+        now = self.clock()
+        while (lane := self._next(now)) is not None:
+            turn = lane.turns.popleft()
+            if not lane.turns:
+                del self._queued[lane]
+            turn.number = lane.throttle.begin(now)
+            self._passed += 1
+            lane.last_passed = self._passed
+            lane.in_flight += 1
+            lane.traffic.in_flight += 1
+            if turn.passed is not None:
+                turn.passed.set()
+
+    def _next(self, now: float) -> "Lane | None":
+        able = (lane for lane in self._queued if lane.throttle.admits(now))
+        return min(able, key=Lane.place, default=None)
+
+    def _wait(self, lane: "Lane", turn: Turn, passed: threading.Event, permit: Callable[[], None]) -> None:
+        while turn.number is None:
+            opens_in_s = lane.throttle.opens_at() - self.clock()
+            self._nap(passed, max(SHORTEST_NAP_S, min(LOOK_S, opens_in_s)) if opens_in_s > 0 else LOOK_S)
+            permit()
+            if reason := self._look(lane, turn):
+                lane.traffic.say_waiting(reason)
+
+    def _look(self, lane: "Lane", turn: Turn) -> str | None:
+        """Let through whatever may go by now; return a reason to wait that the job has not been told yet."""
+        with self._lock:
+            trouble, now = lane.throttle.trouble, self.clock()
+            if turn.number is None and trouble is not None and self._is_out_of_patience(trouble, turn):
+                raise Failure(trouble.fault, trouble.detail, ends=Scope.JOB)
+            self._let_through()
+            if trouble is None or trouble is lane.told or lane.traffic.in_flight or not lane.throttle.delays(now):
+                return None
+            lane.told = trouble
+            return trouble.fault.code
+
+    def _withdraw(self, lane: "Lane", turn: Turn) -> None:
+        with self._lock:
+            if turn.number is not None:
+                self._end(lane, turn)
+            else:
+                lane.turns.remove(turn)
+                if not lane.turns:
+                    del self._queued[lane]
+            self._let_through()
+
+    def _end(self, lane: "Lane", turn: Turn) -> None:
+        lane.throttle.end(turn.number or 0)
+        turn.number = turn.passed = None
+        lane.in_flight -= 1
+        lane.traffic.in_flight -= 1
+
+    def _ending(self, lane: "Lane", turn: Turn, failure: Failure, now: float) -> Scope | None:
+        if failure.fault not in {faults.RATE_LIMITED, faults.UNREACHABLE}:
+            return None
+        turn.refused_at = now if turn.refused_at is None else turn.refused_at
+        trouble = lane.throttle.trouble
+        if (failure.retry_after_s or 0.0) > LONGEST_WISH_S:
+            return Scope.JOB
+        if trouble is not None and self._is_out_of_patience(trouble, turn):
+            return Scope.JOB
+        # Others are answered, this one never: it may be more than the endpoint ever takes at once.
+        return Scope.CALL if now - turn.refused_at >= self._patience_s else None
+
+    def _is_out_of_patience(self, trouble: Trouble, turn: Turn) -> bool:
+        """Say whether the endpoint has failed again after all the time it was given."""
+        return trouble.failed_at - max(trouble.since, turn.asked_at) >= self._patience_s
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """One job's way to one endpoint; shared by the threads of the job."""
+
+    turnstile: Turnstile = field(default_factory=Turnstile)
+    throttle: Throttle = field(default_factory=Throttle)
+    traffic: Traffic = field(default_factory=Traffic)
+    # The turnstile's, under its lock:
+    turns: deque[Turn] = field(default_factory=deque)
+    in_flight: int = 0
+    last_passed: int = 0
+    told: Trouble | None = None
+
+    def turn(self) -> Turn:
+        """Return the turn of a new request."""
+        return Turn(self.turnstile.clock())
+
+    def through(self, turn: Turn, send: Callable[[], Result], permit: Callable[[], None]) -> Result:
+        """Return what `send` returns, called when it is this request's turn; a Failure says what it ends."""
+        self.turnstile.enter(self, turn, permit)
+        try:
+            answer = send()
+        except Failure as failure:
+            failure.ends = self.turnstile.leave(self, turn, failure)
+            raise
+        except BaseException:
+            self.turnstile.leave(self, turn, None, heard=False)
+            raise
+        self.turnstile.leave(self, turn, None)
+        return answer
+
+    def place(self) -> tuple[int, int]:
+        """Return what the turnstile orders lanes by: the least in flight first, then the longest passed over."""
+        return self.in_flight, self.last_passed
