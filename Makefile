@@ -41,6 +41,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.serve
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.durability
+	$(BIN)/python -m benchmarks.calls
 
 # Kills and freezes by the hundred, and the eight design mistakes that must be caught (minutes each).
 crash: $(VENV)/.dev-installed
