@@ -1,16 +1,19 @@
 """The database file of one process: one connection that writes, in groups, and one that reads."""
 
+import math
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from gepa_next.errors import StoreError
+from gepa_next.errors import StoreError, UnavailableError
 from gepa_next.store.gate import Gate
 from gepa_next.store.migrate import migrate, needs_migration
+from gepa_next.store.patience import keep_trying
 
 PRIVATE = 0o600
 Result = TypeVar("Result")
@@ -21,22 +24,25 @@ Values = Sequence[str | int | float | None]
 class Database:
     """Owns the connections; any thread may use it, and whoever opened it closes it.
 
-    Open it after forking. A unit of writing contains only SQL: it runs inside a transaction.
+    Open it after forking. A unit of writing contains only SQL: it runs inside a transaction. What waits for
+    other processes waits `gate_timeout_s` at most, and never in SQLite's own busy handler.
     """
 
     def __init__(self, path: Path, *, gate_timeout_s: float = 2.0) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = path
+        self._timeout_s = gate_timeout_s
         path.touch(mode=PRIVATE)  # SQLite gives the files beside it the same mode
         with ExitStack() as opened, _explaining():
-            self._gate = Gate(path.with_name(path.name + ".lock"), timeout_s=gate_timeout_s)
+            self._gate = Gate(path.with_name(path.name + ".lock"))
             opened.callback(self._gate.close)
-            self._writer = _connect(path, opened)
+            until = self.deadline()
+            self._writer = _connect(path, opened, until=until)
             # Not behind the gate without need: a process that hangs may hold it, and must not keep others from opening.
-            if needs_migration(self._writer):
-                with self._gate():
-                    migrate(self._writer)
-            self._reader = _connect(path, opened)
+            if keep_trying(lambda: needs_migration(self._writer), until=until):
+                with self._gate(until=until):
+                    keep_trying(lambda: migrate(self._writer), until=until)
+            self._reader = _connect(path, opened, until=until)
             self._reader.execute("PRAGMA query_only = ON")
             self._opened = opened.pop_all()
         self._queue: deque[Pending[Any]] = deque()  # Any: each unit keeps its own result type
@@ -47,13 +53,20 @@ class Database:
     def rows(self, sql: str, values: Values = ()) -> list[Row]:
         """Return all rows of a short read; say LIMIT in the SQL: an open cursor would keep the WAL growing.
 
-        StoreError if the file cannot be read.
+        StoreError if the file cannot be read, UnavailableError if another process keeps it from being read.
         """
         try:
-            with self._read_lock:
-                return self._reader.execute(sql, values).fetchall()
+            return keep_trying(lambda: self._read(sql, values), until=self.deadline())
         except sqlite3.Error as error:
             raise _explained(error) from error
+
+    def _read(self, sql: str, values: Values) -> list[Row]:
+        with self._read_lock:
+            return self._reader.execute(sql, values).fetchall()
+
+    def deadline(self) -> float:
+        """Return until when, on the monotonic clock, something that begins now may wait for other processes."""
+        return time.monotonic() + self._timeout_s
 
     def row(self, sql: str, values: Values = ()) -> Row | None:
         """Return the first row of a short read, None if there is none."""
@@ -63,7 +76,7 @@ class Database:
         """Run the unit in a transaction and return its result once that is committed to disk.
 
         Writers that arrive together share one commit, each in a savepoint of its own, so that an
-        exception undoes only the unit that raised it.
+        exception undoes only the unit that raised it. UnavailableError if other processes write all the time.
         """
         return self.submit(unit).result()
 
@@ -108,24 +121,39 @@ class Database:
     def _commit_queue(self) -> None:
         batch = [self._queue.popleft() for _ in range(len(self._queue))]
         try:
-            with self._gate():
-                self._writer.execute("BEGIN IMMEDIATE")
+            until = min(unit.deadline for unit in batch)
+            with self._gate(until=until):
+                # Somebody without the gate, an operator's shell, may hold SQLite's own lock.
+                keep_trying(lambda: self._writer.execute("BEGIN IMMEDIATE"), until=until)
                 for unit in batch:
                     unit.run(self._writer)
                 self._writer.execute("COMMIT")
             for unit in batch:
                 unit.settle()  # not before COMMIT: whoever waits acts on it
+        except UnavailableError as error:
+            self._put_back(batch, error)
         except BaseException as error:
-            if self._writer.in_transaction:
-                with suppress(sqlite3.Error):
-                    self._writer.execute("ROLLBACK")
-            failure = _explained(error) if isinstance(error, sqlite3.Error) else error
-            for unit in batch:
-                unit.fail(failure)
+            self._roll_back(batch, error)
             if not isinstance(error, Exception):
                 raise
         for listener in self._listeners:
             listener()
+
+    def _roll_back(self, batch: "Sequence[Pending[Any]]", error: BaseException) -> None:
+        if self._writer.in_transaction:
+            with suppress(sqlite3.Error):
+                self._writer.execute("ROLLBACK")
+        failure = _explained(error) if isinstance(error, sqlite3.Error) else error
+        for unit in batch:
+            unit.fail(failure)
+
+    def _put_back(self, batch: "Sequence[Pending[Any]]", error: UnavailableError) -> None:
+        """Fail the units that were waited for long enough; the others are first in the queue again."""
+        now = time.monotonic()
+        for unit in batch:
+            if unit.deadline <= now:
+                unit.fail(error)
+        self._queue.extendleft(unit for unit in reversed(batch) if not unit.settled)
 
 
 class Pending(Generic[Result]):
@@ -137,6 +165,7 @@ class Pending(Generic[Result]):
         self._value: Result
         self._error: BaseException | None = None
         self._woken = threading.Event()
+        self.deadline = math.inf  # as long as nobody waits
         self.settled = False
 
     @property
@@ -178,6 +207,7 @@ class Pending(Generic[Result]):
 
     def result(self) -> Result:
         """Return the unit's result, or raise its error, once it is committed."""
+        self.deadline = self._database.deadline()
         while not self.settled:
             self._database.lead_or_wait(self)
         if self._error is not None:
@@ -185,11 +215,11 @@ class Pending(Generic[Result]):
         return self._value
 
 
-def _connect(path: Path, opened: ExitStack) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+def _connect(path: Path, opened: ExitStack, *, until: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
     opened.callback(connection.close)
     connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA synchronous = FULL")
+    keep_trying(lambda: connection.execute("PRAGMA synchronous = FULL"), until=until)  # the first to read the file
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
 

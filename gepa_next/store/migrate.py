@@ -10,8 +10,11 @@ APPLICATION_ID = 0x47455041  # "GEPA"
 
 
 def needs_migration(connection: sqlite3.Connection) -> bool:
-    """Say whether the schema is older than this version's; StoreError if it is not ours or is newer than we are."""
-    return _version_of(connection) < schema_version()
+    """Say whether the schema is older than this version's, or the file has no write-ahead log, as a backup has none.
+
+    StoreError if it is not ours or is newer than we are.
+    """
+    return _version_of(connection) < schema_version() or _journal_mode(connection) != "wal"
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -44,6 +47,10 @@ def _version_of(connection: sqlite3.Connection) -> int:
     if version > schema_version():
         raise StoreError("newer_schema", f"the database has schema {version}; this version knows {schema_version()}")
     return version
+
+
+def _journal_mode(connection: sqlite3.Connection) -> str:
+    return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
 
 
 def _apply(connection: sqlite3.Connection, number: int, script: str) -> None:

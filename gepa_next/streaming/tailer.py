@@ -5,7 +5,7 @@ import threading
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
-from gepa_next.errors import StoreError
+from gepa_next.errors import StoreError, UnavailableError
 from gepa_next.models import StoredEvent
 from gepa_next.store.database import Database
 from gepa_next.store.events import last_sequence, tail_events
@@ -110,7 +110,7 @@ class Tailer:
                     version = seen
                     self._wake.clear()
                     after = self._publish(after)
-            except StoreError as error:
+            except (StoreError, UnavailableError) as error:
                 log.error("the event table cannot be read: %s", error.message)  # noqa: TRY400 - every look would repeat the trace
             self._wake.wait(LOOK_S)
 

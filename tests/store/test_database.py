@@ -11,6 +11,7 @@ from gepa_next.store.database import Database
 from gepa_next.store.gate import Gate
 from gepa_next.store.migrate import APPLICATION_ID, schema_version
 
+FOREVER = float("inf")
 INSERT = "INSERT INTO counters (name, labels, value) VALUES (?, '{}', 1)"
 
 
@@ -119,8 +120,8 @@ def test_a_constraint_broken_by_one_unit_is_its_own_error(database: Database) ->
 def test_a_writer_gives_up_when_another_process_keeps_the_gate(tmp_path: Path) -> None:
     path = tmp_path / "held.sqlite3"
     database = Database(path, gate_timeout_s=0.05)
-    other = Gate(tmp_path / "held.sqlite3.lock", timeout_s=1)
-    with other(), pytest.raises(UnavailableError):
+    other = Gate(tmp_path / "held.sqlite3.lock")
+    with other(until=FOREVER), pytest.raises(UnavailableError):
         database.write(lambda db: db.execute(INSERT, ("late",)))
     database.write(lambda db: db.execute(INSERT, ("in time",)))
     assert names(database) == ["in time"]

@@ -29,6 +29,13 @@ def test_a_backup_is_a_database_with_everything_in_it(database: Database, tmp_pa
     copy.close()
 
 
+def test_a_restored_backup_is_written_ahead_again(database: Database, tmp_path: Path) -> None:
+    back_up(database, tmp_path / "copy.sqlite3")
+    copy = Database(tmp_path / "copy.sqlite3")
+    assert copy.rows("PRAGMA journal_mode")[0][0] == "wal"
+    copy.close()
+
+
 def test_a_backup_overwrites_nothing(database: Database, tmp_path: Path) -> None:
     target = tmp_path / "precious"
     target.write_text("mine")

@@ -1,0 +1,36 @@
+"""Patience: what is in other hands just now is tried again, without blocking the thread's event loop."""
+
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from gepa_next.errors import UnavailableError
+
+SHORTEST_WAIT_S = 0.0005
+LONGEST_WAIT_S = 0.01
+PRIMARY_CODE = 0xFF  # SQLite's extended codes, of which there are several for busy, hold it in their last byte
+Result = TypeVar("Result")
+
+
+def keep_trying(attempt: Callable[[], Result], *, until: float) -> Result:
+    """Return the attempt's result, again and again while somebody else holds the lock it needs.
+
+    UnavailableError once it is later than `until`, in seconds of the monotonic clock.
+    """
+    wait_s = SHORTEST_WAIT_S
+    while True:
+        try:
+            return attempt()
+        except (BlockingIOError, sqlite3.OperationalError) as error:
+            if not _is_held(error):
+                raise
+            if time.monotonic() >= until:
+                raise UnavailableError("store_busy", "the database is busy; try again") from None
+        # A blocking flock, or SQLite's own busy handler, would stop every greenlet of the process while it waits.
+        time.sleep(wait_s)
+        wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+
+
+def _is_held(error: BlockingIOError | sqlite3.OperationalError) -> bool:
+    return isinstance(error, BlockingIOError) or error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_BUSY
