@@ -1,7 +1,6 @@
 """What a user may ask of a job that exists: cancel, stop, resume."""
 
 import time
-from dataclasses import replace
 
 from flask import Blueprint, Response, request
 
@@ -15,12 +14,11 @@ from gepa_next.api.schemas import ResumeBody
 from gepa_next.api.wiring import Wiring, wiring
 from gepa_next.errors import ConflictError
 from gepa_next.gepa.run import limit_reached
-from gepa_next.metrics import scoring_of
-from gepa_next.models import Job, JobSpec, JobStatus
+from gepa_next.metrics import asks_judge
+from gepa_next.models import Job, JobSpec
 from gepa_next.store.evidence import list_usage
-from gepa_next.store.jobs import get_job
+from gepa_next.store.jobs import find_standing, get_job
 from gepa_next.store.requests import Resumption, cancel_job, resume_job, stop_job
-from gepa_next.store.runs import load_state
 
 bp = Blueprint("actions", __name__, url_prefix="/v1/optimize")
 
@@ -63,10 +61,10 @@ def resume(job_id: str) -> Response:
 
 
 def _refuse_if_nothing_is_left(parts: Wiring, job: Job, spec: JobSpec) -> None:
-    if job.status is not JobStatus.FINISHED:
+    standing = find_standing(parts.database, job.id)
+    if standing is None:
         return  # its ending is left, if nothing else
-    state, scoring = load_state(parts.database, replace(job, spec=spec)), scoring_of(spec.metric)
-    reached = limit_reached(state, scoring.metric, judge_weight=scoring.judge_weight)
+    reached = limit_reached(standing, spec.task(()), asks_judge=asks_judge(spec.metric))
     reached = reached or ("max_seconds" if time_is_up(job, spec) else None)
     if reached is not None:
         raise ConflictError("not_resumable", f"nothing is left to do: {reached}; raise that limit")

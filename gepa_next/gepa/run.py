@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from gepa_next.errors import InvalidError, ModelError
+from gepa_next.errors import InvalidError
 from gepa_next.gepa.ports import Control, FanOut, LanguageModel, Metric
-from gepa_next.gepa.spending import NOTHING_SPENT, Spending, add_spending, most_cost_usd, most_tokens, sends
+from gepa_next.gepa.spending import NOTHING_SPENT, Spending, Spent, add_spending, most_cost_usd, most_tokens, sends
 from gepa_next.gepa.state import State
-from gepa_next.gepa.types import Completion, ModelCall, Role
+from gepa_next.gepa.types import Role, Task
 
 MARGIN = 1e-9
 DRY_LIMIT = 5  # iterations in a row in which no proposal was worth evaluating
@@ -33,10 +33,35 @@ class Run:
         """Whether a rollout takes a call of the judge."""
         return self.metric is None or self.judge_weight > 0
 
-    def calls_of(self, *, rollouts: int, reflections: int) -> Mapping[Role, int]:
-        """Return how many calls of each role a batch takes."""
-        judged = rollouts if self.asks_judge else 0
-        return {Role.TARGET: rollouts, Role.JUDGE: judged, Role.REFLECTOR: reflections}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far a run has come: all of its state that limits are held against. `train` and `validation` are sizes."""
+
+    iteration: int
+    leader_score: float | None
+    since_improvement: int
+    dry_iterations: int
+    rollouts_used: int
+    tests_to_come: int
+    spending: dict[Role, Spent]
+    train: int
+    validation: int
+
+
+def standing_of(state: State, *, unrecorded: Spending = NOTHING_SPENT) -> Standing:
+    """Return how far the state has come; what is `unrecorded` is spent but not in the state yet."""
+    return Standing(
+        iteration=state.iteration,
+        leader_score=state.leader_score,
+        since_improvement=state.since_improvement,
+        dry_iterations=state.dry_iterations,
+        rollouts_used=state.rollouts_used,
+        tests_to_come=_tests_to_come(state),
+        spending=dict(add_spending(state.spending, unrecorded)),
+        train=len(state.task.train),
+        validation=len(state.task.validation),
+    )
 
 
 def exceeded(run: Run, *, rollouts: int = 0, reflections: int = 0, unrecorded: Spending = NOTHING_SPENT) -> str | None:
@@ -45,12 +70,20 @@ def exceeded(run: Run, *, rollouts: int = 0, reflections: int = 0, unrecorded: S
     A call to come is taken to cost twice the dearest of its role so far. What is `unrecorded` is spent but not
     in the state yet. InvalidError if there is a limit in USD and a role's calls have no price.
     """
-    state, budget = run.state, run.state.task.budget
-    reserve = _tests_to_come(state)
-    if state.rollouts_used + rollouts + reserve > budget.max_rollouts:
+    standing = standing_of(run.state, unrecorded=unrecorded)
+    calls = calls_of(rollouts + standing.tests_to_come, reflections, asks_judge=run.asks_judge)
+    return _over_budget(standing, run.state.task, calls, rollouts=rollouts)
+
+
+def calls_of(rollouts: int, reflections: int, *, asks_judge: bool) -> Mapping[Role, int]:
+    """Return how many calls of each role a batch takes."""
+    return {Role.TARGET: rollouts, Role.JUDGE: rollouts if asks_judge else 0, Role.REFLECTOR: reflections}
+
+
+def _over_budget(standing: Standing, task: Task, calls: Mapping[Role, int], *, rollouts: int) -> str | None:
+    budget, spending = task.budget, standing.spending
+    if standing.rollouts_used + rollouts + standing.tests_to_come > budget.max_rollouts:
         return "max_rollouts"
-    spending = add_spending(state.spending, unrecorded)
-    calls = run.calls_of(rollouts=rollouts + reserve, reflections=reflections)
     if budget.max_calls is not None and sends(spending) + sum(calls.values()) > budget.max_calls:
         return "max_calls"
     if budget.max_tokens is not None and most_tokens(spending, calls) > budget.max_tokens:
@@ -102,32 +135,32 @@ def _has_to_learn_the_price(run: Run) -> bool:
 
 def stop_reason(run: Run) -> str | None:
     """Return why the run should end before another iteration, None to go on."""
-    state, task = run.state, run.state.task
-    if (score := state.leader_score) is not None and score >= task.budget.target_score - MARGIN:
-        return "target_score"
-    if state.iteration >= task.iterations:
-        return "iterations"
-    if task.budget.patience is not None and state.since_improvement >= task.budget.patience:
-        return "patience"
-    if state.dry_iterations >= DRY_LIMIT:
-        return "stalled"
-    smallest = 2 * min(task.minibatch, len(task.train)) + len(task.validation)
+    standing, task = standing_of(run.state), run.state.task
+    if (reason := _done(standing, task)) is not None:
+        return reason
     # Through the control, where the answer stays when a replay begins after the final test has been paid.
-    return run.control(f"{state.iteration + 1}/start", exceeded(run, rollouts=smallest, reflections=1))
+    reason = _too_little_left(standing, task, asks_judge=run.asks_judge)
+    return run.control(f"{standing.iteration + 1}/start", reason)
 
 
-def limit_reached(state: State, metric: Metric | None, *, judge_weight: float = 0.0) -> str | None:
-    """Return which limit keeps a run from going on where its state stands, None if none does."""
-    run = Run(
-        state=state,
-        model=_no_model,
-        fan_out=map,
-        control=lambda _, reason=None: reason,
-        metric=metric,
-        judge_weight=judge_weight,
-    )
-    return stop_reason(run)
+def limit_reached(standing: Standing, task: Task, *, asks_judge: bool) -> str | None:
+    """Return which limit of the task keeps a run from going on where it stands, None if none does."""
+    return _done(standing, task) or _too_little_left(standing, task, asks_judge=asks_judge)
 
 
-def _no_model(_: ModelCall) -> Completion:
-    raise ModelError("no_model", "this run asks nobody", sends=0)
+def _done(standing: Standing, task: Task) -> str | None:
+    if (score := standing.leader_score) is not None and score >= task.budget.target_score - MARGIN:
+        return "target_score"
+    if standing.iteration >= task.iterations:
+        return "iterations"
+    if task.budget.patience is not None and standing.since_improvement >= task.budget.patience:
+        return "patience"
+    if standing.dry_iterations >= DRY_LIMIT:
+        return "stalled"
+    return None
+
+
+def _too_little_left(standing: Standing, task: Task, *, asks_judge: bool) -> str | None:
+    smallest = 2 * min(task.minibatch, standing.train) + standing.validation
+    calls = calls_of(smallest + standing.tests_to_come, 1, asks_judge=asks_judge)
+    return _over_budget(standing, task, calls, rollouts=smallest)

@@ -10,7 +10,7 @@ from threading import Event
 
 from gepa_next.errors import GepaNextError, Interrupted, StoreError, UnavailableError
 from gepa_next.gepa.engine import optimize
-from gepa_next.gepa.run import Run
+from gepa_next.gepa.run import Run, standing_of
 from gepa_next.gepa.spending import cost_usd, sends
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Step
@@ -104,7 +104,14 @@ class JobRun:
         if step.stage == "finished":
             result = {**step.data, "artifacts": f"/v1/optimize/{job.id}/artifacts"}
             self._settle()
-            finish_job(self.database, job.id, epoch=self.claim.epoch, now=now, result=result)
+            finish_job(
+                self.database,
+                job.id,
+                epoch=self.claim.epoch,
+                now=now,
+                result=result,
+                standing=standing_of(state),
+            )
             return
         dated = replace(step, data={**step.data, **_so_far(job, state, now)})
         pending = record_step(

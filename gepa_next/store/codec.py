@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import TypeAdapter
 
+from gepa_next.gepa.run import Standing
 from gepa_next.gepa.spending import Spending, Spent
 from gepa_next.gepa.types import Example, Role
 from gepa_next.models import JobSpec
@@ -12,6 +13,7 @@ from gepa_next.store.database import Row
 
 _SPEC = TypeAdapter(JobSpec)
 _SPENDING = TypeAdapter(dict[Role, Spent])
+_STANDING = TypeAdapter(Standing)
 
 
 def to_json(value: Mapping[str, object] | Sequence[object]) -> str:
@@ -37,6 +39,16 @@ def spending_to_json(spending: Spending) -> str:
 def spending_from_json(text: str) -> Spending:
     """Return what a stored step consumed."""
     return _SPENDING.validate_json(text)
+
+
+def standing_to_json(standing: Standing) -> str:
+    """Return how far a run has come as one line of JSON."""
+    return _STANDING.dump_json(standing).decode()
+
+
+def standing_from_json(text: str) -> Standing:
+    """Return how far a run had come."""
+    return _STANDING.validate_json(text)
 
 
 def example_values(example: Example) -> tuple[str, str, str | None, str, str]:

@@ -4,16 +4,25 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gepa_next.store.codec import to_json
+from gepa_next.gepa.run import Standing
+from gepa_next.store.codec import standing_to_json, to_json
 from gepa_next.store.counters import count
 from gepa_next.store.database import Database
 from gepa_next.store.events import append_event
 
 
-def finish_job(database: Database, job_id: str, *, epoch: int, now: float, result: Mapping[str, object]) -> None:
+def finish_job(
+    database: Database, job_id: str, *, epoch: int, now: float, result: Mapping[str, object], standing: Standing
+) -> None:
     """Move the job from running to finished with its terminal event; nothing if it is not ours any more."""
     text = to_json(result)
-    ending = _Ending(kind="finished", stop_reason=str(result["stop_reason"]), data=text, result=text)
+    ending = _Ending(
+        kind="finished",
+        stop_reason=str(result["stop_reason"]),
+        data=text,
+        result=text,
+        standing=standing_to_json(standing),
+    )
 
     def unit(db: sqlite3.Connection) -> None:
         _end(db, job_id, ending, epoch=epoch, now=now)
@@ -40,16 +49,17 @@ class _Ending:
     stop_reason: str
     data: str
     result: str | None = None
+    standing: str | None = None
     error_code: str | None = None
     error_message: str | None = None
 
 
 def _end(db: sqlite3.Connection, job_id: str, ending: _Ending, *, epoch: int, now: float) -> None:
     moved = db.execute(
-        "UPDATE jobs SET status = ?, stop_reason = ?, result = ?, error_code = ?, error_message = ?, finished_at = ?,"
-        " updated_at = ? WHERE id = ? AND owner_epoch = ? AND status = 'running'",
-        (ending.kind, ending.stop_reason, ending.result, ending.error_code, ending.error_message, now, now, job_id,
-         epoch),
+        "UPDATE jobs SET status = ?, stop_reason = ?, result = ?, standing = ?, error_code = ?, error_message = ?,"
+        " finished_at = ?, updated_at = ? WHERE id = ? AND owner_epoch = ? AND status = 'running'",
+        (ending.kind, ending.stop_reason, ending.result, ending.standing, ending.error_code, ending.error_message,
+         now, now, job_id, epoch),
     ).rowcount  # fmt: skip
     if moved:
         append_event(db, job_id, key=f"{ending.kind}/{epoch}", kind=ending.kind, now=now, data=ending.data)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gepa_next.errors import InvalidError, NotFoundError, UnavailableError
+from gepa_next.gepa.run import Standing
 from gepa_next.gepa.types import Example
 from gepa_next.models import Job, JobSpec, JobStatus, Judge
-from gepa_next.store.codec import example_values, spec_from_json, spec_to_json
+from gepa_next.store.codec import example_values, spec_from_json, spec_to_json, standing_from_json
 from gepa_next.store.counters import count
 from gepa_next.store.database import Database, Row
 
@@ -131,6 +132,12 @@ def get_job(database: Database, job_id: str, *, token_id: str | None = None) -> 
     if job is None or (token_id is not None and job.token_id != token_id):
         raise NotFoundError("there is no such job")
     return job
+
+
+def find_standing(database: Database, job_id: str) -> Standing | None:
+    """Return how far the job's run had come when it finished, None if it has not, or its last ending was another."""
+    row = database.row("SELECT standing FROM jobs WHERE id = ? AND status = 'finished'", (job_id,))
+    return standing_from_json(row["standing"]) if row is not None else None
 
 
 def stop_requested(database: Database, job_id: str) -> bool:

@@ -2,7 +2,10 @@
 
 import pytest
 
+from gepa_next.gepa.run import standing_of
 from gepa_next.store.evidence import list_candidates
+from gepa_next.store.jobs import find_standing, get_job
+from gepa_next.store.runs import load_state
 from tests.api.answers import refused
 from tests.support.service import OTHER_TOKEN
 
@@ -96,6 +99,20 @@ def test_a_job_with_nothing_left_to_do_is_not_resumable(done, done_id) -> None:
     answer = post(done.client(), done_id, "resume")
     assert refused(answer, 409, "not_resumable")
     assert "iterations" in answer.json["error"]["message"]
+
+
+def test_where_a_finished_job_stands_is_what_its_whole_state_says(service) -> None:
+    job_id = service.finished_job(iterations=2, split={"train": 2, "val": 2, "test": 2})
+    state = load_state(service.database, get_job(service.database, job_id))
+    assert find_standing(service.database, job_id) == standing_of(state)
+
+
+def test_what_is_left_to_do_is_known_without_a_look_at_the_rollouts(service, client) -> None:
+    job_id = service.finished_job(budget={"max_rollouts": 7})
+    assert state(client, job_id)["stop_reason"] == "max_rollouts"
+    service.database.write(lambda db: db.execute("DELETE FROM rollouts"))
+    assert "max_rollouts" in refused(post(client, job_id, "resume"), 409, "not_resumable")["message"]
+    assert post(client, job_id, "resume", {"budget": {"max_rollouts": 1000}}).status_code == 202
 
 
 @pytest.mark.parametrize(

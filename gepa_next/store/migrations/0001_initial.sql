@@ -19,6 +19,7 @@ CREATE TABLE jobs (
     error_code TEXT,
     error_message TEXT,
     result TEXT,
+    standing TEXT,
     last_event_id INTEGER NOT NULL DEFAULT 0,
     stop_requested INTEGER NOT NULL DEFAULT 0,
     paused_s REAL NOT NULL DEFAULT 0,
@@ -121,6 +122,8 @@ CREATE TABLE calls (
     cost_usd REAL,
     PRIMARY KEY (job_id, key, request_sha256)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX calls_failed ON calls (job_id) WHERE status = 'failed';
 
 CREATE TABLE usage (
     job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
