@@ -42,6 +42,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.durability
 	$(BIN)/python -m benchmarks.calls
+	$(BIN)/python -m benchmarks.big_job
 
 # Kills and freezes by the hundred, and the eight design mistakes that must be caught (minutes each).
 crash: $(VENV)/.dev-installed

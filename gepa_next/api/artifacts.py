@@ -2,19 +2,21 @@
 
 import difflib
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from operator import attrgetter
 from types import MappingProxyType
 
-from gepa_next.models import Job
+from gepa_next.api.pacing import in_chunks, unhurried
+from gepa_next.gepa.types import Candidate, Rollout
+from gepa_next.models import Job, LedgerCall, Usage
 from gepa_next.store.database import Database
 from gepa_next.store.evidence import (
+    iterate_candidates,
+    iterate_job_examples,
     iterate_rollouts,
-    list_candidates,
-    list_job_examples,
     list_lessons,
     list_usage,
-    validation_means,
 )
 from gepa_next.store.ledger import iterate_calls
 from gepa_next.version import VERSION
@@ -22,10 +24,34 @@ from gepa_next.version import VERSION
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """How an artifact is made."""
+    """How an artifact is made, piece by piece."""
 
     content_type: str
-    build: Callable[[Database, Job], bytes]
+    pieces: Callable[[Database, Job], Iterable[str]]
+
+    def chunks(self, database: Database, job: Job) -> Iterator[bytes]:
+        """Yield the artifact in short turns: it may be as long as all the outputs of a job."""
+        return in_chunks(self.pieces(database, job))
+
+
+class ArtifactSizes:
+    """Tells how many bytes each artifact has, by making it; of jobs that have ended it remembers."""
+
+    def __init__(self, most: int = 1000) -> None:
+        self._most = most
+        self._known: dict[tuple[str, int, int], Mapping[str, int]] = {}
+
+    def of(self, database: Database, job: Job, usage: Iterable[Usage]) -> Mapping[str, int]:
+        """Return the sizes by name; `usage` grows when a call comes home after the job has ended."""
+        version = (job.id, job.last_event_id, sum(each.calls for each in usage))
+        if (known := self._known.get(version)) is not None:
+            return known
+        sizes = {name: sum(map(len, each.chunks(database, job))) for name, each in ARTIFACTS.items()}
+        if job.status.terminal:
+            self._known[version] = sizes
+            if len(self._known) > self._most:
+                del self._known[next(iter(self._known))]
+        return sizes
 
 
 def returned_prompt(job: Job) -> str:
@@ -33,47 +59,50 @@ def returned_prompt(job: Job) -> str:
     return str(job.result["prompt"]) if job.result else job.best_prompt or job.spec.prompt
 
 
-def _prompt(_: Database, job: Job) -> bytes:
-    return returned_prompt(job).encode()
+def _prompt(_: Database, job: Job) -> Iterator[str]:
+    yield returned_prompt(job)
 
 
-def _diff(_: Database, job: Job) -> bytes:
+def _diff(_: Database, job: Job) -> Iterator[str]:
     lines = difflib.unified_diff(
         job.spec.prompt.splitlines(), returned_prompt(job).splitlines(), "seed", "champion", lineterm=""
     )
-    return "".join(f"{line}\n" for line in lines).encode()
+    return (f"{line}\n" for line in lines)
 
 
-def _candidates(database: Database, job: Job) -> bytes:
-    means = validation_means(database, job.id)
-    return _lines(
-        {**asdict(each), "validation_score": means.get(each.id)} for each in list_candidates(database, job.id)
-    )
+def _candidates(database: Database, job: Job) -> Iterator[str]:
+    values = _values_of(Candidate)
+    return (
+        _line({**values(each), "validation_score": mean}) for each, mean in iterate_candidates(database, job.id)
+    )  # fmt: skip
 
 
-def _rollouts(database: Database, job: Job) -> bytes:
-    return _lines(asdict(each) for each in iterate_rollouts(database, job.id))
+def _rollouts(database: Database, job: Job) -> Iterator[str]:
+    return map(_line, map(_values_of(Rollout), iterate_rollouts(database, job.id)))
 
 
-def _calls(database: Database, job: Job) -> bytes:
-    return _lines(asdict(each) for each in iterate_calls(database, job.id))
+def _calls(database: Database, job: Job) -> Iterator[str]:
+    return map(_line, map(_values_of(LedgerCall), iterate_calls(database, job.id)))
 
 
-def _lessons(database: Database, job: Job) -> bytes:
-    rows = [
+def _lessons(database: Database, job: Job) -> Iterator[str]:
+    yield "# Lessons\n\n"
+    lessons = list_lessons(database, job.id)
+    yield from (
         f"- {each.text} (candidate {each.candidate_id}, iteration {each.iteration}{_gain(each.gain)})\n"
-        for each in list_lessons(database, job.id)
-    ]
-    return "".join(["# Lessons\n\n", *(rows or ["None were learned.\n"])]).encode()
+        for each in lessons
+    )
+    if not lessons:
+        yield "None were learned.\n"
 
 
 def _gain(gain: float | None) -> str:
     return "" if gain is None else f", minibatch difference {gain:+.2f}"
 
 
-def _receipt(database: Database, job: Job) -> bytes:
-    """Return what a reader needs to check the result, times and tokens included, without the examples' texts."""
-    splits = job.spec.task(tuple(list_job_examples(database, job.id)))
+def _receipt(database: Database, job: Job) -> Iterator[str]:
+    """Yield what a reader needs to check the result, times and tokens included, without the examples' texts."""
+    splits = job.spec.task(tuple(unhurried(iterate_job_examples(database, job.id))))
     receipt = {
         "version": VERSION,
         "job_id": job.id,
@@ -95,11 +124,22 @@ def _receipt(database: Database, job: Job) -> bytes:
         "events": job.last_event_id,
         "result": job.result,
     }
-    return (json.dumps(receipt, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
+    yield from json.JSONEncoder(ensure_ascii=False, indent=2, allow_nan=False).iterencode(receipt)
+    yield "\n"
 
 
-def _lines(rows: Iterable[Mapping[str, object]]) -> bytes:
-    return "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows).encode()
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
+def _line(row: Mapping[str, object]) -> str:
+    return _encode(row) + "\n"
+
+
+def _values_of(kind: type) -> Callable[[object], dict[str, object]]:
+    """Return what makes a dict of an instance: `asdict` copies everything inside too, for the most part of the time."""
+    names = [each.name for each in fields(kind)]
+    values = attrgetter(*names)
+    return lambda instance: dict(zip(names, values(instance), strict=True))
 
 
 _TEXT, _JSONL = "text/plain; charset=utf-8", "application/x-ndjson"

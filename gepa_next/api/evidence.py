@@ -1,14 +1,21 @@
 """Candidates and artifacts of a job."""
 
+from collections.abc import Iterator
+
 from flask import Blueprint, Response, jsonify
 
 from gepa_next.api.artifacts import ARTIFACTS
 from gepa_next.api.auth import token_id
+from gepa_next.api.pacing import in_chunks
 from gepa_next.api.paging import refuse_unknown
 from gepa_next.api.states import job_url
 from gepa_next.api.wiring import wiring
 from gepa_next.errors import NotFoundError
-from gepa_next.store.evidence import list_candidates, validation_means
+from gepa_next.gepa.types import Candidate
+from gepa_next.models import Job
+from gepa_next.store.codec import to_json
+from gepa_next.store.database import Database
+from gepa_next.store.evidence import iterate_candidates, list_usage
 from gepa_next.store.jobs import get_job
 
 bp = Blueprint("evidence", __name__, url_prefix="/v1/optimize")
@@ -20,23 +27,34 @@ def candidates(job_id: str) -> Response:
     refuse_unknown()
     database = wiring().database
     job = get_job(database, job_id, token_id=token_id())
-    means = validation_means(database, job.id)
-    items = [
-        {
-            "id": each.id,
-            "text": each.text,
-            "parent_ids": each.parents,
-            "operator": each.operator,
-            "iteration": each.iteration,
-            "decision": each.decision,
-            "accepted": each.decision in {"seed", "accepted"},
-            "reason": each.reason,
-            "score": means.get(each.id),
-            "minibatch": {"score": each.score, "parent_score": each.parent_score, "compared": each.compared},
-        }
-        for each in list_candidates(database, job.id)
-    ]
-    return jsonify({"items": items})
+    return Response(in_chunks(_listed(database, job)), content_type="application/json")
+
+
+def _listed(database: Database, job: Job) -> Iterator[str]:
+    before = '{"items":['
+    for each, mean in iterate_candidates(database, job.id):
+        yield before + to_json(_item(each, mean))
+        before = ","
+    yield "]}\n" if before == "," else before + "]}\n"
+
+
+def _item(candidate: Candidate, mean: float | None) -> dict[str, object]:
+    return {
+        "id": candidate.id,
+        "text": candidate.text,
+        "parent_ids": candidate.parents,
+        "operator": candidate.operator,
+        "iteration": candidate.iteration,
+        "decision": candidate.decision,
+        "accepted": candidate.decision in {"seed", "accepted"},
+        "reason": candidate.reason,
+        "score": mean,
+        "minibatch": {
+            "score": candidate.score,
+            "parent_score": candidate.parent_score,
+            "compared": candidate.compared,
+        },
+    }
 
 
 @bp.get("/<job_id>/artifacts")
@@ -45,11 +63,12 @@ def artifacts(job_id: str) -> Response:
     refuse_unknown()
     database = wiring().database
     job = get_job(database, job_id, token_id=token_id())
+    sizes = wiring().artifact_sizes.of(database, job, list_usage(database, job.id))
     items = [
         {
             "name": name,
             "content_type": artifact.content_type,
-            "bytes": len(artifact.build(database, job)),
+            "bytes": sizes[name],
             "url": f"{job_url(job.id)}/artifacts/{name}",
         }
         for name, artifact in ARTIFACTS.items()
@@ -66,4 +85,4 @@ def artifact(job_id: str, name: str) -> Response:
     if name not in ARTIFACTS:
         raise NotFoundError(f"there is no such artifact; there are {', '.join(ARTIFACTS)}")
     found = ARTIFACTS[name]
-    return Response(found.build(database, job), content_type=found.content_type)
+    return Response(found.chunks(database, job), content_type=found.content_type)

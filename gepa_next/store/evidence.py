@@ -8,17 +8,24 @@ from gepa_next.models import Usage
 from gepa_next.store.codec import example_from
 from gepa_next.store.database import Database, Row
 
-PAGE = 500
+PAGE = 100  # rows may be long, and whoever reads them between two turns of others must be quick
 
 
-def list_candidates(database: Database, job_id: str) -> list[Candidate]:
-    """Return every candidate of the job, refused and rejected ones too."""
-    rows = database.rows(
-        "SELECT id, iteration, text, parents, operator, decision, reason, score, parent_score, compared"
-        " FROM candidates WHERE job_id = ? ORDER BY id",
-        (job_id,),
-    )
-    return [candidate_from(row) for row in rows]
+def iterate_candidates(database: Database, job_id: str) -> Iterator[tuple[Candidate, float | None]]:
+    """Yield every candidate of the job, refused and rejected ones too, with its mean validation score in [0, 1].
+
+    The mean is None where nothing was scored. Reads a page at a time.
+    """
+    after = -1
+    while rows := database.rows(
+        "SELECT id, iteration, text, parents, operator, decision, reason, score, parent_score, compared,"
+        " (SELECT avg(rollouts.score) FROM rollouts WHERE rollouts.job_id = candidates.job_id"
+        " AND candidate_id = candidates.id AND split = 'validation') AS validation_score"
+        " FROM candidates WHERE job_id = ? AND id > ? ORDER BY id LIMIT ?",
+        (job_id, after, PAGE),
+    ):
+        yield from ((candidate_from(row), row["validation_score"]) for row in rows)
+        after = rows[-1]["id"]
 
 
 def iterate_rollouts(database: Database, job_id: str) -> Iterator[Rollout]:
@@ -33,16 +40,6 @@ def iterate_rollouts(database: Database, job_id: str) -> Iterator[Rollout]:
         event_id, position = rows[-1]["event_id"], rows[-1]["position"]
 
 
-def validation_means(database: Database, job_id: str) -> dict[int, float]:
-    """Return the mean validation score in [0, 1] of every candidate that has one."""
-    rows = database.rows(
-        "SELECT candidate_id, avg(score) AS mean FROM rollouts WHERE job_id = ? AND split = 'validation'"
-        " GROUP BY candidate_id HAVING mean IS NOT NULL",
-        (job_id,),
-    )
-    return {row["candidate_id"]: row["mean"] for row in rows}
-
-
 def list_lessons(database: Database, job_id: str) -> list[Lesson]:
     """Return the job's lessons in the order they were learned."""
     rows = database.rows(
@@ -51,12 +48,16 @@ def list_lessons(database: Database, job_id: str) -> list[Lesson]:
     return [lesson_from(row) for row in rows]
 
 
-def list_job_examples(database: Database, job_id: str) -> list[Example]:
-    """Return the job's examples, given or drafted."""
-    rows = database.rows(
-        "SELECT id, input, ideal, tags, meta, synthetic FROM examples WHERE job_id = ? ORDER BY position", (job_id,)
-    )
-    return [example_from(row, synthetic=bool(row["synthetic"])) for row in rows]
+def iterate_job_examples(database: Database, job_id: str) -> Iterator[Example]:
+    """Yield the job's examples, given or drafted, reading a page at a time."""
+    after = -1
+    while rows := database.rows(
+        "SELECT position, id, input, ideal, tags, meta, synthetic FROM examples WHERE job_id = ? AND position > ?"
+        " ORDER BY position LIMIT ?",
+        (job_id, after, PAGE),
+    ):
+        yield from (example_from(row, synthetic=bool(row["synthetic"])) for row in rows)
+        after = rows[-1]["position"]
 
 
 def list_usage(database: Database, job_id: str) -> list[Usage]:

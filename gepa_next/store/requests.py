@@ -83,8 +83,11 @@ def resume_job(database: Database, resumption: Resumption, *, now: float) -> Non
         if not moved:
             raise ConflictError("not_resumable", "the job has moved on meanwhile")
         _void_unfinished(db, resumption.job_id)
-        # What failed is asked again: somebody may have mended it.
-        db.execute("UPDATE calls SET status = 'refused' WHERE job_id = ? AND status = 'failed'", (resumption.job_id,))
+        # What failed is asked again: somebody may have mended it. Without the hint all calls of the job are read.
+        db.execute(
+            "UPDATE calls INDEXED BY calls_failed SET status = 'refused' WHERE job_id = ? AND status = 'failed'",
+            (resumption.job_id,),
+        )
         db.execute("DELETE FROM decisions WHERE job_id = ? AND answer IS NOT NULL", (resumption.job_id,))
 
     database.write(unit)

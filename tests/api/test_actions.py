@@ -3,7 +3,7 @@
 import pytest
 
 from gepa_next.gepa.run import standing_of
-from gepa_next.store.evidence import list_candidates
+from gepa_next.store.evidence import iterate_candidates
 from gepa_next.store.jobs import find_standing, get_job
 from gepa_next.store.runs import load_state
 from tests.api.answers import refused
@@ -64,7 +64,7 @@ def test_a_resumed_job_ends_where_a_longer_one_does(service, client) -> None:
     short = service.finished_job(iterations=1)
     post(client, short, "resume", MORE)
     service.run(short)
-    assert list_candidates(service.database, short) == list_candidates(service.database, long)
+    assert list(iterate_candidates(service.database, short)) == list(iterate_candidates(service.database, long))
     assert state(client, short)["result"]["prompt"] == state(client, long)["result"]["prompt"]
 
 

@@ -38,6 +38,36 @@ def test_the_index_tells_of_every_artifact_what_it_is(done, done_id) -> None:
         assert len(answer.data) == item["bytes"]
 
 
+def sizes(service, job_id):
+    items = service.client().get(f"/v1/optimize/{job_id}/artifacts").json["items"]
+    return {item["name"]: item["bytes"] for item in items}
+
+
+def test_the_index_of_a_job_that_has_ended_is_made_once(service) -> None:
+    job_id = service.finished_job()
+    before = sizes(service, job_id)
+    service.database.write(lambda db: db.execute("DELETE FROM rollouts"))
+    assert sizes(service, job_id) == before
+
+
+def test_the_index_of_a_job_that_went_on_is_made_anew(service, client) -> None:
+    job_id = service.finished_job()
+    before = sizes(service, job_id)
+    client.post(f"/v1/optimize/{job_id}/resume", json={"iterations": 2})
+    service.run(job_id)
+    after = sizes(service, job_id)
+    assert after["rollouts.jsonl"] > before["rollouts.jsonl"]
+    assert after == {name: len(artifact(service, job_id, name).data) for name in ARTIFACTS}
+
+
+def test_the_index_of_a_job_that_runs_is_made_each_time(service) -> None:
+    job_id = service.create()
+    service.begin(job_id)
+    before = sizes(service, job_id)
+    service.database.write(lambda db: db.execute("UPDATE jobs SET rollouts = 1000"))
+    assert sizes(service, job_id)["receipt.json"] == before["receipt.json"] + len("000")
+
+
 @pytest.mark.parametrize("name", ARTIFACTS)
 def test_every_artifact_can_be_made_before_the_job_has_begun(service, name) -> None:
     assert artifact(service, service.create(), name).status_code == 200

@@ -17,7 +17,7 @@ import requests
 from gepa_next.models import Job, JobStatus, Judge
 from gepa_next.store.database import Database
 from gepa_next.store.events import list_events
-from gepa_next.store.evidence import iterate_rollouts, list_candidates, list_lessons
+from gepa_next.store.evidence import iterate_candidates, iterate_rollouts, list_lessons
 from gepa_next.store.jobs import NewJob, get_job, insert_job
 from gepa_next.store.ledger import iterate_calls
 from tests.store.jobs_on_file import EXAMPLES, job_spec
@@ -150,7 +150,7 @@ class Stage:
         assert self.job(job_id).status is JobStatus.FINISHED, self.job(job_id)
         return Account(
             events=tuple(timeless(event.type, event.data) for event in log if event.type not in ABOUT_CRASHES),
-            candidates=tuple(list_candidates(self.database, job_id)),
+            candidates=tuple(iterate_candidates(self.database, job_id)),
             rollouts=tuple(iterate_rollouts(self.database, job_id)),
             lessons=tuple(list_lessons(self.database, job_id)),
             result=timeless("result", json.dumps(result)),

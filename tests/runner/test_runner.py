@@ -17,7 +17,7 @@ from gepa_next.store.counters import list_counters
 from gepa_next.store.database import Database
 from gepa_next.store.endings import fail_job
 from gepa_next.store.events import list_events
-from gepa_next.store.evidence import iterate_rollouts, list_candidates, list_usage
+from gepa_next.store.evidence import iterate_candidates, iterate_rollouts, list_usage
 from gepa_next.store.jobs import get_job
 from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
 from gepa_next.store.ledger import Holder, iterate_calls
@@ -99,7 +99,7 @@ def test_a_drained_job_ends_where_an_undisturbed_one_does_and_pays_for_nothing_t
     with running(database, second):
         job = ended(database, "disturbed")
     assert job.status is JobStatus.FINISHED
-    assert list_candidates(database, "disturbed") == list_candidates(database, "undisturbed")
+    assert list(iterate_candidates(database, "disturbed")) == list(iterate_candidates(database, "undisturbed"))
     assert sorted([*first.sent, *second.sent]) == sorted(call.key for call in iterate_calls(database, "undisturbed"))
     assert "resumed" in {event.type for event in list_events(database, "disturbed", after=0, limit=10_000)}
 
@@ -117,7 +117,7 @@ def test_a_job_cancelled_in_the_middle_and_resumed_ends_where_an_undisturbed_one
     second = Counting()
     with running(database, second):
         wait_for(database, lambda: get_job(database, "disturbed").status is JobStatus.FINISHED)
-    assert list_candidates(database, "disturbed") == list_candidates(database, "undisturbed")
+    assert list(iterate_candidates(database, "disturbed")) == list(iterate_candidates(database, "undisturbed"))
     assert list(iterate_rollouts(database, "disturbed")) == list(iterate_rollouts(database, "undisturbed"))
     again = set(first.sent) & set(second.sent)
     assert not again

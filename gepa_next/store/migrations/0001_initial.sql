@@ -89,6 +89,8 @@ CREATE TABLE rollouts (
     PRIMARY KEY (job_id, event_id, position)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX rollouts_validation ON rollouts (job_id, candidate_id, score, split) WHERE split = 'validation';
+
 CREATE TABLE lessons (
     job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
     id INTEGER NOT NULL,
