@@ -1,6 +1,7 @@
 """Settings from the environment and `.env`, checked at start."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,6 +19,10 @@ SECRET = frozenset(
 )
 _TOKEN = re.compile(r"[!-~]+")
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+# Set in the processes of a server: all settings are in the environment, as they were when it started.
+HANDED_DOWN_VARIABLE = "GEPA_NEXT_SETTINGS_HANDED_DOWN"
 
 
 class ConfigurationError(Exception):
@@ -147,6 +152,11 @@ class Settings(BaseSettings):
         shown = self.model_dump(mode="json", exclude=set(SECRET))
         return {name.upper(): value for name, value in shown.items()}
 
+    def as_environment(self) -> dict[str, str]:
+        """Return the variables that make the same settings whatever becomes of `.env`, secrets included."""
+        given = {name.upper(): _as_text(getattr(self, name)) for name in self.model_fields_set}
+        return given | {HANDED_DOWN_VARIABLE: "true"}
+
     @property
     def simulated(self) -> bool:
         """Whether the built-in simulator answers: no key and no base URL of any kind is set."""
@@ -169,6 +179,12 @@ class Settings(BaseSettings):
         return self.openrouter_api_key if self.openrouter_api_key.get_secret_value() else self.openai_api_key
 
 
+def _as_text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return str(value) if isinstance(value, str | Path) else json.dumps(value, default=_as_text)
+
+
 def _check_endpoint(name: str, base_url: str, key: SecretStr) -> None:
     """Raise ValueError where the model client would, but at start and with the variable's name."""
     try:
@@ -180,6 +196,8 @@ def _check_endpoint(name: str, base_url: str, key: SecretStr) -> None:
 
 def load_settings(**overrides: object) -> Settings:
     """Return the settings; ConfigurationError names the variable that is wrong."""
+    if HANDED_DOWN_VARIABLE in os.environ:
+        overrides = {"_env_file": None, **overrides}
     try:
         return Settings(**overrides)  # type: ignore[arg-type]  # checked by pydantic, not by the caller
     except ValidationError as error:

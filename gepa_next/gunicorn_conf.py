@@ -27,7 +27,8 @@ except ConfigurationError as error:
     sys.stderr.write(f"gepa-next: {error}\n")
     sys.exit(2)
 
-_keeper = RunnerKeeper([sys.executable, "-m", "gepa_next", "worker"])
+# A worker started later, by SIGHUP or after a crash, must not have other settings than the runner, nor wrong ones.
+os.environ.update(_settings.as_environment())
 
 wsgi_app = "gepa_next.app:create_app_from_environment()"
 bind = os.environ.get(LISTEN_VARIABLE) or (
@@ -58,7 +59,9 @@ def on_starting(server: Any) -> None:  # Any: gunicorn has no types
     if not _settings.require_auth:
         server.log.warning("authentication is off")
     if _settings.runner == "process":
-        _keeper.start()
+        # Kept by the server: this module may be loaded anew at SIGHUP, and what it held would be lost.
+        server.runner_keeper = RunnerKeeper([sys.executable, "-m", "gepa_next", "worker"])
+        server.runner_keeper.start()
 
 
 def post_worker_init(worker: Any) -> None:  # Any: gunicorn has no types
@@ -88,6 +91,7 @@ def post_worker_init(worker: Any) -> None:  # Any: gunicorn has no types
     threading.Thread(target=leave_when_told, name="shutdown", daemon=True).start()
 
 
-def on_exit(server: Any) -> None:  # noqa: ARG001 - the hook's signature; Any: gunicorn has no types
+def on_exit(server: Any) -> None:  # Any: gunicorn has no types
     """Let the runner drain."""
-    _keeper.stop(_settings.drain_timeout_s + 5)
+    if _settings.runner == "process":
+        server.runner_keeper.stop(_settings.drain_timeout_s + 5)

@@ -169,3 +169,16 @@ def test_a_file_that_is_no_text_is_refused(load, tmp_path) -> None:
     (tmp_path / ".env").write_bytes(b"MAX_ITERATIONS=\xff\xfe\n")
     with pytest.raises(ConfigurationError):
         load()
+
+
+def test_settings_are_handed_down_whatever_becomes_of_the_file(load, tmp_path, monkeypatch) -> None:
+    (tmp_path / ".env").write_text(
+        "API_BEARER_TOKENS=one,two\nREQUIRE_AUTH=true\nDRAIN_TIMEOUT_S=2.5\nDATABASE_PATH=here.sqlite3\n"
+        f"MODEL_PRICES={json.dumps({'m': {'input': 1, 'output': 2}})}\nCORS_ALLOWED_ORIGINS=https://a.example\n"
+    )
+    settings = load(API_BEARER_TOKENS="")
+    assert tokens(settings) == ["one", "two"]
+    for name, value in settings.as_environment().items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / ".env").write_text("API_BEARER_TOKENS=three\nPORT=none\n")
+    assert load_settings() == settings

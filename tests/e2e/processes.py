@@ -21,6 +21,7 @@ from tests.support.sse import Frame, open_stream, read_events
 ROOT = Path(gepa_next.__file__).parents[1]
 SERVE = [sys.executable, "-m", "gepa_next", "--port", "0"]
 GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
+BY_FILE = [*GUNICORN[:4], "gepa_next/gunicorn_conf.py", "wsgi:app"]
 TIMEOUT_S = 30.0
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -88,6 +89,9 @@ class Server:
     def runner_pid(self) -> int | None:
         return next((pid for pid, line in self.alive().items() if line.endswith("gepa_next worker")), None)
 
+    def web_pids(self) -> set[int]:
+        return {pid for pid, line in self.alive().items() if "gunicorn" in line} - {self.process.pid}
+
     def stop(self) -> None:
         """Stop the server the polite way, and the other way if that takes too long."""
         try:
@@ -119,7 +123,7 @@ def start(command: list[str], folder: Path, **variables: str) -> Server:
         process = subprocess.Popen(
             command,
             env=settings,
-            cwd=ROOT if command is GUNICORN else folder,
+            cwd=folder if command is SERVE else ROOT,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
@@ -130,7 +134,7 @@ def start(command: list[str], folder: Path, **variables: str) -> Server:
 
 
 def _address(command: list[str], process: subprocess.Popen[str], log: Path) -> str:
-    if command is GUNICORN:
+    if command is not SERVE:
         found = wait_for(lambda: re.search(r"Listening at: (http://[0-9.:]+)", log.read_text()))
     else:
         assert process.stdout is not None

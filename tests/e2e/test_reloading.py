@@ -1,0 +1,79 @@
+"""SIGHUP starts the web process afresh; the runner and its jobs know nothing of it."""
+
+import os
+import signal
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from tests.e2e.processes import BY_FILE, GUNICORN, SERVE, Server, wait_for
+
+WAYS = pytest.mark.parametrize("command", [SERVE, GUNICORN, BY_FILE], ids=["serve", "gunicorn", "by-file"])
+
+
+@pytest.fixture
+def reloaded_job(serve, provider, command) -> tuple[Server, str]:
+    """A server that was reloaded while the calls of a job waited for an answer."""
+    server = serve(command, **provider.variables, DRAIN_TIMEOUT_S="20")
+    job_id = server.create()
+    provider.wait_for_calls()
+    reload(server)
+    return server, job_id
+
+
+def reload(server: Server) -> None:
+    before = server.web_pids()
+    server.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: server.web_pids() and not server.web_pids() & before)
+    wait_for(server.is_ready)
+
+
+def draining(server: Server) -> bool:
+    with closing(sqlite3.connect(server.database)) as database:
+        return database.execute("SELECT 1 FROM runners WHERE draining").fetchone() is not None
+
+
+@WAYS
+def test_a_job_goes_on_while_the_web_process_is_replaced(serve, provider, command) -> None:
+    server = serve(command, **provider.variables)
+    job_id = server.create()
+    provider.wait_for_calls()
+    runner = server.runner_pid()
+    reload(server)
+    assert (server.runner_pid(), server.state(job_id)["status"]) == (runner, "running")
+    provider.open_gate()
+    kinds = [frame.type for frame in server.events(job_id)]
+    assert (kinds[0], kinds[-1], "resumed" in kinds) == ("started", "finished", False)
+
+
+@WAYS
+def test_a_runner_killed_after_a_reload_is_started_again(reloaded_job, provider) -> None:
+    server, job_id = reloaded_job
+    killed = server.runner_pid()
+    os.kill(killed, signal.SIGKILL)
+    provider.open_gate()
+    assert server.events(job_id)[-1].type == "finished"
+    assert server.runner_pid() not in {None, killed}
+
+
+@WAYS
+def test_a_server_told_to_stop_after_a_reload_waits_for_the_calls_in_flight(
+    reloaded_job, serve, provider, command
+) -> None:
+    server, job_id = reloaded_job
+    server.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: draining(server) or server.runner_pid() is None)
+    provider.open_gate()
+    wait_for(lambda: not server.alive())
+    again = serve(command, **provider.variables)
+    (resumed,) = [frame for frame in again.events(job_id) if frame.type == "resumed"]
+    assert resumed.envelope["data"]["calls_of_unknown_outcome"] == 0
+
+
+def test_settings_are_read_at_start_and_not_at_a_reload(serve, tmp_path) -> None:
+    (tmp_path / ".env").write_text("MAX_ITERATIONS=7\n")
+    server = serve(RUNNER="none")
+    (tmp_path / ".env").write_text("MAX_ITERATIONS=none\n")
+    reload(server)
+    assert server.get("/v1/version").json()["settings"]["MAX_ITERATIONS"] == 7
