@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gepa_next.gepa.splits import SplitSizes, divide
+from gepa_next.gepa.splits import SplitSizes, default_sizes, divide
 from gepa_next.gepa.types import Budget, Example, Role, Task
 
 
@@ -112,6 +112,12 @@ class Job:
     last_event_id: int
     owner_epoch: int
     paused_s: float
+    drafted: int  # examples of the reflector's; 0 if they were given, or before there are any
+
+    @property
+    def split(self) -> SplitSizes:
+        """How many examples each split holds, or will if as many are drafted as are asked for."""
+        return default_sizes(self.drafted) if self.drafted else self.spec.split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

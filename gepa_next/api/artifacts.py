@@ -3,23 +3,17 @@
 import difflib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from operator import attrgetter
 from types import MappingProxyType
 
-from gepa_next.api.pacing import in_chunks, unhurried
+from gepa_next.api.pacing import in_chunks
+from gepa_next.api.receipt import receipt
 from gepa_next.gepa.types import Candidate, Rollout
 from gepa_next.models import Job, LedgerCall, Usage
 from gepa_next.store.database import Database
-from gepa_next.store.evidence import (
-    iterate_candidates,
-    iterate_job_examples,
-    iterate_rollouts,
-    list_lessons,
-    list_usage,
-)
+from gepa_next.store.evidence import iterate_candidates, iterate_rollouts, list_lessons
 from gepa_next.store.ledger import iterate_calls
-from gepa_next.version import VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,34 +94,6 @@ def _gain(gain: float | None) -> str:
     return "" if gain is None else f", minibatch difference {gain:+.2f}"
 
 
-def _receipt(database: Database, job: Job) -> Iterator[str]:
-    """Yield what a reader needs to check the result, times and tokens included, without the examples' texts."""
-    splits = job.spec.task(tuple(unhurried(iterate_job_examples(database, job.id))))
-    receipt = {
-        "version": VERSION,
-        "job_id": job.id,
-        "status": job.status,
-        "stop_reason": job.stop_reason,
-        "simulated": job.simulated,
-        "spec": asdict(job.spec),
-        "judge": asdict(job.judge),
-        "splits": {
-            "train": [each.id for each in splits.train],
-            "validation": [each.id for each in splits.validation],
-            "test": [each.id for each in splits.test],
-        },
-        "created_at": job.created_at,
-        "finished_at": job.finished_at,
-        "iterations": job.iteration,
-        "rollouts": job.rollouts,
-        "usage": {each.role: asdict(each) for each in list_usage(database, job.id)},
-        "events": job.last_event_id,
-        "result": job.result,
-    }
-    yield from json.JSONEncoder(ensure_ascii=False, indent=2, allow_nan=False).iterencode(receipt)
-    yield "\n"
-
-
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
@@ -151,6 +117,6 @@ ARTIFACTS: Mapping[str, Artifact] = MappingProxyType(
         "rollouts.jsonl": Artifact(_JSONL, _rollouts),
         "calls.jsonl": Artifact(_JSONL, _calls),
         "lessons.md": Artifact("text/markdown; charset=utf-8", _lessons),
-        "receipt.json": Artifact("application/json", _receipt),
+        "receipt.json": Artifact("application/json", receipt),
     }
 )

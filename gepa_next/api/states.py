@@ -112,7 +112,7 @@ def job_state(job: Job, usage: Sequence[Usage]) -> JobState:
             "simulated": job.simulated,
             "metadata": spec.metadata,
             "seed": spec.seed,
-            "split": {"train": spec.split.train, "val": spec.split.validation, "test": spec.split.test},
+            "split": {"train": job.split.train, "val": job.split.validation, "test": job.split.test},
             "seed_score": job.seed_score,
             "best_score": job.best_score,
             "best_prompt": job.best_prompt,

@@ -16,7 +16,7 @@ from gepa_next.store.database import Database, Row
 _COLUMNS = """
     jobs.id, token_id, status, spec, judge_model_id, judge_fingerprint, simulated, created_at, updated_at, started_at,
     finished_at, stop_reason, jobs.iteration, rollouts, seed_score, best_score, error_code, error_message, result,
-    last_event_id, owner_epoch, paused_s,
+    last_event_id, owner_epoch, paused_s, drafted,
     (SELECT text FROM candidates WHERE job_id = jobs.id AND candidates.id = best_candidate_id) AS best_prompt
 """
 
@@ -188,4 +188,5 @@ def _job(row: Row) -> Job:
         last_event_id=row["last_event_id"],
         owner_epoch=row["owner_epoch"],
         paused_s=row["paused_s"],
+        drafted=row["drafted"],
     )

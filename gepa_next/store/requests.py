@@ -101,6 +101,8 @@ def _void_unfinished(db: sqlite3.Connection, job_id: str) -> None:
         "UPDATE events SET void = 1, key = key || '/void/' || id WHERE job_id = ? AND id > ? AND type = 'progress'",
         (job_id, last),
     )
+    if not last:  # drafted examples go with the rest
+        db.execute("UPDATE jobs SET drafted = 0 WHERE id = ?", (job_id,))
     for table in ("examples", "candidates", "rollouts", "lessons"):
         db.execute(f"DELETE FROM {table} WHERE job_id = ? AND event_id > ?", (job_id, last))  # noqa: S608 - constant
 

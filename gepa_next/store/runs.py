@@ -163,7 +163,8 @@ def _by_event(database: Database, table: str, job_id: str, upto: int) -> dict[in
 
 
 def _insert_delta(db: sqlite3.Connection, job_id: str, event_id: int, delta: Delta) -> None:
-    _insert_examples(db, job_id, event_id, delta.examples)
+    if delta.examples:
+        _insert_drafted(db, job_id, event_id, delta.examples)
     db.executemany(
         "INSERT INTO candidates (job_id, id, event_id, iteration, text, parents, operator, decision, reason, score,"
         " parent_score, compared) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -193,7 +194,7 @@ def _insert_delta(db: sqlite3.Connection, job_id: str, event_id: int, delta: Del
         count(db, "rollouts", len(delta.rollouts))
 
 
-def _insert_examples(db: sqlite3.Connection, job_id: str, event_id: int, examples: tuple[Example, ...]) -> None:
+def _insert_drafted(db: sqlite3.Connection, job_id: str, event_id: int, examples: tuple[Example, ...]) -> None:
     db.executemany(
         "INSERT INTO examples (job_id, position, id, input, ideal, tags, meta, synthetic, event_id)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -201,6 +202,7 @@ def _insert_examples(db: sqlite3.Connection, job_id: str, event_id: int, example
             (job_id, place, *example_values(each), each.synthetic, event_id) for place, each in enumerate(examples)
         ],
     )  # fmt: skip
+    db.execute("UPDATE jobs SET drafted = ? WHERE id = ?", (len(examples), job_id))
 
 
 def _show_progress(db: sqlite3.Connection, job_id: str, progress: Progress) -> None:

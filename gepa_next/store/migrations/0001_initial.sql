@@ -23,6 +23,7 @@ CREATE TABLE jobs (
     last_event_id INTEGER NOT NULL DEFAULT 0,
     stop_requested INTEGER NOT NULL DEFAULT 0,
     paused_s REAL NOT NULL DEFAULT 0,
+    drafted INTEGER NOT NULL DEFAULT 0,
     owner TEXT,
     owner_epoch INTEGER NOT NULL DEFAULT 0
 ) STRICT;
