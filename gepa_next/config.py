@@ -18,6 +18,10 @@ SECRET = frozenset(
     {"api_bearer_tokens", "openrouter_api_key", "openai_api_key", "llm_api_key", "judge_api_key", "reflection_api_key"}
 )
 _TOKEN = re.compile(r"[!-~]+")
+# As browsers send it: lower case, no path, no port that the scheme implies.
+_ORIGIN = re.compile(
+    r"(?!http://[^/]*:80$|https://[^/]*:443$)[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
+)
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -119,6 +123,17 @@ class Settings(BaseSettings):
     def _can_be_sent(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if not all(_TOKEN.fullmatch(token.get_secret_value()) for token in value):
             raise ValueError("a token is one or more visible ASCII characters")
+        return value
+
+    @field_validator("cors_allowed_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if not _ORIGIN.fullmatch(each):
+                raise ValueError(
+                    f"{each!r} is not an origin: https://HOST or https://HOST:PORT, in lower case, with no path"
+                    " and no port 80 or 443 that goes without saying"
+                )
         return value
 
     @model_validator(mode="after")

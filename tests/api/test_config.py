@@ -182,3 +182,25 @@ def test_settings_are_handed_down_whatever_becomes_of_the_file(load, tmp_path, m
         monkeypatch.setenv(name, value)
     (tmp_path / ".env").write_text("API_BEARER_TOKENS=three\nPORT=none\n")
     assert load_settings() == settings
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*", "null", "example.org", "https://", "https://example.org/", "https://example.org/app", "https://Example.org",
+        "HTTPS://example.org", "https://example.org:443", "http://example.org:80", "https://example.org:http",
+        "https://a@example.org", "https://exämple.org", "https://example.org?x", "https://*.example.org",
+    ],
+)  # fmt: skip
+def test_what_no_browser_sends_as_an_origin_is_refused(load, origin) -> None:
+    with pytest.raises(ConfigurationError, match=r"CORS_ALLOWED_ORIGINS.*is not an origin") as caught:
+        load(CORS_ALLOWED_ORIGINS=f"https://good.example,{origin}")
+    assert repr(origin) in str(caught.value)
+
+
+def test_origins_are_taken_as_browsers_send_them(load) -> None:
+    origins = (
+        "https://example.org", "http://localhost:3000", "http://127.0.0.1:8080", "http://[::1]:5000",
+        "http://example.org:443", "chrome-extension://abcdefghijklmnop",
+    )  # fmt: skip
+    assert load(CORS_ALLOWED_ORIGINS=",".join(origins)).cors_allowed_origins == origins

@@ -14,6 +14,7 @@ WRONG = [
     ("JUDGE_MODEL_ID", {"OPENAI_API_KEY": "sk-canary"}),
     ("LLM_BASE_URL", {"LLM_BASE_URL": "localhost", "JUDGE_MODEL_ID": "j", "TARGET_MODEL_DEFAULT": "t"}),
     ("MODEL_PRICES", {"MODEL_PRICES": "cheap"}),
+    ("CORS_ALLOWED_ORIGINS", {"CORS_ALLOWED_ORIGINS": "https://example.org/"}),
 ]
 WORKER = [*SERVE[:3], "worker"]
 
