@@ -13,7 +13,8 @@ from pathlib import Path
 from types import FrameType
 
 from gepa_next.config import ConfigurationError, Settings, load_settings
-from gepa_next.errors import StoreError
+from gepa_next.errors import StoreError, UnavailableError
+from gepa_next.store.checks import refuse_read_only
 from gepa_next.store.database import Database
 from gepa_next.store.housekeeping import back_up, check_file, prune_jobs
 from gepa_next.version import VERSION
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(given)
     try:
         options.run(options)
-    except (ConfigurationError, StoreError) as error:
+    except (ConfigurationError, StoreError, UnavailableError) as error:
         print(f"gepa-next: {error}", file=sys.stderr)
         raise SystemExit(USAGE_ERROR) from None
 
@@ -107,7 +108,9 @@ def _work(_: argparse.Namespace) -> None:
     # It listens to nobody, so it needs no tokens.
     settings = load_settings(require_auth=False, allow_insecure_bind=True)
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    database = Database(settings.database_path, gate_timeout_s=GATE_TIMEOUT_S)
+    with _naming(settings.database_path):
+        database = Database(settings.database_path, gate_timeout_s=GATE_TIMEOUT_S)
+        refuse_read_only(database)
     runner = create_runner(settings, database)
     die_with_parent()
     start_pulse()
@@ -146,8 +149,18 @@ def _database() -> Iterator[Database]:
     path = load_settings(require_auth=False, allow_insecure_bind=True).database_path
     if not path.exists():
         raise ConfigurationError(f"DATABASE_PATH: there is no {path}")
-    with closing(Database(path, gate_timeout_s=GATE_TIMEOUT_S)) as database:
+    with _naming(path):
+        database = Database(path, gate_timeout_s=GATE_TIMEOUT_S)
+    with closing(database):
         yield database
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (StoreError, UnavailableError) as error:
+        raise ConfigurationError(f"DATABASE_PATH: {path}: {error}") from None
 
 
 def _days(text: str) -> float:

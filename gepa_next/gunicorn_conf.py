@@ -50,7 +50,7 @@ def on_starting(server: Any) -> None:  # Any: gunicorn has no types
     try:
         with closing(Database(_settings.database_path)) as database:
             check_at_start(database)
-    except (StoreError, UnavailableError, OSError) as error:
+    except (StoreError, UnavailableError) as error:
         sys.stderr.write(f"gepa-next: DATABASE_PATH: {_settings.database_path}: {error}\n")
         sys.exit(2)
     server.log.info("database %s", _settings.database_path.absolute())

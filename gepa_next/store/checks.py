@@ -1,15 +1,25 @@
 """Checks of the database file, at start and while it is in use."""
 
+import os
+
 from gepa_next.errors import StoreError
 from gepa_next.store.database import Database
 
 
 def check_at_start(database: Database) -> None:
     """Raise StoreError when the file is damaged or cannot be written; reads all of it once."""
+    refuse_read_only(database)
     found = [str(row[0]) for row in database.rows("PRAGMA quick_check(1)")]
     if found != ["ok"]:
         raise StoreError("damaged", f"the database is damaged, restore a backup: {found[0].strip()}")
     probe_write(database)
+
+
+def refuse_read_only(database: Database) -> None:
+    """Raise StoreError when this process may not write to the file; waits for nobody who does."""
+    # Asked of the kernel: to open and close the file would drop SQLite's locks.
+    if not os.access(database.path, os.W_OK):
+        raise StoreError("read_only", "the database file may not be written")
 
 
 def probe_write(database: Database) -> None:

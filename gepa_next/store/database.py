@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from gepa_next.errors import StoreError, UnavailableError
+from gepa_next.store.file_systems import MOUNTS, refuse_network
 from gepa_next.store.gate import Gate
 from gepa_next.store.migrate import migrate, needs_migration
-from gepa_next.store.patience import keep_trying
+from gepa_next.store.patience import PRIMARY_CODE, keep_trying
 
 PRIVATE = 0o600
 Result = TypeVar("Result")
@@ -28,18 +29,20 @@ class Database:
     other processes waits `gate_timeout_s` at most, and never in SQLite's own busy handler.
     """
 
-    def __init__(self, path: Path, *, gate_timeout_s: float = 2.0) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def __init__(self, path: Path, *, gate_timeout_s: float = 2.0, mounts: Path = MOUNTS) -> None:
         self.path = path
         self._timeout_s = gate_timeout_s
-        path.touch(mode=PRIVATE)  # SQLite gives the files beside it the same mode
         with ExitStack() as opened, _explaining():
-            self._gate = Gate(path.with_name(path.name + ".lock"))
-            opened.callback(self._gate.close)
+            refuse_network(path, mounts=mounts)
+            _make_private(path)
             until = self.deadline()
             self._writer = _connect(path, opened, until=until)
+            outdated = keep_trying(lambda: needs_migration(self._writer), until=until)
+            # Not before it is known that the database is ours: nothing is put beside somebody else's.
+            self._gate = Gate(path.with_name(path.name + ".lock"))
+            opened.callback(self._gate.close)
             # Not behind the gate without need: a process that hangs may hold it, and must not keep others from opening.
-            if keep_trying(lambda: needs_migration(self._writer), until=until):
+            if outdated:
                 with self._gate(until=until):
                     keep_trying(lambda: migrate(self._writer), until=until)
             self._reader = _connect(path, opened, until=until)
@@ -215,6 +218,13 @@ class Pending(Generic[Result]):
         return self._value
 
 
+def _make_private(path: Path) -> None:
+    """Make the file and its folder if they are not there, to be read by their owner only."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        path.touch(mode=PRIVATE)  # SQLite gives the files beside it the same mode
+
+
 def _connect(path: Path, opened: ExitStack, *, until: float) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
     opened.callback(connection.close)
@@ -228,9 +238,12 @@ def _connect(path: Path, opened: ExitStack, *, until: float) -> sqlite3.Connecti
 def _explaining() -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise _explained(error) from error
 
 
-def _explained(error: sqlite3.Error) -> StoreError:
-    return StoreError("store_unavailable", f"the database cannot be used: {error}")
+def _explained(error: sqlite3.Error | OSError) -> StoreError:
+    told = f"the database cannot be used: {error}"
+    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_IOERR:
+        told += "; the disk may be full"
+    return StoreError("store_unavailable", told)

@@ -1,10 +1,16 @@
 """A server that is configured wrongly says which variable, exits 2 and starts nothing."""
 
+import ctypes
+import resource
 import socket
+import sqlite3
 import subprocess
+from contextlib import closing
 
 import pytest
 
+from gepa_next.store.database import Database
+from gepa_next.store.migrate import schema_version
 from tests.e2e.processes import GUNICORN, ROOT, SERVE, environment
 
 WRONG = [
@@ -19,7 +25,8 @@ WRONG = [
 WORKER = [*SERVE[:3], "worker"]
 
 
-def run(command, folder, **variables) -> subprocess.CompletedProcess[str]:
+def run(command, folder, *, begin=None, **variables) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end; `begin` is called in its process first."""
     return subprocess.run(
         command,
         env=environment(folder, **variables),
@@ -28,6 +35,7 @@ def run(command, folder, **variables) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=30,
         check=False,
+        preexec_fn=begin,
     )
 
 
@@ -59,11 +67,73 @@ def test_a_taken_port_is_named(tmp_path) -> None:
     assert f"PORT: cannot listen on 127.0.0.1:{port}" in ended.stderr
 
 
-@pytest.mark.parametrize("command", [SERVE, GUNICORN], ids=["serve", "gunicorn"])
-def test_a_database_that_cannot_be_used_is_named(tmp_path, command) -> None:
-    not_ours = tmp_path / "notes.txt"
-    not_ours.write_text("This is not a database, and a long text too. " * 100)
-    ended = run(command, tmp_path, DATABASE_PATH=str(not_ours))
-    assert ended.returncode == 2
-    assert str(not_ours) in ended.stderr
-    assert not_ours.read_text().startswith("This is not")
+def obey_permissions() -> None:
+    """Give up the right to read and write whatever the permissions say, if this is root."""
+    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP: in force after the exec
+
+
+def fill_the_disk() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+
+def not_ours(path) -> None:
+    path.write_text("This is not a database, and a long text too. " * 100)
+
+
+def other_program(path) -> None:
+    with closing(sqlite3.connect(path)) as theirs:
+        theirs.execute("CREATE TABLE theirs (x)")
+
+
+def newer(path) -> None:
+    Database(path).close()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(f"PRAGMA user_version = {schema_version() + 1}")
+
+
+def damaged(path) -> None:
+    Database(path).close()
+    content = bytearray(path.read_bytes())
+    content[8192:] = b"\xff" * len(content[8192:])
+    path.write_bytes(content)
+
+
+def read_only(path) -> None:
+    Database(path).close()
+    path.chmod(0o444)
+
+
+def usable(path) -> None:
+    Database(path).close()
+
+
+@pytest.mark.parametrize("command", [SERVE, GUNICORN, WORKER], ids=["serve", "gunicorn", "worker"])
+@pytest.mark.parametrize(
+    ("make", "begin", "said"),
+    [
+        (not_ours, None, "not a database"),
+        (other_program, None, "belongs to another program"),
+        (newer, None, f"schema {schema_version() + 1}; this version knows {schema_version()}"),
+        (damaged, None, "malformed"),
+        (read_only, obey_permissions, "may not be written"),
+        (usable, fill_the_disk, "the disk may be full"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_named_and_left_alone(tmp_path, command, make, begin, said) -> None:
+    path = tmp_path / "jobs.sqlite3"
+    make(path)
+    before = path.read_bytes()
+    ended = run(command, tmp_path, begin=begin, DATABASE_PATH=str(path))
+    assert (ended.returncode, "Traceback" in ended.stderr) == (2, False)
+    assert f"DATABASE_PATH: {path}: " in ended.stderr
+    assert said in ended.stderr.splitlines()[-1]
+    assert path.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path) -> None:
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o555)
+    ended = run(WORKER, tmp_path, begin=obey_permissions, DATABASE_PATH=str(folder / "jobs.sqlite3"))
+    assert (ended.returncode, "Traceback" in ended.stderr) == (2, False)
+    assert f"Permission denied: '{folder}/jobs.sqlite3'" in ended.stderr
