@@ -8,7 +8,6 @@ import pytest
 
 from gepa_next.gepa.types import Completion, ModelCall, Role
 from gepa_next.llm.simulator import Simulator
-from gepa_next.metrics import METRICS
 from gepa_next.models import JobStatus
 from gepa_next.runner.call_pool import CallPool, Share
 from gepa_next.runner.ledger import RoleModel
@@ -151,7 +150,7 @@ def test_a_job_whose_calls_hang_does_not_stop_another_job(database: Database, wo
         return {role: RoleModel(model_id=f"sim/{role}", ask=ask) for role in Role}
 
     insert(database, "hung")
-    runner = Runner(database, models_for, METRICS, concurrent_jobs=2, concurrent_calls=2)
+    runner = Runner(database, models_for, concurrent_jobs=2, concurrent_calls=2)
     runner.start()
     work.wait_for("hung", 2)
     insert(database, "other")
