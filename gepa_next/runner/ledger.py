@@ -92,13 +92,17 @@ class LedgerModel:
             self._write_outcome(_failed(intent, error, latency_s=time.monotonic() - started))
             raise
         except ModelError as error:
-            self._write_outcome(_failed(intent, error, latency_s=time.monotonic() - started))
+            used = self._write_outcome(_failed(intent, error, latency_s=time.monotonic() - started))
+            error.sends, error.cost_usd = used.sends, used.cost_usd
+            error.input_tokens, error.output_tokens = used.input_tokens, used.output_tokens
             raise
-        self._write_outcome(_done(intent, answer, latency_s=time.monotonic() - started))
-        return answer
+        return replace(answer, usage=self._write_outcome(_done(intent, answer, latency_s=time.monotonic() - started)))
 
-    def _write_outcome(self, outcome: LedgerCall) -> None:
-        """Write what was paid for, waiting for a store that cannot be written just now."""
+    def _write_outcome(self, outcome: LedgerCall) -> CallUsage:
+        """Write what was paid for, waiting for a store that cannot be written just now; return the call's usage.
+
+        The usage is that of the ledger, refused attempts of before included: what a replay will find.
+        """
         while True:
             try:
                 return end_call(self._database, self._holder, outcome)

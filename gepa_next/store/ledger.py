@@ -5,7 +5,8 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from gepa_next.gepa.types import Role
+from gepa_next.errors import Interrupted
+from gepa_next.gepa.types import CallUsage, Role
 from gepa_next.models import LedgerCall
 from gepa_next.store.codec import to_json
 from gepa_next.store.counters import count
@@ -16,6 +17,16 @@ _COLUMNS = """
     key, request_sha256, role, model_id, status, attempts, lost, text, finish_reason, flags, error_code, error_message,
     sends, input_tokens, output_tokens, cost_usd, latency_s
 """
+
+_CONSUMED = "sends, input_tokens, output_tokens, cost_usd"
+_OURS = "job_id = ? AND key = ? AND request_sha256 = ? AND EXISTS (SELECT 1 FROM jobs WHERE id = ? AND owner_epoch = ?)"
+_WRITE_OUTCOME = f"""
+    UPDATE calls SET status = ?, text = ?, finish_reason = ?, flags = ?, error_code = ?, error_message = ?,
+    cost_usd = CASE WHEN sends = 0 THEN ? ELSE cost_usd + ? END, sends = sends + ?,
+    input_tokens = input_tokens + ?, output_tokens = output_tokens + ?, latency_s = ?
+    WHERE {_OURS} AND status = 'started' RETURNING {_CONSUMED}
+"""  # noqa: S608 - constants
+_READ_CONSUMED = f"SELECT {_CONSUMED} FROM calls WHERE {_OURS} AND status != 'started'"  # noqa: S608 - constants
 
 PAGE = 500
 OUTCOMES = frozenset({"done", "failed"})  # a refused call, and one of unknown outcome, are asked again
@@ -59,27 +70,30 @@ def begin_call(database: Database, holder: Holder, call: LedgerCall, *, now: flo
     return database.write(unit)
 
 
-def end_call(database: Database, holder: Holder, call: LedgerCall) -> None:
-    """Write the outcome, whatever became of the job meanwhile, as long as nobody took it over.
+def end_call(database: Database, holder: Holder, call: LedgerCall) -> CallUsage:
+    """Write the outcome, whatever became of the job meanwhile, and return all that the call has consumed by now.
 
-    A `refused` call keeps what it consumed but is asked again once the provider is mended.
+    A `refused` call keeps what it consumed but is asked again once the provider is mended: the usage is that of
+    all its attempts, which is what a replay finds. Written once only. Interrupted, and nothing written, if somebody
+    took the job over.
     """
+    place = (holder.job_id, call.key, call.request_sha256, holder.job_id, holder.epoch)
 
-    def unit(db: sqlite3.Connection) -> None:
+    def unit(db: sqlite3.Connection) -> CallUsage:
         written = db.execute(
-            "UPDATE calls SET status = ?, text = ?, finish_reason = ?, flags = ?, error_code = ?, error_message = ?,"
-            " cost_usd = CASE WHEN sends = 0 THEN ? ELSE cost_usd + ? END, sends = sends + ?,"
-            " input_tokens = input_tokens + ?, output_tokens = output_tokens + ?, latency_s = ?"
-            " WHERE job_id = ? AND key = ? AND request_sha256 = ? AND status = 'started'"
-            " AND EXISTS (SELECT 1 FROM jobs WHERE id = ? AND owner_epoch = ?)",
+            _WRITE_OUTCOME,
             (call.status, call.text, call.finish_reason, to_json(call.flags), call.error_code, call.error_message,
-             call.cost_usd, call.cost_usd, call.sends, call.input_tokens, call.output_tokens, call.latency_s,
-             holder.job_id, call.key, call.request_sha256, holder.job_id, holder.epoch),
-        ).rowcount  # fmt: skip
-        if written:
+             call.cost_usd, call.cost_usd, call.sends, call.input_tokens, call.output_tokens, call.latency_s, *place),
+        ).fetchone()  # fmt: skip
+        if written is not None:
             _add_usage(db, holder.job_id, call)
+            return CallUsage(**written)
+        before = db.execute(_READ_CONSUMED, place).fetchone()
+        if before is None:
+            raise Interrupted("lease_lost", "the job is not this runner's any more")
+        return CallUsage(**before)
 
-    database.write(unit)
+    return database.write(unit)
 
 
 def iterate_calls(database: Database, job_id: str) -> Iterator[LedgerCall]:

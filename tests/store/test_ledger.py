@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from gepa_next.errors import Interrupted
-from gepa_next.gepa.types import Role
+from gepa_next.gepa.types import CallUsage, Role
 from gepa_next.models import LedgerCall
 from gepa_next.store.counters import list_counters
 from gepa_next.store.database import Database
@@ -68,6 +68,19 @@ def test_an_outcome_is_billed_once(database: Database, holder: Holder) -> None:
     end_call(database, holder, OUTCOME)
     (usage,) = list_usage(database, "job-1")
     assert (usage.calls, usage.input_tokens, usage.output_tokens, usage.cost_usd) == (2, 10, 3, 0.25)
+
+
+def test_an_outcome_written_again_has_the_same_usage(database: Database, holder: Holder) -> None:
+    begin_call(database, holder, INTENT, now=1.0)
+    first, again = (end_call(database, holder, OUTCOME) for _ in range(2))
+    assert first == again == CallUsage(sends=2, input_tokens=10, output_tokens=3, cost_usd=0.25)
+
+
+def test_an_outcome_of_an_owner_that_lost_the_job_is_refused(database: Database, holder: Holder) -> None:
+    begin_call(database, holder, INTENT, now=1.0)
+    with pytest.raises(Interrupted):
+        end_call(database, replace(holder, epoch=holder.epoch + 1), OUTCOME)
+    assert [call.status for call in iterate_calls(database, "job-1")] == ["started"]
 
 
 def test_a_refused_call_is_billed_and_asked_again(database: Database, holder: Holder) -> None:

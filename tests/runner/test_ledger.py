@@ -1,0 +1,65 @@
+import threading
+
+import pytest
+
+from gepa_next.errors import ModelError, ProviderError
+from gepa_next.gepa.ports import LanguageModel
+from gepa_next.gepa.rollouts import spent_by
+from gepa_next.gepa.types import CallUsage, Completion, ModelCall, Role
+from gepa_next.runner.ledger import LedgerModel, RoleModel
+from gepa_next.runner.tenure import Tenure
+from gepa_next.store.database import Database
+from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
+from gepa_next.store.ledger import Holder
+from tests.store.jobs_on_file import insert
+
+CALL = ModelCall(role=Role.TARGET, key="k", messages=())
+REFUSAL = ProviderError("provider_quota", "no money", sends=2, input_tokens=5, output_tokens=1, cost_usd=0.5)
+USAGE = CallUsage(sends=1, input_tokens=10, output_tokens=3, cost_usd=0.25)
+BOTH = CallUsage(sends=3, input_tokens=15, output_tokens=4, cost_usd=0.75)
+
+
+@pytest.fixture
+def tenure(database: Database) -> Tenure:
+    insert(database)
+    one = RunnerIdentity(id="one", pid=1, pid_started_at=0, boot_id="boot")
+    register_runner(database, one, now=1.0, monotonic=0.0)
+    claim = claim_job(database, one, now=1.0)
+    assert claim is not None
+    return Tenure(database, Holder(job_id=claim.job_id, epoch=claim.epoch), threading.Event())
+
+
+def ledger(tenure: Tenure, ask: LanguageModel) -> LedgerModel:
+    models = {role: RoleModel(model_id="m", ask=ask) for role in Role}
+    return LedgerModel(tenure, models, clock=lambda: 1.0, brake=lambda: None)
+
+
+def raising(error: Exception) -> LanguageModel:
+    def ask(_: ModelCall) -> Completion:
+        raise error
+
+    return ask
+
+
+def spent_on(model: LedgerModel) -> CallUsage:
+    """Return what the engine is told that the call consumed, answered or not."""
+    try:
+        return model(CALL).usage
+    except ModelError as error:
+        return spent_by(error)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda _: Completion(text="yes", usage=USAGE),
+        raising(ModelError("timeout", "late", sends=1, input_tokens=10, output_tokens=3, cost_usd=0.25)),
+    ],
+    ids=["answered", "failed"],
+)
+def test_the_engine_is_told_of_refused_attempts_as_a_replay_would_tell_it(tenure: Tenure, ask: LanguageModel) -> None:
+    with pytest.raises(ProviderError):
+        ledger(tenure, raising(REFUSAL))(CALL)
+    live = spent_on(ledger(tenure, ask))
+    replayed = spent_on(ledger(tenure, raising(ZeroDivisionError())))
+    assert (live, replayed) == (BOTH, BOTH)
