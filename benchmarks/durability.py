@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from benchmarks.engine import EXAMPLES, SPEC, Instant, new_job
+from benchmarks.engine import EXAMPLES, NOBODY, SPEC, Instant, new_job, run_job
 from gepa_next.gepa.engine import optimize
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.state import State
@@ -24,14 +24,17 @@ from gepa_next.runner.fan_out import PooledFanOut
 from gepa_next.runner.ledger import RoleModel
 from gepa_next.runner.runner import Runner
 from gepa_next.store.database import Database
-from gepa_next.store.jobs import get_job, insert_job
-from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
+from gepa_next.store.jobs import insert_job
+from gepa_next.store.leases import claim_job, register_runner
 from gepa_next.store.runs import Progress, record_step
 
-ROUNDS = 5
+ROUNDS = 7
 LATENCY_S = 0.02
 JOBS = 100
-NOBODY = RunnerIdentity(id="nobody", pid=0, pid_started_at=0, boot_id="")
+SIZES = {
+    "490 calls, 12 in flight on average": replace(SPEC, iterations=10),
+    "1,496 calls, 35 in flight on average": replace(SPEC, iterations=4, population=16, minibatch=6),
+}
 PROGRESS = Progress(iteration=0, rollouts=0, seed_score=None, best_score=None, best_candidate_id=0)
 
 
@@ -75,15 +78,15 @@ def checkpoints() -> None:
 
 def ledger() -> None:
     """Print how much longer a run takes with ledger and store than the engine alone, with a model of 20 ms."""
-    spec = replace(SPEC, iterations=10)
-    rows = [(alone(spec), durable(spec)) for _ in range(ROUNDS)]
-    ratio = median(with_ledger / without for without, with_ledger in rows)
-    without, with_ledger = (median(column) for column in zip(*rows, strict=True))
-    print(
-        f"engine with a {LATENCY_S * 1e3:.0f} ms model: {ratio:.3f} x with ledger and store"
-        f" ({with_ledger:.2f} s against {without:.2f} s, 50 calls in flight)",
-        flush=True,
-    )
+    for name, spec in SIZES.items():
+        rows = [(alone(spec), durable(spec)) for _ in range(ROUNDS)]
+        ratio = median(with_ledger / without for without, with_ledger in rows)
+        without, with_ledger = (median(column) for column in zip(*rows, strict=True))
+        print(
+            f"engine with a {LATENCY_S * 1e3:.0f} ms model, {name}: {ratio:.3f} x with ledger and store"
+            f" ({with_ledger:.2f} s against {without:.2f} s)",
+            flush=True,
+        )
 
 
 def recovery() -> None:
@@ -131,17 +134,7 @@ def alone(spec: JobSpec) -> float:
 def durable(spec: JobSpec) -> float:
     with opened() as database:
         insert_job(database, new_job("bench", spec))
-        models = {role: RoleModel(model_id="bench", ask=Slow()) for role in Role}
-        runner = Runner(database, lambda *_: models, concurrent_jobs=1, concurrent_calls=50)
-        changed = threading.Event()
-        database.listen(changed.set)
-        runner.start()
-        while not get_job(database, "bench").status.terminal:
-            changed.wait(30)
-            changed.clear()
-        job = get_job(database, "bench")
-        runner.drain(5)
-        return (job.finished_at or 0.0) - (job.started_at or 0.0)
+        return run_job(database, Slow())
 
 
 @contextmanager

@@ -4,13 +4,14 @@ make bench
 """
 
 import tempfile
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 
 from gepa_next.gepa.engine import optimize
 from gepa_next.gepa.messages import target_messages
+from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.replies import AdditionReply, PromptReply
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.splits import default_sizes
@@ -18,12 +19,14 @@ from gepa_next.gepa.state import State
 from gepa_next.gepa.types import Budget, Completion, Example, ModelCall, Role
 from gepa_next.metrics import METRICS
 from gepa_next.models import JobSpec, Judge
+from gepa_next.runner.job_run import JobRun
 from gepa_next.runner.ledger import RoleModel
-from gepa_next.runner.runner import Runner
 from gepa_next.store.database import Database
 from gepa_next.store.jobs import NewJob, get_job, insert_job
+from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
 
 ROUNDS = 5
+NOBODY = RunnerIdentity(id="nobody", pid=0, pid_started_at=0, boot_id="")
 EXAMPLES = tuple(Example(id=f"e{n}", input=f"Say {n}.", ideal=str(n)) for n in range(90))
 SPEC = JobSpec(
     prompt="Answer.",
@@ -40,21 +43,21 @@ SPEC = JobSpec(
 
 
 class Instant:
-    """A model of no latency whose every new prompt is a little better, so that the pool grows."""
+    """A model of no latency whose every new prompt is a little better, so that the pool grows.
 
-    def __init__(self) -> None:
-        self.calls = 0
+    It answers by the call alone: every run asks the same, whichever thread comes first.
+    """
 
     def __call__(self, call: ModelCall) -> Completion:
-        self.calls += 1
         if call.role is Role.TARGET:
             known = call.messages[0].content.count("+")
             number = call.messages[-1].content[4:-1]
             return Completion(text=number if int(number) < known else "?")
-        fields = {"lesson": f"lesson {self.calls}", "prompt": f"Answer. {'+' * (self.calls % 89)}", "addition": "+ +"}
+        candidate = int(call.key.rpartition("/")[2])
+        lesson = f"lesson {candidate}"
         if call.reply_type is AdditionReply:
-            return Completion(text="", reply=AdditionReply(lesson=fields["lesson"], addition=fields["addition"]))
-        return Completion(text="", reply=PromptReply(lesson=fields["lesson"], prompt=fields["prompt"]))
+            return Completion(text="", reply=AdditionReply(lesson=lesson, addition=f"+ + {candidate}"))
+        return Completion(text="", reply=PromptReply(lesson=lesson, prompt=f"Answer. {'+' * (candidate % 89)}"))
 
 
 def engine_alone() -> tuple[float, int]:
@@ -72,20 +75,30 @@ def engine_alone() -> tuple[float, int]:
 def through_the_runner() -> tuple[float, int]:
     with tempfile.TemporaryDirectory() as folder:
         database = Database(Path(folder, "bench.sqlite3"))
-        models = {role: RoleModel(model_id="bench", ask=Instant()) for role in Role}
-        runner = Runner(database, lambda *_: models, concurrent_jobs=1, concurrent_calls=50)
         insert_job(database, new_job("bench", SPEC))
-        changed = threading.Event()
-        database.listen(changed.set)
-        started = time.perf_counter()
-        runner.start()
-        while not (job := get_job(database, "bench")).status.terminal:
-            changed.wait(30)
-            changed.clear()
-        took = time.perf_counter() - started
-        runner.drain(5)
+        took = run_job(database, Instant())
+        rollouts = get_job(database, "bench").rollouts
         database.close()
-        return took, job.rollouts
+        return took, rollouts
+
+
+def run_job(database: Database, model: LanguageModel) -> float:
+    """Return how long the one job that is queued takes, with 50 threads; nobody else looks at the file meanwhile."""
+    register_runner(database, NOBODY, now=0.0, monotonic=0.0)
+    if (claim := claim_job(database, NOBODY, now=time.time())) is None:
+        raise LookupError("no job is queued")
+    models = {role: RoleModel(model_id="bench", ask=model) for role in Role}
+    with ThreadPoolExecutor(50) as pool:
+        run = JobRun(
+            database=database,
+            claim=claim,
+            pool=pool,
+            models_for=lambda *_: models,
+            clock=time.time,
+        )
+        started = time.perf_counter()
+        run()
+        return time.perf_counter() - started
 
 
 def new_job(job_id: str, spec: JobSpec) -> NewJob:

@@ -14,7 +14,7 @@ import requests
 from gepa_next.app import RUNNER_EXTENSION
 from gepa_next.models import StoredEvent
 from gepa_next.store.events import list_events
-from gepa_next.store.evidence import list_candidates
+from gepa_next.store.evidence import iterate_candidates
 from tests.support.service import EXAMPLES, Service, open_service
 
 TIMEOUT_S = 30.0
@@ -117,7 +117,7 @@ def test_a_job_waits_for_a_provider_that_is_away_and_ends_where_it_would_have_en
     models.start()
     service.wait_for_end(job_id)
     assert state(service, job_id)["status"] == "finished"
-    assert list_candidates(service.database, job_id) == list_candidates(quiet.database, undisturbed)
+    assert [*iterate_candidates(service.database, job_id)] == [*iterate_candidates(quiet.database, undisturbed)]
     assert state(service, job_id)["result"]["prompt"] == state(quiet, undisturbed)["result"]["prompt"]
     waited = [event.data for event in events(service, job_id) if '"waiting"' in event.data]
     assert waited == ['{"stage":"waiting","reason":"provider_down"}']
