@@ -20,11 +20,12 @@ from gepa_next.models import Job, JobSpec
 from gepa_next.runner.fan_out import PooledFanOut
 from gepa_next.runner.ledger import LedgerModel, RoleModel
 from gepa_next.runner.tenure import Tenure
-from gepa_next.store.database import Database, Pending
+from gepa_next.store.database import Database
 from gepa_next.store.endings import fail_job, finish_job
 from gepa_next.store.jobs import get_job, stop_requested
 from gepa_next.store.leases import Claim, release_job
 from gepa_next.store.ledger import Holder, decide_once
+from gepa_next.store.pending import Pending
 from gepa_next.store.runs import Progress, load_state, record_step, record_waiting
 
 log = logging.getLogger(__name__)
@@ -87,32 +88,37 @@ class JobRun:
         tenure = Tenure(self.database, holder, self.let_go)
         models = self.models_for(job.id, job.spec, tenure, self._say_waiting)
         state, scoring = load_state(self.database, job), scoring_of(job.spec.metric)
+        ledger = LedgerModel(tenure, models, clock=self.clock, brake=self.brake)
         run = Run(
             state=state,
-            model=LedgerModel(tenure, models, clock=self.clock, brake=self.brake),
+            model=ledger,
             fan_out=PooledFanOut(self.pool, let_go=self.let_go),
             control=lambda point, reason=None: self._control(holder, job, point, reason),
             metric=scoring.metric,
             judge_weight=scoring.judge_weight,
         )
         for step in optimize(run):
-            self._record(job, state, step)
+            if step.stage == "finished":
+                ledger.settle()
+                self._finish(step, state)
+            else:
+                self._record(job, state, step)
+
+    def _finish(self, step: Step, state: State) -> None:
+        job_id = self.claim.job_id
+        self._settle()
+        finish_job(
+            self.database,
+            job_id,
+            epoch=self.claim.epoch,
+            now=self.clock(),
+            result={**step.data, "artifacts": f"/v1/optimize/{job_id}/artifacts"},
+            standing=standing_of(state),
+        )
 
     def _record(self, job: Job, state: State, step: Step) -> None:
         """Queue the step: the engine goes on, and its next call is not sent before the step is committed."""
         now = self.clock()
-        if step.stage == "finished":
-            result = {**step.data, "artifacts": f"/v1/optimize/{job.id}/artifacts"}
-            self._settle()
-            finish_job(
-                self.database,
-                job.id,
-                epoch=self.claim.epoch,
-                now=now,
-                result=result,
-                standing=standing_of(state),
-            )
-            return
         dated = replace(step, data={**step.data, **_so_far(job, state, now)})
         pending = record_step(
             self.database,
@@ -124,8 +130,8 @@ class JobRun:
             after=self._recorded[-1] if self._recorded else None,
         )
         self._recorded.append(pending)
-        if step.delta.checkpoint:
-            self._settle()
+        while len(self._recorded) > 1 and self._recorded[0].settled:
+            self._recorded.popleft().result()
 
     def _settle(self) -> None:
         """See that all steps so far are committed; Interrupted if the job is not ours any more."""

@@ -3,18 +3,21 @@
 import json
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from gepa_next.errors import Interrupted, ModelError, ProviderError, StoreError, UnavailableError
+from gepa_next.errors import Interrupted, ModelError, ProviderError
 from gepa_next.gepa.ports import LanguageModel
+from gepa_next.gepa.spending import NO_USAGE, add_usage
 from gepa_next.gepa.types import CallUsage, Completion, ModelCall, Role
 from gepa_next.llm.structured import read_reply
 from gepa_next.models import LedgerCall
 from gepa_next.runner.brake import LOOK_S
 from gepa_next.runner.tenure import Tenure
 from gepa_next.store.ledger import begin_call, end_call
+from gepa_next.store.pending import Pending
 from gepa_next.store.runs import record_waiting
 
 
@@ -46,9 +49,15 @@ class LedgerModel:
         self._waits = 0
         self._waiting_lock = threading.Lock()
         self._says_so = False
+        self._outcomes: deque[Pending[None]] = deque()
+        self._outcomes_lock = threading.Lock()
 
     def __call__(self, call: ModelCall, /) -> Completion:
-        """Return the answer, from the ledger if it is there; Interrupted once the job is not ours."""
+        """Return the answer, from the ledger if it is there; Interrupted once the job is not ours.
+
+        Its outcome is queued: nothing that follows from it, a request or a step, is committed without it.
+        """
+        self._check_outcomes()
         self._wait_for_the_brake()
         model = self._models[call.role]
         intent = LedgerCall(
@@ -62,7 +71,20 @@ class LedgerModel:
         before = self._tenure.clock()
         earlier = begin_call(self._database, self._holder, intent, now=self._clock())
         self._tenure.prove(before)  # not after: a freeze in between would make an old proof look new
-        return _replayed(call, earlier) if earlier is not None else self._asked(model.ask, call, intent)
+        if earlier is not None and earlier.status != "started":
+            return _replayed(call, earlier)
+        return self._asked(model.ask, call, intent, _consumed(earlier))
+
+    def settle(self) -> None:
+        """See that every outcome so far is committed; raise what kept one from being written."""
+        while self._outcomes:
+            self._outcomes[0].result()
+            self._outcomes.popleft()
+
+    def _check_outcomes(self) -> None:
+        with self._outcomes_lock:
+            while self._outcomes and self._outcomes[0].settled:
+                self._outcomes.popleft().result()
 
     def _wait_for_the_brake(self) -> None:
         while reason := self._brake():
@@ -83,32 +105,24 @@ class LedgerModel:
                 self._database, holder.job_id, epoch=holder.epoch, nth=self._waits, reason=reason, now=self._clock()
             )
 
-    def _asked(self, ask: LanguageModel, call: ModelCall, intent: LedgerCall) -> Completion:
+    def _asked(self, ask: LanguageModel, call: ModelCall, intent: LedgerCall, before: CallUsage) -> Completion:
+        """Return the answer with what the call has consumed in all, refused attempts included: as a replay will."""
         started = time.monotonic()
         try:
             answer = ask(call)
         except Interrupted as error:
             # Also when nothing was sent: else its outcome would be unknown, and it would count as a request.
-            self._write_outcome(_failed(intent, error, latency_s=time.monotonic() - started))
+            self._queue_outcome(_failed(intent, error, latency_s=time.monotonic() - started))
             raise
         except ModelError as error:
-            used = self._write_outcome(_failed(intent, error, latency_s=time.monotonic() - started))
-            error.sends, error.cost_usd = used.sends, used.cost_usd
-            error.input_tokens, error.output_tokens = used.input_tokens, used.output_tokens
+            self._queue_outcome(_failed(intent, error, latency_s=time.monotonic() - started))
+            _bill(error, add_usage(before, _spent(error)))
             raise
-        return replace(answer, usage=self._write_outcome(_done(intent, answer, latency_s=time.monotonic() - started)))
+        self._queue_outcome(_done(intent, answer, latency_s=time.monotonic() - started))
+        return answer if before is NO_USAGE else replace(answer, usage=add_usage(before, answer.usage))
 
-    def _write_outcome(self, outcome: LedgerCall) -> CallUsage:
-        """Write what was paid for, waiting for a store that cannot be written just now; return the call's usage.
-
-        The usage is that of the ledger, refused attempts of before included: what a replay will find.
-        """
-        while True:
-            try:
-                return end_call(self._database, self._holder, outcome)
-            except (StoreError, UnavailableError):
-                if self._tenure.let_go.wait(LOOK_S):
-                    raise
+    def _queue_outcome(self, outcome: LedgerCall) -> None:
+        self._outcomes.append(end_call(self._database, self._holder, outcome))
 
 
 def _request_hash(model_id: str, call: ModelCall) -> str:
@@ -124,18 +138,21 @@ def _request_hash(model_id: str, call: ModelCall) -> str:
 
 
 def _done(intent: LedgerCall, answer: Completion, *, latency_s: float) -> LedgerCall:
-    usage = answer.usage
-    return replace(
-        intent,
+    return LedgerCall(
+        key=intent.key,
+        role=intent.role,
+        model_id=intent.model_id,
+        request_sha256=intent.request_sha256,
+        attempts=intent.attempts,
         status="done",
         text=answer.text,
         finish_reason=answer.finish_reason,
         flags=answer.flags,
+        sends=answer.usage.sends,
+        input_tokens=answer.usage.input_tokens,
+        output_tokens=answer.usage.output_tokens,
+        cost_usd=answer.usage.cost_usd,
         latency_s=latency_s,
-        sends=usage.sends,
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cost_usd=usage.cost_usd,
     )
 
 
@@ -153,27 +170,32 @@ def _failed(intent: LedgerCall, error: ModelError | Interrupted, *, latency_s: f
     )
 
 
+def _consumed(earlier: LedgerCall | None) -> CallUsage:
+    """Return what the attempts before this one consumed."""
+    return _spent(earlier) if earlier is not None and earlier.sends else NO_USAGE
+
+
+def _spent(one: LedgerCall | ModelError) -> CallUsage:
+    return CallUsage(
+        sends=one.sends, input_tokens=one.input_tokens, output_tokens=one.output_tokens, cost_usd=one.cost_usd
+    )
+
+
+def _bill(error: ModelError, usage: CallUsage) -> None:
+    error.sends, error.cost_usd = usage.sends, usage.cost_usd
+    error.input_tokens, error.output_tokens = usage.input_tokens, usage.output_tokens
+
+
 def _replayed(call: ModelCall, earlier: LedgerCall) -> Completion:
     if earlier.status == "failed":
-        raise ModelError(
-            earlier.error_code or "failed",
-            earlier.error_message or "",
-            sends=earlier.sends,
-            input_tokens=earlier.input_tokens,
-            output_tokens=earlier.output_tokens,
-            cost_usd=earlier.cost_usd,
-        )
-    usage = CallUsage(
-        sends=earlier.sends,
-        input_tokens=earlier.input_tokens,
-        output_tokens=earlier.output_tokens,
-        cost_usd=earlier.cost_usd,
-    )
+        error = ModelError(earlier.error_code or "failed", earlier.error_message or "")
+        _bill(error, _spent(earlier))
+        raise error
     text = earlier.text or ""
     return Completion(
         text=text,
         reply=read_reply(text, call.reply_type) if call.reply_type else None,
         finish_reason=earlier.finish_reason or "stop",
-        usage=usage,
+        usage=_spent(earlier),
         flags=earlier.flags,
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
-from gepa_next.errors import GepaNextError
+from gepa_next.errors import GepaNextError, StoreError, UnavailableError
 from gepa_next.processes import started_at
 from gepa_next.runner.call_pool import CallPool
 from gepa_next.runner.job_run import JobRun, ModelsFor
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 BEAT_S = 1.0
 LOOK_S = 0.2
+FLUSH_S = 0.02  # the longest that an answer is held for a commit to share
+LAST_S = 5.0  # so long a draining runner at least tries to write what is paid for
 
 
 class Runner:
@@ -66,6 +68,7 @@ class Runner:
         self._draining = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._look_after_jobs, name="runner", daemon=True)
+        self._flush_thread = threading.Thread(target=self._flush, name="flush", daemon=True)
         # A thread of its own: it must kill a process that holds the write gate while this one waits for the gate.
         self._watch_thread = threading.Thread(target=self._watch_others, name="watch", daemon=True)
 
@@ -75,6 +78,7 @@ class Runner:
         self._database.listen(self._wake.set)
         self._thread.start()
         self._watch_thread.start()
+        self._flush_thread.start()
 
     def drain(self, timeout_s: float) -> None:
         """Start no new call, wait so long for those in flight, and put unfinished jobs back into the queue."""
@@ -83,13 +87,26 @@ class Runner:
         with self._lock:
             for run in self._running.values():
                 run.let_go.set()
+        deadline = time.monotonic() + timeout_s
         self._call_pool.drain(timeout_s)
         self._stopped.set()
         self._wake.set()
         self._thread.join(BEAT_S)
+        self._flush_thread.join(BEAT_S)
         self._jobs_pool.shutdown(wait=False, cancel_futures=True)
-        retire_runner(self._database, self.identity.id)
+        self._retire(until=max(deadline, time.monotonic() + LAST_S))
         self._lock_file.close()
+
+    def _retire(self, *, until: float) -> None:
+        """Put the jobs back, after everything that is still to be written; again while nothing can be written."""
+        while True:
+            try:
+                return retire_runner(self._database, self.identity.id)
+            except (StoreError, UnavailableError) as error:
+                if time.monotonic() >= until:
+                    log.error("what is not written yet is lost: %s", error.message)  # noqa: TRY400 - no bug of ours
+                    return None
+                time.sleep(LOOK_S)
 
     def _look_after_jobs(self) -> None:
         next_beat = 0.0
@@ -117,6 +134,11 @@ class Runner:
                 self._watch()
             except (GepaNextError, OSError) as error:
                 log.warning("runner cannot look after others: %s", error)
+
+    def _flush(self) -> None:
+        """Commit answers soon: they are paid for, and a crash would lose those that are not committed."""
+        while not self._stopped.wait(FLUSH_S if self._running else LOOK_S):
+            self._database.flush()
 
     def _claim_jobs(self) -> None:
         while not self._draining.is_set() and len(self._running) < self._most_jobs:

@@ -11,6 +11,7 @@ from gepa_next.gepa.types import Example, Role
 from gepa_next.models import JobSpec
 from gepa_next.store.database import Row
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _SPEC = TypeAdapter(JobSpec)
 _SPENDING = TypeAdapter(dict[Role, Spent])
 _STANDING = TypeAdapter(Standing)
@@ -18,7 +19,7 @@ _STANDING = TypeAdapter(Standing)
 
 def to_json(value: Mapping[str, object] | Sequence[object]) -> str:
     """Return one line of JSON; ValueError for NaN and infinities."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def spec_to_json(spec: JobSpec) -> str:

@@ -2,18 +2,35 @@
 
 import json
 import sqlite3
+from functools import cache
 
-from gepa_next.models import Counter
+from gepa_next.models import Counter, LedgerCall
 from gepa_next.store.database import Database
+
+_RAISE = (
+    "INSERT INTO counters (name, labels, value) VALUES {}"
+    " ON CONFLICT (name, labels) DO UPDATE SET value = value + excluded.value"
+)
+_RAISE_FOR_CALL = _RAISE.format(", ".join(["(?, ?, ?)"] * 4))
 
 
 def count(db: sqlite3.Connection, name: str, amount: float = 1, /, **labels: str) -> None:
     """Raise a counter inside the caller's transaction."""
+    db.execute(_RAISE.format("(?, ?, ?)"), (name, _labels(**labels), amount))
+
+
+def count_call(db: sqlite3.Connection, call: LedgerCall) -> None:
+    """Raise the counters of model calls by one outcome and what it consumed.
+
+    A call of which nothing was sent is not counted, and an unknown cost counts as nothing.
+    """
     db.execute(
-        "INSERT INTO counters (name, labels, value) VALUES (?, ?, ?)"
-        " ON CONFLICT (name, labels) DO UPDATE SET value = value + excluded.value",
-        (name, json.dumps(labels, sort_keys=True), amount),
-    )
+        _RAISE_FOR_CALL,
+        ("llm_calls", _labels(role=call.role, outcome=call.error_code or "ok"), min(call.sends, 1),
+         "llm_tokens", _labels(role=call.role, direction="input"), call.input_tokens,
+         "llm_tokens", _labels(role=call.role, direction="output"), call.output_tokens,
+         "llm_cost_usd", _labels(role=call.role), call.cost_usd or 0.0),
+    )  # fmt: skip
 
 
 def list_counters(database: Database) -> list[Counter]:
@@ -27,3 +44,8 @@ def list_counters(database: Database) -> list[Counter]:
 def count_running(database: Database) -> int:
     """Return how many jobs are running now."""
     return int(database.rows("SELECT count(*) FROM jobs WHERE status = 'running'")[0][0])
+
+
+@cache
+def _labels(**labels: str) -> str:
+    return json.dumps(labels, sort_keys=True)

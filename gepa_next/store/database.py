@@ -1,6 +1,5 @@
 """The database file of one process: one connection that writes, in groups, and one that reads."""
 
-import math
 import sqlite3
 import threading
 import time
@@ -8,13 +7,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from gepa_next.errors import StoreError, UnavailableError
 from gepa_next.store.file_systems import MOUNTS, refuse_network
 from gepa_next.store.gate import Gate
 from gepa_next.store.migrate import migrate, needs_migration
 from gepa_next.store.patience import PRIMARY_CODE, keep_trying
+from gepa_next.store.pending import Pending
 
 PRIVATE = 0o600
 Result = TypeVar("Result")
@@ -78,35 +78,49 @@ class Database:
     def write(self, unit: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run the unit in a transaction and return its result once that is committed to disk.
 
-        Writers that arrive together share one commit, each in a savepoint of its own, so that an
-        exception undoes only the unit that raised it. UnavailableError if other processes write all the time.
+        Writers that arrive together share one commit. An exception undoes only the unit that raised it; the others
+        may be run a second time for that. UnavailableError if other processes write all the time.
         """
         return self.submit(unit).result()
 
-    def submit(self, unit: Callable[[sqlite3.Connection], Result]) -> "Pending[Result]":
-        """Queue the unit; it is committed with or before any queued later, at the latest when its result is read."""
-        pending = Pending(unit, self)
+    def submit(self, unit: Callable[[sqlite3.Connection], Result], *, keep: bool = False) -> Pending[Result]:
+        """Queue the unit; it is committed with or before any queued later, at the latest when its result is read.
+
+        One to `keep` stays first in the queue while the file cannot be written: nothing queued later is committed
+        without it.
+        """
+        pending = Pending(unit, self, keep=keep)
         self._queue.append(pending)
         return pending
 
-    def lead_or_wait(self, pending: "Pending[Any]") -> None:  # Any: whatever the unit returns
+    def flush(self) -> None:
+        """Commit what is queued though nobody waits for it, unless somebody is at it."""
+        if self._queue:
+            self._lead(self._queue[0])
+
+    def lead_or_wait(self, pending: Pending[Any]) -> None:  # Any: whatever the unit returns
         """Commit the queue, or wait until whoever is at it has done so or leaves the lead to this one."""
-        if not self._write_lock.acquire(blocking=False):
+        if not self._lead(pending):
             pending.wait()
-            return
+
+    def _lead(self, pending: Pending[Any]) -> bool:
+        if not self._write_lock.acquire(blocking=False):
+            return False
         try:
             if not pending.settled:
                 self._commit_queue()
         finally:
             self._write_lock.release()
             self._nudge()
+        return True
 
     def _nudge(self) -> None:
         """Wake those that came too late for the last commit: one of them leads the next."""
         # After the release: who queued and found the lock taken did so before it, and is seen here.
-        # All of them: nobody may be waiting for the first.
+        # All of them: the first may be gone by then.
         for pending in self._queue.copy():
-            pending.wake()
+            if pending.awaited:
+                pending.wake()
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Have the listener called after every commit of this process; it must not block."""
@@ -117,19 +131,17 @@ class Database:
         return int(self.rows("PRAGMA data_version")[0][0])
 
     def close(self) -> None:
-        """Close both connections."""
+        """Write what is still queued, if it can be, and close both connections."""
+        self.flush()
         with self._write_lock, self._read_lock:
             self._opened.close()
 
     def _commit_queue(self) -> None:
         batch = [self._queue.popleft() for _ in range(len(self._queue))]
         try:
-            until = min(unit.deadline for unit in batch)
+            until = min(self.deadline(), *(unit.deadline for unit in batch))
             with self._gate(until=until):
-                # Somebody without the gate, an operator's shell, may hold SQLite's own lock.
-                keep_trying(lambda: self._writer.execute("BEGIN IMMEDIATE"), until=until)
-                for unit in batch:
-                    unit.run(self._writer)
+                self._run(batch, until)
                 self._writer.execute("COMMIT")
             for unit in batch:
                 unit.settle()  # not before COMMIT: whoever waits acts on it
@@ -142,80 +154,43 @@ class Database:
         for listener in self._listeners:
             listener()
 
-    def _roll_back(self, batch: "Sequence[Pending[Any]]", error: BaseException) -> None:
-        if self._writer.in_transaction:
-            with suppress(sqlite3.Error):
+    def _run(self, batch: Sequence[Pending[Any]], until: float) -> None:
+        """Run the units in one transaction; only if one of them raises, all again with a savepoint for each."""
+        self._begin(until)
+        try:
+            for unit in batch:
+                unit.run(self._writer)
+        except sqlite3.OperationalError:
+            raise  # the file, not the unit: the whole commit fails
+        except Exception:  # noqa: BLE001 - raised again below, and handed to the caller whose unit it is
+            self._writer.execute("ROLLBACK")
+            self._begin(until)
+            for unit in batch:
+                unit.run_apart(self._writer)
+
+    def _begin(self, until: float) -> None:
+        # Somebody without the gate, an operator's shell, may hold SQLite's own lock.
+        keep_trying(lambda: self._writer.execute("BEGIN IMMEDIATE"), until=until)
+
+    def _roll_back(self, batch: Sequence[Pending[Any]], error: BaseException) -> None:
+        with suppress(sqlite3.Error):
+            if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
         failure = _explained(error) if isinstance(error, sqlite3.Error) else error
         for unit in batch:
             unit.fail(failure)
+        self._queue_again(batch)
 
-    def _put_back(self, batch: "Sequence[Pending[Any]]", error: UnavailableError) -> None:
+    def _put_back(self, batch: Sequence[Pending[Any]], error: UnavailableError) -> None:
         """Fail the units that were waited for long enough; the others are first in the queue again."""
         now = time.monotonic()
         for unit in batch:
             if unit.deadline <= now:
                 unit.fail(error)
+        self._queue_again(batch)
+
+    def _queue_again(self, batch: Sequence[Pending[Any]]) -> None:
         self._queue.extendleft(unit for unit in reversed(batch) if not unit.settled)
-
-
-class Pending(Generic[Result]):
-    """One unit of writing on its way through a shared commit."""
-
-    def __init__(self, work: Callable[[sqlite3.Connection], Result], database: Database) -> None:
-        self._work = work
-        self._database = database
-        self._value: Result
-        self._error: BaseException | None = None
-        self._woken = threading.Event()
-        self.deadline = math.inf  # as long as nobody waits
-        self.settled = False
-
-    @property
-    def error(self) -> BaseException | None:
-        """What kept it from being written, None so far."""
-        return self._error
-
-    def run(self, connection: sqlite3.Connection) -> None:
-        """Do the work inside the open transaction, keeping its result or its own error."""
-        connection.execute("SAVEPOINT unit")
-        try:
-            self._value = self._work(connection)
-        except sqlite3.OperationalError:
-            raise  # the file, not this unit: the whole commit fails
-        except Exception as error:  # noqa: BLE001 - handed to the caller by result()
-            connection.execute("ROLLBACK TO unit")
-            self._error = error
-        connection.execute("RELEASE unit")
-
-    def fail(self, error: BaseException) -> None:
-        """Settle it with the error of the whole commit."""
-        self._error = error
-        self.settle()
-
-    def settle(self) -> None:
-        """Let whoever waits go on."""
-        self.settled = True
-        self._woken.set()
-
-    def wake(self) -> None:
-        """Have whoever waits look whether there is something to do."""
-        self._woken.set()
-
-    def wait(self) -> None:
-        """Wait until it is settled or woken."""
-        self._woken.wait()
-        if not self.settled:
-            self._woken.clear()
-
-    def result(self) -> Result:
-        """Return the unit's result, or raise its error, once it is committed."""
-        self.deadline = self._database.deadline()
-        while not self.settled:
-            self._database.lead_or_wait(self)
-        if self._error is not None:
-            raise self._error
-        return self._value
 
 
 def _make_private(path: Path) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from gepa_next.errors import Interrupted
-from gepa_next.gepa.types import CallUsage, Role
+from gepa_next.gepa.types import Role
 from gepa_next.models import LedgerCall
 from gepa_next.store.codec import to_json
-from gepa_next.store.counters import count
+from gepa_next.store.counters import count_call
 from gepa_next.store.database import Database, Row
+from gepa_next.store.pending import Pending
 from gepa_next.store.runs import refuse_strangers
 
 _COLUMNS = """
@@ -18,15 +19,12 @@ _COLUMNS = """
     sends, input_tokens, output_tokens, cost_usd, latency_s
 """
 
-_CONSUMED = "sends, input_tokens, output_tokens, cost_usd"
-_OURS = "job_id = ? AND key = ? AND request_sha256 = ? AND EXISTS (SELECT 1 FROM jobs WHERE id = ? AND owner_epoch = ?)"
-_WRITE_OUTCOME = f"""
-    UPDATE calls SET status = ?, text = ?, finish_reason = ?, flags = ?, error_code = ?, error_message = ?,
-    cost_usd = CASE WHEN sends = 0 THEN ? ELSE cost_usd + ? END, sends = sends + ?,
-    input_tokens = input_tokens + ?, output_tokens = output_tokens + ?, latency_s = ?
-    WHERE {_OURS} AND status = 'started' RETURNING {_CONSUMED}
-"""  # noqa: S608 - constants
-_READ_CONSUMED = f"SELECT {_CONSUMED} FROM calls WHERE {_OURS} AND status != 'started'"  # noqa: S608 - constants
+# The fence is in the statement: nothing is inserted for a job that does not run under this epoch.
+_INTEND = """
+    INSERT INTO calls (job_id, key, request_sha256, role, model_id, status, attempts, started_at)
+    SELECT id, ?, ?, ?, ?, 'started', 1, ? FROM jobs WHERE id = ? AND owner_epoch = ? AND status = 'running'
+    ON CONFLICT DO NOTHING
+"""
 
 PAGE = 500
 OUTCOMES = frozenset({"done", "failed"})  # a refused call, and one of unknown outcome, are asked again
@@ -41,59 +39,70 @@ class Holder:
 
 
 def begin_call(database: Database, holder: Holder, call: LedgerCall, *, now: float) -> LedgerCall | None:
-    """Return the call's outcome if it has one; else write the intent and return None.
+    """Write the intent, unless the call has an outcome; return the call as it was begun before, None if it is new.
 
-    Interrupted if the job is not this owner's any more: then nothing may be sent.
+    What is returned has its outcome, or the status `started` and what refused attempts consumed. Interrupted if the
+    job is not this owner's any more: then nothing may be sent.
     """
 
     def unit(db: sqlite3.Connection) -> LedgerCall | None:
-        refuse_strangers(db, holder.job_id, epoch=holder.epoch)
-        place = (holder.job_id, call.key, call.request_sha256)
-        row = db.execute(
-            f"SELECT {_COLUMNS} FROM calls WHERE job_id = ? AND key = ? AND request_sha256 = ?",  # noqa: S608 - constant
-            place,
-        ).fetchone()
-        if row is not None and row["status"] in OUTCOMES:
-            return _call(row)
-        db.execute(
-            "INSERT INTO calls (job_id, key, request_sha256, role, model_id, status, attempts, started_at)"
-            " VALUES (?, ?, ?, ?, ?, 'started', 1, ?)"
-            " ON CONFLICT DO UPDATE SET status = 'started', attempts = attempts + 1, started_at = excluded.started_at,"
-            " lost = lost + (status = 'started')",
-            (*place, call.role, call.model_id, now),
-        )
-        if row is not None and row["status"] == "started":
-            # It was sent, as far as anybody knows: a request that counts, whatever it cost.
-            _add_usage(db, holder.job_id, replace(call, sends=1, cost_usd=0.0, error_code="outcome_unknown"))
-        return None
+        values = (call.key, call.request_sha256, call.role, call.model_id, now, holder.job_id, holder.epoch)
+        is_new = db.execute(_INTEND, values).rowcount
+        return None if is_new else _begin_again(db, holder, call, now=now)
 
     return database.write(unit)
 
 
-def end_call(database: Database, holder: Holder, call: LedgerCall) -> CallUsage:
-    """Write the outcome, whatever became of the job meanwhile, and return all that the call has consumed by now.
+def _begin_again(db: sqlite3.Connection, holder: Holder, call: LedgerCall, *, now: float) -> LedgerCall:
+    refuse_strangers(db, holder.job_id, epoch=holder.epoch)
+    place = (holder.job_id, call.key, call.request_sha256)
+    row = db.execute(
+        f"SELECT {_COLUMNS} FROM calls WHERE job_id = ? AND key = ? AND request_sha256 = ?",  # noqa: S608 - constant
+        place,
+    ).fetchone()
+    if row["status"] in OUTCOMES:
+        return _call(row)
+    db.execute(
+        "UPDATE calls SET status = 'started', attempts = attempts + 1, started_at = ?, lost = lost + ?"
+        " WHERE job_id = ? AND key = ? AND request_sha256 = ?",
+        (now, row["status"] == "started", *place),
+    )
+    if row["status"] == "started":
+        # It was sent, as far as anybody knows: a request that counts, whatever it cost.
+        _add_usage(db, holder.job_id, replace(call, sends=1, cost_usd=0.0, error_code="outcome_unknown"))
+    return replace(_call(row), status="started")
 
-    A `refused` call keeps what it consumed but is asked again once the provider is mended: the usage is that of
-    all its attempts, which is what a replay finds. Written once only. Interrupted, and nothing written, if somebody
-    took the job over.
+
+def end_call(database: Database, holder: Holder, call: LedgerCall) -> Pending[None]:
+    """Queue the outcome, to be written whatever became of the job meanwhile, as long as nobody took it over.
+
+    It is kept until it is written, and what is queued after it, the intent of another call or a step, is not
+    committed without it. A `refused` call keeps what it consumed but is asked again once the provider is mended.
     """
-    place = (holder.job_id, call.key, call.request_sha256, holder.job_id, holder.epoch)
 
-    def unit(db: sqlite3.Connection) -> CallUsage:
+    def unit(db: sqlite3.Connection) -> None:
         written = db.execute(
-            _WRITE_OUTCOME,
-            (call.status, call.text, call.finish_reason, to_json(call.flags), call.error_code, call.error_message,
-             call.cost_usd, call.cost_usd, call.sends, call.input_tokens, call.output_tokens, call.latency_s, *place),
-        ).fetchone()  # fmt: skip
-        if written is not None:
+            "UPDATE calls SET status = ?, text = ?, finish_reason = ?, flags = ?, error_code = ?, error_message = ?,"
+            " cost_usd = CASE WHEN sends = 0 THEN ? ELSE cost_usd + ? END, sends = sends + ?,"
+            " input_tokens = input_tokens + ?, output_tokens = output_tokens + ?, latency_s = ?"
+            " WHERE job_id = ? AND key = ? AND request_sha256 = ? AND status = 'started'"
+            " AND EXISTS (SELECT 1 FROM jobs WHERE id = ? AND owner_epoch = ?)",
+            (call.status, call.text, call.finish_reason, flags, call.error_code, call.error_message,
+             call.cost_usd, call.cost_usd, call.sends, call.input_tokens, call.output_tokens, call.latency_s,
+             holder.job_id, call.key, call.request_sha256, holder.job_id, holder.epoch),
+        ).rowcount  # fmt: skip
+        if written:
             _add_usage(db, holder.job_id, call)
-            return CallUsage(**written)
-        before = db.execute(_READ_CONSUMED, place).fetchone()
-        if before is None:
+        elif not _owns(db, holder):
             raise Interrupted("lease_lost", "the job is not this runner's any more")
-        return CallUsage(**before)
 
-    return database.write(unit)
+    flags = to_json(call.flags)
+    return database.submit(unit, keep=True)
+
+
+def _owns(db: sqlite3.Connection, holder: Holder) -> bool:
+    owned = "SELECT 1 FROM jobs WHERE id = ? AND owner_epoch = ?"
+    return db.execute(owned, (holder.job_id, holder.epoch)).fetchone() is not None
 
 
 def iterate_calls(database: Database, job_id: str) -> Iterator[LedgerCall]:
@@ -115,19 +124,23 @@ def still_held(database: Database, holder: Holder) -> bool:
 
 
 def decide_once(database: Database, holder: Holder, point: str, answer: str | None) -> str | None:
-    """Store the answer for a point of the run unless there is one; return the one that holds."""
+    """Return the answer stored for a point of the run; if there is none, this one, which is queued to be stored.
 
-    def unit(db: sqlite3.Connection) -> str | None:
+    Nothing queued after it is committed without it, so that whatever follows from the answer finds it in a replay.
+    """
+    found = database.row("SELECT answer FROM decisions WHERE job_id = ? AND point = ?", (holder.job_id, point))
+    if found is not None:
+        return str(found["answer"]) if found["answer"] is not None else None
+
+    def unit(db: sqlite3.Connection) -> None:
         refuse_strangers(db, holder.job_id, epoch=holder.epoch)
         db.execute(
             "INSERT INTO decisions (job_id, point, answer) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             (holder.job_id, point, answer),
         )
-        row = db.execute("SELECT answer FROM decisions WHERE job_id = ? AND point = ?", (holder.job_id, point))
-        found = row.fetchone()["answer"]
-        return str(found) if found is not None else None
 
-    return database.write(unit)
+    database.submit(unit, keep=True)
+    return answer
 
 
 def _add_usage(db: sqlite3.Connection, job_id: str, call: LedgerCall) -> None:
@@ -139,10 +152,7 @@ def _add_usage(db: sqlite3.Connection, job_id: str, call: LedgerCall) -> None:
         " output_tokens = output_tokens + excluded.output_tokens, cost_usd = cost_usd + excluded.cost_usd",
         (job_id, call.role, call.sends, call.input_tokens, call.output_tokens, call.cost_usd),
     )
-    count(db, "llm_calls", role=call.role, outcome=call.error_code or "ok")
-    count(db, "llm_tokens", call.input_tokens, role=call.role, direction="input")
-    count(db, "llm_tokens", call.output_tokens, role=call.role, direction="output")
-    count(db, "llm_cost_usd", call.cost_usd or 0.0, role=call.role)
+    count_call(db, call)
 
 
 def _call(row: Row) -> LedgerCall:

@@ -12,9 +12,10 @@ from gepa_next.gepa.types import Example
 from gepa_next.models import Job
 from gepa_next.store.codec import example_from, example_values, spending_from_json, spending_to_json, to_json
 from gepa_next.store.counters import count
-from gepa_next.store.database import Database, Pending, Row
+from gepa_next.store.database import Database, Row
 from gepa_next.store.events import append_event
 from gepa_next.store.evidence import candidate_from, lesson_from, rollout_from
+from gepa_next.store.pending import Pending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

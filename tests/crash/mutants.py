@@ -16,6 +16,7 @@ from gepa_next.runner import fan_out, job_run, ledger, runner, tenure
 from gepa_next.store import events, leases, runs
 from gepa_next.store import ledger as stored
 from gepa_next.store.database import Database
+from gepa_next.store.pending import Pending
 
 
 def counter_keys() -> None:
@@ -82,18 +83,21 @@ def two_transactions() -> None:
 
 
 def early_acknowledgement() -> None:
-    """Tell a writer that its unit is done before it is committed."""
+    """Tell a writer that its outcome is queued before it is, so that what follows from it is committed first."""
 
-    def write(self: Database, unit: Callable[[sqlite3.Connection], Any]) -> Any:
-        if unit.__qualname__.startswith("end_call"):
-            thread = threading.Timer(0.05, original, args=(self, unit))
-            thread.daemon = True
-            thread.start()
-            return None
-        return original(self, unit)
+    def submit(self: Database, unit: Callable[[sqlite3.Connection], Any], *, keep: bool = False) -> Any:
+        if not unit.__qualname__.startswith("end_call"):
+            return original(self, unit, keep=keep)
+        later = threading.Timer(0.05, original, args=(self, unit), kwargs={"keep": keep})
+        later.daemon = True
+        later.start()
+        acknowledged = Pending(unit, self, keep=False)
+        acknowledged._value = None
+        acknowledged.settle()
+        return acknowledged
 
-    original = Database.write
-    Database.write = write  # type: ignore[method-assign]
+    original = Database.submit
+    Database.submit = submit  # type: ignore[method-assign]
 
 
 def no_natural_keys() -> None:
@@ -110,6 +114,7 @@ def no_natural_keys() -> None:
 def no_fence() -> None:
     """Write whoever owns the job."""
     runs.fence = lambda *_, **__: None
+    stored._INTEND = stored._INTEND.replace("owner_epoch = ? AND status = 'running'", "? > 0")
     stored.refuse_strangers = lambda *_, **__: None
     tenure.still_held = lambda *_: True
     runner.lost_jobs = lambda *_: set()

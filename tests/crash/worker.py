@@ -13,7 +13,8 @@ from typing import Any
 
 from gepa_next.cli import main
 from gepa_next.llm.transport import Transport
-from gepa_next.store.database import Database, Pending
+from gepa_next.store.database import Database
+from gepa_next.store.pending import Pending
 from tests.crash.mutants import MUTANTS
 
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from gepa_next.errors import StoreError
 from gepa_next.gepa.types import Message, ModelCall, Role
 from gepa_next.llm.simulator import Simulator
 from gepa_next.runner import ledger
@@ -13,7 +12,7 @@ from gepa_next.runner.tenure import Tenure
 from gepa_next.store.database import Database
 from gepa_next.store.events import list_events
 from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
-from gepa_next.store.ledger import Holder, iterate_calls
+from gepa_next.store.ledger import Holder
 from tests.store.jobs_on_file import insert
 
 ONE = RunnerIdentity(id="one", pid=1, pid_started_at=0, boot_id="boot")
@@ -66,20 +65,3 @@ def test_a_job_that_waits_for_room_says_so_once_and_goes_on(
     assert model(CALL).text
     waiting = [event.data for event in list_events(database, "job-1", after=0, limit=9) if "waiting" in event.data]
     assert waiting == ['{"stage":"waiting","reason":"disk_full"}']
-
-
-def test_an_answer_is_kept_until_it_can_be_written(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    written, tries = ledger.end_call, []
-
-    def end_call(*arguments: object) -> None:
-        tries.append(1)
-        if len(tries) < 3:
-            raise StoreError("store_unavailable", "the disk is full")
-        written(*arguments)
-
-    monkeypatch.setattr(ledger, "LOOK_S", 0.0)
-    monkeypatch.setattr(ledger, "end_call", end_call)
-    models = {Role.TARGET: RoleModel(model_id="m", ask=Simulator())}
-    holder = claimed(database)
-    LedgerModel(Tenure(database, holder, threading.Event()), models, clock=lambda: 2.0, brake=lambda: None)(CALL)
-    assert (len(tries), [call.status for call in iterate_calls(database, "job-1")]) == (3, ["done"])

@@ -1,8 +1,10 @@
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from gepa_next.errors import ModelError, ProviderError
+from gepa_next.errors import ModelError, ProviderError, StoreError
 from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.rollouts import spent_by
 from gepa_next.gepa.types import CallUsage, Completion, ModelCall, Role
@@ -10,7 +12,7 @@ from gepa_next.runner.ledger import LedgerModel, RoleModel
 from gepa_next.runner.tenure import Tenure
 from gepa_next.store.database import Database
 from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
-from gepa_next.store.ledger import Holder
+from gepa_next.store.ledger import Holder, iterate_calls
 from tests.store.jobs_on_file import insert
 
 CALL = ModelCall(role=Role.TARGET, key="k", messages=())
@@ -63,3 +65,53 @@ def test_the_engine_is_told_of_refused_attempts_as_a_replay_would_tell_it(tenure
     live = spent_on(ledger(tenure, ask))
     replayed = spent_on(ledger(tenure, raising(ZeroDivisionError())))
     assert (live, replayed) == (BOTH, BOTH)
+
+
+@contextmanager
+def full(database: Database) -> Iterator[None]:
+    """Let the file grow no more for a while."""
+
+    def pages(db: object) -> int:
+        return int(db.execute("PRAGMA page_count").fetchone()[0])
+
+    database._writer.execute(f"PRAGMA max_page_count = {pages(database._writer)}")
+    try:
+        yield
+    finally:
+        database._writer.execute("PRAGMA max_page_count = 1000000")
+
+
+def long_answer(_: ModelCall) -> Completion:
+    return Completion(text="y" * 100_000, usage=USAGE)
+
+
+def test_an_answer_that_cannot_be_written_is_kept_until_it_can(database: Database, tenure: Tenure) -> None:
+    model = ledger(tenure, long_answer)
+    with full(database):
+        model(CALL)
+        with pytest.raises(StoreError):
+            model.settle()
+    model.settle()
+    assert [call.status for call in iterate_calls(database, "job-1")] == ["done"]
+
+
+def test_an_answer_to_a_job_let_go_of_is_written_all_the_same(database: Database, tenure: Tenure) -> None:
+    def answer_late(call: ModelCall) -> Completion:
+        tenure.let_go.set()
+        return long_answer(call)
+
+    with full(database):
+        ledger(tenure, answer_late)(CALL)
+        database.flush()
+    database.flush()
+    assert [call.status for call in iterate_calls(database, "job-1")] == ["done"]
+
+
+def test_nothing_is_begun_before_an_answer_that_cannot_be_written(database: Database, tenure: Tenure) -> None:
+    model = ledger(tenure, long_answer)
+    with full(database):
+        model(CALL)
+        with pytest.raises(StoreError):
+            model(ModelCall(role=Role.TARGET, key="next", messages=()))
+    database.flush()
+    assert [call.key for call in iterate_calls(database, "job-1")] == ["k"]

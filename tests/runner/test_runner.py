@@ -211,6 +211,7 @@ def test_what_an_interrupted_call_consumed_is_billed(database: Database) -> None
         LedgerModel(tenure, models, clock=lambda: 1.0, brake=lambda: None)(
             ModelCall(role=Role.TARGET, key="k", messages=())
         )
+    database.flush()
     (usage,) = list_usage(database, "job-1")
     assert (usage.calls, usage.input_tokens) == (2, 9)
 

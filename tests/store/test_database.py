@@ -47,6 +47,42 @@ def test_a_unit_that_raises_undoes_only_itself(database: Database) -> None:
     assert names(database) == ["a", "b"]
 
 
+def test_units_that_share_a_commit_with_one_that_raises_are_written_once(database: Database) -> None:
+    def fail(_: sqlite3.Connection) -> None:
+        raise ValueError("no")
+
+    before = database.submit(lambda db: db.execute(INSERT, ("before",)).rowcount)
+    bad = database.submit(fail)
+    after = database.submit(lambda db: db.execute(INSERT, ("after",)).rowcount)
+    assert (before.result(), after.result()) == (1, 1)
+    with pytest.raises(ValueError, match="no"):
+        bad.result()
+    assert names(database) == ["after", "before"]
+
+
+def test_one_to_keep_outlives_a_failed_commit_and_stays_first(database: Database) -> None:
+    def break_down(_: sqlite3.Connection) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    order: list[str] = []
+    kept = database.submit(lambda _: order.append("kept"), keep=True)
+    with pytest.raises(StoreError):
+        database.write(break_down)
+    assert not kept.settled
+    database.write(lambda _: order.append("later"))
+    assert kept.settled
+    assert order[-2:] == ["kept", "later"]
+
+
+def test_what_is_queued_is_written_before_the_file_is_closed(tmp_path: Path) -> None:
+    database = Database(tmp_path / "closed.sqlite3")
+    database.submit(lambda db: db.execute(INSERT, ("a",)))
+    database.close()
+    again = Database(tmp_path / "closed.sqlite3")
+    assert names(again) == ["a"]
+    again.close()
+
+
 def test_writers_that_arrive_together_share_a_commit(database: Database) -> None:
     commits: list[int] = []
     first_is_in, go_on = threading.Event(), threading.Event()

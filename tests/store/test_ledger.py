@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from gepa_next.errors import Interrupted
-from gepa_next.gepa.types import CallUsage, Role
+from gepa_next.gepa.types import Role
 from gepa_next.models import LedgerCall
 from gepa_next.store.counters import list_counters
 from gepa_next.store.database import Database
@@ -32,7 +32,7 @@ def holder(database: Database) -> Holder:
 
 def test_a_call_has_no_outcome_until_it_is_written(database: Database, holder: Holder) -> None:
     assert begin_call(database, holder, INTENT, now=1.0) is None
-    end_call(database, holder, OUTCOME)
+    end_call(database, holder, OUTCOME).result()
     found = begin_call(database, holder, INTENT, now=2.0)
     assert found is not None
     assert (found.text, found.sends, found.attempts) == ("yes", 2, 1)
@@ -40,14 +40,16 @@ def test_a_call_has_no_outcome_until_it_is_written(database: Database, holder: H
 
 def test_a_call_of_unknown_outcome_is_counted_again(database: Database, holder: Holder) -> None:
     begin_call(database, holder, INTENT, now=1.0)
-    assert begin_call(database, holder, INTENT, now=2.0) is None
+    again = begin_call(database, holder, INTENT, now=2.0)
+    assert again is not None
+    assert again.status == "started"
     (call,), (usage,) = list(iterate_calls(database, "job-1")), list_usage(database, "job-1")
     assert (call.attempts, call.lost, usage.calls) == (2, 1, 1)
 
 
 def test_another_request_under_the_same_key_is_another_call(database: Database, holder: Holder) -> None:
     begin_call(database, holder, INTENT, now=1.0)
-    end_call(database, holder, OUTCOME)
+    end_call(database, holder, OUTCOME).result()
     assert begin_call(database, holder, replace(INTENT, request_sha256="other"), now=2.0) is None
 
 
@@ -56,7 +58,7 @@ def test_a_cancelled_job_begins_no_call_but_keeps_the_outcome_of_one_in_flight(
 ) -> None:
     begin_call(database, holder, INTENT, now=1.0)
     cancel_job(database, "job-1", token_id="token", now=2.0)  # noqa: S106 - an id
-    end_call(database, holder, OUTCOME)
+    end_call(database, holder, OUTCOME).result()
     with pytest.raises(Interrupted):
         begin_call(database, holder, replace(INTENT, key="target/0/e2"), now=3.0)
     assert [call.status for call in iterate_calls(database, "job-1")] == ["done"]
@@ -64,29 +66,26 @@ def test_a_cancelled_job_begins_no_call_but_keeps_the_outcome_of_one_in_flight(
 
 def test_an_outcome_is_billed_once(database: Database, holder: Holder) -> None:
     begin_call(database, holder, INTENT, now=1.0)
-    end_call(database, holder, OUTCOME)
-    end_call(database, holder, OUTCOME)
+    end_call(database, holder, OUTCOME).result()
+    end_call(database, holder, OUTCOME).result()
     (usage,) = list_usage(database, "job-1")
     assert (usage.calls, usage.input_tokens, usage.output_tokens, usage.cost_usd) == (2, 10, 3, 0.25)
-
-
-def test_an_outcome_written_again_has_the_same_usage(database: Database, holder: Holder) -> None:
-    begin_call(database, holder, INTENT, now=1.0)
-    first, again = (end_call(database, holder, OUTCOME) for _ in range(2))
-    assert first == again == CallUsage(sends=2, input_tokens=10, output_tokens=3, cost_usd=0.25)
 
 
 def test_an_outcome_of_an_owner_that_lost_the_job_is_refused(database: Database, holder: Holder) -> None:
     begin_call(database, holder, INTENT, now=1.0)
     with pytest.raises(Interrupted):
-        end_call(database, replace(holder, epoch=holder.epoch + 1), OUTCOME)
+        end_call(database, replace(holder, epoch=holder.epoch + 1), OUTCOME).result()
     assert [call.status for call in iterate_calls(database, "job-1")] == ["started"]
 
 
 def test_a_refused_call_is_billed_and_asked_again(database: Database, holder: Holder) -> None:
-    for outcome in (replace(OUTCOME, status="refused", text=None, error_code="provider_auth"), OUTCOME):
-        assert begin_call(database, holder, INTENT, now=1.0) is None
-        end_call(database, holder, outcome)
+    begin_call(database, holder, INTENT, now=1.0)
+    end_call(database, holder, replace(OUTCOME, status="refused", text=None, error_code="provider_auth"))
+    again = begin_call(database, holder, INTENT, now=1.0)
+    assert again is not None
+    assert (again.status, again.sends, again.cost_usd) == ("started", 2, 0.25)
+    end_call(database, holder, OUTCOME).result()
     (row,), (usage,) = list(iterate_calls(database, "job-1")), list_usage(database, "job-1")
     assert (row.status, row.attempts, row.sends, row.cost_usd) == ("done", 2, 4, 0.5)
     assert (usage.calls, usage.cost_usd) == (row.sends, row.cost_usd)
@@ -94,31 +93,48 @@ def test_a_refused_call_is_billed_and_asked_again(database: Database, holder: Ho
 
 def test_what_failed_is_asked_again_after_a_resumption(database: Database, holder: Holder) -> None:
     begin_call(database, holder, INTENT, now=1.0)
-    end_call(database, holder, replace(OUTCOME, status="failed", text=None, error_code="timeout"))
+    end_call(database, holder, replace(OUTCOME, status="failed", text=None, error_code="timeout")).result()
     assert begin_call(database, holder, INTENT, now=1.0) is not None
     cancel_job(database, "job-1", token_id="token", now=2.0)  # noqa: S106 - an id
     seen = get_job(database, "job-1").last_event_id
     resume_job(database, Resumption(job_id="job-1", spec=job_spec(), seen_event_id=seen), now=3.0)
     claim = claim_job(database, ONE, now=4.0)
     assert claim is not None
-    assert begin_call(database, Holder(job_id="job-1", epoch=claim.epoch), INTENT, now=5.0) is None
+    again = begin_call(database, Holder(job_id="job-1", epoch=claim.epoch), INTENT, now=5.0)
+    assert again is not None
+    assert again.status == "started"
 
 
 def test_a_sum_with_an_unknown_cost_is_unknown(database: Database, holder: Holder) -> None:
     for key, cost in (("a", 0.5), ("b", None), ("c", 0.5)):
         begin_call(database, holder, replace(INTENT, key=key), now=1.0)
-        end_call(database, holder, replace(OUTCOME, key=key, cost_usd=cost))
+        end_call(database, holder, replace(OUTCOME, key=key, cost_usd=cost)).result()
     assert [usage.cost_usd for usage in list_usage(database, "job-1")] == [None]
 
 
 def test_counters_rise_with_the_outcome(database: Database, holder: Holder) -> None:
     begin_call(database, holder, INTENT, now=1.0)
-    end_call(database, holder, OUTCOME)
+    end_call(database, holder, OUTCOME).result()
     calls = [counter for counter in list_counters(database) if counter.name == "llm_calls"]
     assert [(dict(counter.labels), counter.value) for counter in calls] == [({"outcome": "ok", "role": "target"}, 1.0)]
 
 
 def test_a_decision_once_made_holds(database: Database, holder: Holder) -> None:
     assert decide_once(database, holder, "1/start", None) is None
+    database.flush()
     assert decide_once(database, holder, "1/start", "max_seconds") is None
     assert decide_once(database, holder, "2/start", "max_seconds") == "max_seconds"
+
+
+def test_an_outcome_comes_before_the_next_intent(database: Database, holder: Holder) -> None:
+    begin_call(database, holder, INTENT, now=1.0)
+    outcome = end_call(database, holder, OUTCOME)
+    begin_call(database, holder, replace(INTENT, key="target/0/e2"), now=2.0)
+    assert outcome.settled
+    assert [call.status for call in iterate_calls(database, "job-1")] == ["done", "started"]
+
+
+def test_a_decision_comes_before_what_follows_from_it(database: Database, holder: Holder) -> None:
+    decide_once(database, holder, "1/start", "stopped")
+    begin_call(database, holder, INTENT, now=1.0)
+    assert [row["answer"] for row in database.rows("SELECT answer FROM decisions")] == ["stopped"]
