@@ -1,6 +1,7 @@
 """One job, from its claim to its terminal event."""
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
@@ -17,7 +18,7 @@ from gepa_next.gepa.steps import Step
 from gepa_next.gepa.types import Role
 from gepa_next.metrics import scoring_of
 from gepa_next.models import Job, JobSpec
-from gepa_next.runner.fan_out import PooledFanOut
+from gepa_next.runner.fan_out import NOTICE_S, PooledFanOut
 from gepa_next.runner.ledger import LedgerModel, RoleModel
 from gepa_next.runner.tenure import Tenure
 from gepa_next.store.database import Database
@@ -31,6 +32,7 @@ from gepa_next.store.runs import Progress, load_state, record_step, record_waiti
 log = logging.getLogger(__name__)
 
 RETRY_STORE_S = 1.0
+LONGEST_CALL_S = 120.0  # so long a job that goes back into the queue waits for its calls in flight
 
 Models = Mapping[Role, RoleModel]
 SayWaiting = Callable[[str], None]
@@ -50,6 +52,7 @@ class JobRun:
     let_go: Event = field(default_factory=Event)
     _recorded: deque[Pending[bool]] = field(default_factory=deque)
     _waits: Iterator[int] = field(default_factory=lambda: count(1))
+    _ledger: LedgerModel | None = None
 
     def __call__(self) -> None:
         """Carry the job out; every ending but a lost lease is committed."""
@@ -69,9 +72,19 @@ class JobRun:
 
     def _put_back(self) -> None:
         """Put the job back into the queue as soon as the store can be written again: it is not at fault."""
+        self._wait_for_calls()
         self._insist(
             lambda: release_job(self.database, self.claim.job_id, epoch=self.claim.epoch, now=self.clock())
         )  # fmt: skip
+
+    def _wait_for_calls(self) -> None:
+        """Let the calls in flight come in, so that whoever takes the job next does not buy them again."""
+        if self._ledger is None:
+            return
+        self._ledger.give_up()
+        deadline = time.monotonic() + LONGEST_CALL_S
+        while self._ledger.calls_under_way and time.monotonic() < deadline and not self.let_go.wait(NOTICE_S):
+            pass
 
     def _insist(self, write: Callable[[], None]) -> None:
         """Write, again and again while the store cannot be written, unless the runner lets go of the job."""
@@ -88,7 +101,7 @@ class JobRun:
         tenure = Tenure(self.database, holder, self.let_go)
         models = self.models_for(job.id, job.spec, tenure, self._say_waiting)
         state, scoring = load_state(self.database, job), scoring_of(job.spec.metric)
-        ledger = LedgerModel(tenure, models, clock=self.clock, brake=self.brake)
+        self._ledger = ledger = LedgerModel(tenure, models, clock=self.clock, brake=self.brake)
         run = Run(
             state=state,
             model=ledger,

@@ -49,6 +49,7 @@ class LedgerModel:
         self._waits = 0
         self._waiting_lock = threading.Lock()
         self._says_so = False
+        self._under_way: set[str] = set()
         self._outcomes: deque[Pending[None]] = deque()
         self._outcomes_lock = threading.Lock()
 
@@ -57,6 +58,18 @@ class LedgerModel:
 
         Its outcome is queued: nothing that follows from it, a request or a step, is committed without it.
         """
+        self._under_way.add(call.key)
+        try:
+            return self._answered(call)
+        finally:
+            self._under_way.discard(call.key)
+
+    @property
+    def calls_under_way(self) -> int:
+        """How many calls have no outcome yet, neither written nor queued."""
+        return len(self._under_way)
+
+    def _answered(self, call: ModelCall) -> Completion:
         self._check_outcomes()
         self._wait_for_the_brake()
         model = self._models[call.role]
@@ -74,6 +87,10 @@ class LedgerModel:
         if earlier is not None and earlier.status != "started":
             return _replayed(call, earlier)
         return self._asked(model.ask, call, intent, _consumed(earlier))
+
+    def give_up(self) -> None:
+        """Let no more requests be sent; those in flight come in."""
+        self._tenure.give_up()
 
     def settle(self) -> None:
         """See that every outcome so far is committed; raise what kept one from being written."""

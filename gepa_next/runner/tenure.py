@@ -10,6 +10,7 @@ from gepa_next.store.database import Database
 from gepa_next.store.leases import LEASE_S
 from gepa_next.store.ledger import Holder, still_held
 
+NOTICE_S = 0.1
 PROOF_S = LEASE_S / 2  # so long a proof holds: nobody takes a job over sooner
 
 
@@ -22,6 +23,7 @@ class Tenure:
     let_go: Event
     clock: Callable[[], float] = time.monotonic
     _proved_at: float = field(default=float("-inf"))
+    _given_up: bool = False
 
     def prove(self, at: float) -> None:
         """Note that a write of this holder, begun at that time, was committed."""
@@ -32,7 +34,7 @@ class Tenure:
 
         A process that was frozen may wake up anywhere, with its job long in other hands. It must not pay.
         """
-        if self.let_go.is_set():
+        if self.let_go.is_set() or self._given_up:
             raise _let_go()
         now = self.clock()
         if now - self._proved_at > PROOF_S:
@@ -42,8 +44,14 @@ class Tenure:
 
     def wait(self, seconds: float) -> None:
         """Wait between two tries of a call, but not for a job that is not ours any more."""
-        if self.let_go.wait(seconds):
-            raise _let_go()
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if self.let_go.wait(min(left, NOTICE_S)) or self._given_up:
+                raise _let_go()
+
+    def give_up(self) -> None:
+        """Let no more requests be sent, though the job is still ours: it goes back into the queue."""
+        self._given_up = True
 
 
 def _let_go() -> Interrupted:

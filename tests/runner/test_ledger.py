@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from gepa_next.errors import ModelError, ProviderError, StoreError
+from gepa_next.errors import Interrupted, ModelError, ProviderError, StoreError
 from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.rollouts import spent_by
 from gepa_next.gepa.types import CallUsage, Completion, ModelCall, Role
@@ -115,3 +115,11 @@ def test_nothing_is_begun_before_an_answer_that_cannot_be_written(database: Data
             model(ModelCall(role=Role.TARGET, key="next", messages=()))
     database.flush()
     assert [call.key for call in iterate_calls(database, "job-1")] == ["k"]
+
+
+def test_a_call_given_up_sends_nothing_more(tenure: Tenure) -> None:
+    model = ledger(tenure, raising(ZeroDivisionError()))
+    model.give_up()
+    with pytest.raises(Interrupted):
+        model(CALL)
+    assert model.calls_under_way == 0
