@@ -131,7 +131,7 @@ def main() -> None:
     print(
         f"per rollout: bare call and metric {bare * 1e6:.0f} µs, engine {engine * 1e6:.0f} µs ({engine / bare:.1f} x),"
     )
-    print(f"with ledger, store and threads {whole * 1e6:.0f} µs ({rows[0][1][1]} rollouts, every call committed twice)")
+    print(f"with ledger, store and threads {whole * 1e6:.0f} µs ({rows[0][1][1]} rollouts, every call written twice)")
 
 
 if __name__ == "__main__":

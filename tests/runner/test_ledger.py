@@ -6,7 +6,6 @@ import pytest
 
 from gepa_next.errors import Interrupted, ModelError, ProviderError, StoreError
 from gepa_next.gepa.ports import LanguageModel
-from gepa_next.gepa.rollouts import spent_by
 from gepa_next.gepa.types import CallUsage, Completion, ModelCall, Role
 from gepa_next.runner.ledger import LedgerModel, RoleModel
 from gepa_next.runner.tenure import Tenure
@@ -48,7 +47,12 @@ def spent_on(model: LedgerModel) -> CallUsage:
     try:
         return model(CALL).usage
     except ModelError as error:
-        return spent_by(error)
+        return CallUsage(
+            sends=error.sends,
+            input_tokens=error.input_tokens,
+            output_tokens=error.output_tokens,
+            cost_usd=error.cost_usd,
+        )
 
 
 @pytest.mark.parametrize(
