@@ -95,8 +95,8 @@ class Database:
 
     def flush(self) -> None:
         """Commit what is queued though nobody waits for it, unless somebody is at it."""
-        if self._queue:
-            self._lead(self._queue[0])
+        for first in list(self._queue)[:1]:
+            self._lead(first)
 
     def lead_or_wait(self, pending: Pending[Any]) -> None:  # Any: whatever the unit returns
         """Commit the queue, or wait until whoever is at it has done so or leaves the lead to this one."""
@@ -139,7 +139,7 @@ class Database:
     def _commit_queue(self) -> None:
         batch = [self._queue.popleft() for _ in range(len(self._queue))]
         try:
-            until = min(self.deadline(), *(unit.deadline for unit in batch))
+            until = min([self.deadline(), *(unit.deadline for unit in batch)])
             with self._gate(until=until):
                 self._run(batch, until)
                 self._writer.execute("COMMIT")

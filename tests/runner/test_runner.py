@@ -141,6 +141,24 @@ def test_a_cancelled_job_stops_although_its_calls_hang(database: Database) -> No
     assert [event.type for event in list_events(database, "job-1", after=0, limit=99)][-1] == "cancelled"
 
 
+def test_an_answer_is_recorded_while_other_calls_hang(database: Database) -> None:
+    """The first of a wave is answered when all are sent: no intent comes after it."""
+    all_sent, hang_up = threading.Event(), threading.Event()
+    sent: list[str] = []
+
+    def answer_one(call: ModelCall) -> Completion:
+        sent.append(call.key)
+        if len(sent) == 8:
+            all_sent.set()
+        (all_sent if call.key == sent[0] else hang_up).wait(TIMEOUT_S)
+        return Simulator()(call)
+
+    insert(database, metric="exact_match")
+    with running(database, answer_one):
+        wait_for(database, lambda: "done" in {call.status for call in iterate_calls(database, "job-1")})
+        hang_up.set()
+
+
 def test_a_provider_that_refuses_ends_the_job_with_its_code(database: Database) -> None:
     def refuse(_: ModelCall) -> Completion:
         raise ProviderError("provider_auth", "the key is not accepted")
