@@ -219,6 +219,7 @@ def _explaining() -> Iterator[None]:
 
 def _explained(error: sqlite3.Error | OSError) -> StoreError:
     told = f"the database cannot be used: {error}"
-    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_IOERR:
+    code = getattr(error, "sqlite_errorcode", 0)  # the module's own errors have none
+    if code & PRIMARY_CODE == sqlite3.SQLITE_IOERR:
         told += "; the disk may be full"
     return StoreError("store_unavailable", told)

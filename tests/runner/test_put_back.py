@@ -6,7 +6,6 @@ import pytest
 from gepa_next.errors import Interrupted, StoreError
 from gepa_next.gepa.types import Completion, ModelCall, Role
 from gepa_next.llm.simulator import Simulator
-from gepa_next.metrics import METRICS
 from gepa_next.models import JobStatus
 from gepa_next.runner import job_run
 from gepa_next.runner.job_run import JobRun
@@ -33,12 +32,14 @@ def test_a_job_goes_back_into_the_queue_when_its_calls_are_in(
         came_in_before.append(answered.is_set())
         release_job(*arguments, **options)
 
-    def models_for(_job: str, _spec: object, tenure: Tenure) -> dict[Role, RoleModel]:
+    def models_for(_job: str, _spec: object, tenure: Tenure, _say: object) -> dict[Role, RoleModel]:
         calls: list[str] = []
 
         def ask(call: ModelCall) -> Completion:
             calls.append(call.key)
             if len(calls) == 1:
+                return Simulator()(call)  # the first rollout is made alone
+            if len(calls) == 2:
                 slow_one_is_sent.wait(TIMEOUT_S)
                 raise StoreError("store_unavailable", "broken")
             slow_one_is_sent.set()
@@ -50,11 +51,11 @@ def test_a_job_goes_back_into_the_queue_when_its_calls_are_in(
         return {role: RoleModel(model_id="m", ask=ask) for role in Role}
 
     monkeypatch.setattr(job_run, "release_job", release)
-    insert(database)
+    insert(database, metric="exact_match")
     register_runner(database, ONE, now=1.0, monotonic=0.0)
     claim = claim_job(database, ONE, now=1.0)
     assert claim is not None
     with ThreadPoolExecutor(2) as pool:
-        JobRun(database=database, claim=claim, pool=pool, models_for=models_for, metrics=METRICS, clock=lambda: 1.0)()
+        JobRun(database=database, claim=claim, pool=pool, models_for=models_for, clock=lambda: 1.0)()
     assert (came_in_before, get_job(database, "job-1").status) == ([True], JobStatus.QUEUED)
     assert "done" in {call.status for call in iterate_calls(database, "job-1")}
