@@ -158,7 +158,7 @@ def _models_for(settings: Settings) -> ModelsFor:
     ids = _model_ids(settings)
     if settings.simulated:
         simulator = Simulator()
-        simulated = {role: RoleModel(model_id=ids[role], ask=simulator) for role in Role}
+        simulated = {role: RoleModel(model_id=ids[role], endpoint="simulator", ask=simulator) for role in Role}
         return lambda *_: simulated
     providers = _providers(settings)
     turnstile = Turnstile(patience_s=settings.provider_patience_s)
@@ -178,7 +178,10 @@ def _models_for(settings: Settings) -> ModelsFor:
             )
 
         chosen = ids | {Role.TARGET: spec.target_model_id}
-        return {role: RoleModel(model_id=model_id, ask=ask(role, model_id)) for role, model_id in chosen.items()}
+        return {
+            role: RoleModel(model_id=model_id, endpoint=providers[role].endpoint.base_url, ask=ask(role, model_id))
+            for role, model_id in chosen.items()
+        }
 
     return models
 

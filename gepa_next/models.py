@@ -44,6 +44,7 @@ class JobSpec:
     max_prompt_tokens: int | None = None
     temperature: float | None = None
     max_tokens: int | None = None
+    cache: bool = True
     metadata: Mapping[str, object] = field(default_factory=dict)
 
     def task(self, examples: tuple[Example, ...]) -> Task:
@@ -142,15 +143,17 @@ class LedgerCall:
     """One model call in the ledger: intent first, outcome after.
 
     `attempts` counts how often it was begun, `lost` those of them whose outcome never came to be known.
+    Calls with one `question` are answered by one answer: all but the first to be asked are `cached`.
     """
 
     key: str
     role: Role
     model_id: str
     request_sha256: str
+    question: str | None = None
     attempts: int
     lost: int = 0
-    status: str  # started, done, failed or refused
+    status: str  # started, done, cached, failed or refused
     text: str | None = None
     finish_reason: str | None = None
     flags: tuple[str, ...] = ()

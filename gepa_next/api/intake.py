@@ -76,6 +76,7 @@ def complete_spec(
         max_prompt_tokens=body.constraints.max_prompt_tokens,
         temperature=body.temperature,
         max_tokens=body.max_tokens,
+        cache=body.cache,
         metadata=body.metadata,
     )
 

@@ -58,6 +58,7 @@ def spec_body(job: Job, examples: Sequence[Example]) -> dict[str, object]:
         "temperature": spec.temperature,
         "max_tokens": spec.max_tokens,
         "seed": spec.seed,
+        "cache": spec.cache,
         "metadata": spec.metadata,
         "examples": [
             {"id": each.id, "input": each.input, "ideal": each.ideal, "tags": each.tags, "meta": each.meta}

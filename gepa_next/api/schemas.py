@@ -133,6 +133,7 @@ class OptimizeBody(Body):
     temperature: float | None = Field(default=None, ge=0, le=2, strict=True)
     max_tokens: PositiveInt | None = None
     seed: int | None = Field(default=None, ge=0, lt=2**63, strict=True)
+    cache: bool = Field(default=True, strict=True, description="Reuse answers to the same question at temperature 0.")
     metadata: dict[str, JsonValue] = Field(default_factory=dict, description="Echoed in the job state.")
 
     @field_validator("prompt")

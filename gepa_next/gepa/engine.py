@@ -72,16 +72,16 @@ def _drafted_examples(run: Run) -> Step:
 
 
 def _seed_rollouts(run: Run, seed: Candidate) -> Made:
-    """Run the seed prompt on one example until one is scored, which tells what a rollout costs, then on the rest.
+    """Run the seed prompt on one example until one is scored and paid, which tells what it costs, then on the rest.
 
     So a wrong key or a budget that is too small shows before much is spent.
     """
     pairs = missing(run, seed, run.state.task.validation, Split.VALIDATION)
     _refuse_small(exceeded(run, rollouts=len(pairs)))
     made = NOTHING_MADE
-    for pair in pairs[:MOST_TRIED_ALONE]:
+    for pair in pairs if run.counts_tokens_or_money else pairs[:MOST_TRIED_ALONE]:
         made = joined(made, make_rollouts(run, [pair]))
-        if made.rollouts[-1].score is not None:
+        if made.rollouts[-1].score is not None and all(each.sends for each in made.spending.values()):
             break
     rest = pairs[len(made.rollouts) :]
     _refuse_small(exceeded(run, rollouts=len(rest), unrecorded=made.spending))

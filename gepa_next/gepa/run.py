@@ -33,6 +33,11 @@ class Run:
         """Whether a rollout takes a call of the judge."""
         return self.metric is None or self.judge_weight > 0
 
+    @property
+    def counts_tokens_or_money(self) -> bool:
+        """Whether there is a limit that only what calls turn out to cost can tell."""
+        return self.state.task.budget.max_tokens is not None or self.state.task.budget.max_cost_usd is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
@@ -118,19 +123,13 @@ def how_many_fit(run: Run, rollouts: Sequence[int], *, reflections: int = 0) -> 
     While nobody knows what a reflection costs, one at most where that counts.
     """
     fitting = 0
-    if reflections and _has_to_learn_the_price(run):
+    if reflections and run.counts_tokens_or_money and Role.REFLECTOR not in run.state.spending:
         rollouts = rollouts[:1]
     for place, total in enumerate(accumulate(rollouts), 1):
         if exceeded(run, rollouts=total, reflections=reflections * place) is not None:
             break
         fitting = place
     return fitting
-
-
-def _has_to_learn_the_price(run: Run) -> bool:
-    budget = run.state.task.budget
-    counts = budget.max_tokens is not None or budget.max_cost_usd is not None
-    return counts and Role.REFLECTOR not in run.state.spending
 
 
 def stop_reason(run: Run) -> str | None:

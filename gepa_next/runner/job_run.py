@@ -18,6 +18,7 @@ from gepa_next.gepa.steps import Step
 from gepa_next.gepa.types import Role
 from gepa_next.metrics import scoring_of
 from gepa_next.models import Job, JobSpec
+from gepa_next.runner.asking import Asking
 from gepa_next.runner.fan_out import NOTICE_S, PooledFanOut
 from gepa_next.runner.ledger import LedgerModel, RoleModel
 from gepa_next.runner.tenure import Tenure
@@ -49,6 +50,7 @@ class JobRun:
     models_for: ModelsFor
     clock: Callable[[], float]
     brake: Callable[[], str | None] = lambda: None
+    asking: Asking = field(default_factory=Asking)
     let_go: Event = field(default_factory=Event)
     _recorded: deque[Pending[bool]] = field(default_factory=deque)
     _waits: Iterator[int] = field(default_factory=lambda: count(1))
@@ -101,7 +103,14 @@ class JobRun:
         tenure = Tenure(self.database, holder, self.let_go)
         models = self.models_for(job.id, job.spec, tenure, self._say_waiting)
         state, scoring = load_state(self.database, job), scoring_of(job.spec.metric)
-        self._ledger = ledger = LedgerModel(tenure, models, clock=self.clock, brake=self.brake)
+        self._ledger = ledger = LedgerModel(
+            tenure,
+            models,
+            clock=self.clock,
+            brake=self.brake,
+            asking=self.asking,
+            shared_by=job.token_id if job.spec.cache else None,
+        )
         run = Run(
             state=state,
             model=ledger,

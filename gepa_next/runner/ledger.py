@@ -14,6 +14,7 @@ from gepa_next.gepa.spending import NO_USAGE, add_usage
 from gepa_next.gepa.types import CallUsage, Completion, ModelCall, Role
 from gepa_next.llm.structured import read_reply
 from gepa_next.models import LedgerCall
+from gepa_next.runner.asking import Asking
 from gepa_next.runner.brake import LOOK_S
 from gepa_next.runner.tenure import Tenure
 from gepa_next.store.ledger import begin_call, end_call
@@ -23,10 +24,11 @@ from gepa_next.store.runs import record_waiting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleModel:
-    """The model that plays a role."""
+    """The model that plays a role; `endpoint` says where it is asked, for models of one name in two places."""
 
     model_id: str
     ask: LanguageModel
+    endpoint: str = ""
 
 
 class LedgerModel:
@@ -39,13 +41,18 @@ class LedgerModel:
         *,
         clock: Callable[[], float],
         brake: Callable[[], str | None],
+        asking: Asking | None = None,
+        shared_by: str | None = None,
     ) -> None:
+        """Answers at temperature 0 are shared with whoever has the same `shared_by`; with nobody if it is None."""
         self._tenure = tenure
         self._database = tenure.database
         self._holder = tenure.holder
         self._models = models
         self._clock = clock
         self._brake = brake
+        self._asking = asking or Asking()
+        self._shared_by = shared_by
         self._waits = 0
         self._waiting_lock = threading.Lock()
         self._says_so = False
@@ -81,6 +88,17 @@ class LedgerModel:
             attempts=1,
             status="started",
         )
+        intent = replace(intent, question=self._question(model, call, intent))
+        with self._asking.alone(intent.question, permit=self._tenure.permit):
+            return self._replayed_or_asked(model, call, intent)
+
+    def _question(self, model: RoleModel, call: ModelCall, intent: LedgerCall) -> str | None:
+        """Return the hash under which others find the answer, None if it is for this call alone."""
+        if self._shared_by is None or call.temperature != 0:
+            return None
+        return sha256("\0".join((self._shared_by, model.endpoint, intent.request_sha256)).encode()).hexdigest()
+
+    def _replayed_or_asked(self, model: RoleModel, call: ModelCall, intent: LedgerCall) -> Completion:
         before = self._tenure.clock()
         earlier = begin_call(self._database, self._holder, intent, now=self._clock())
         self._tenure.prove(before)  # not after: a freeze in between would make an old proof look new

@@ -11,6 +11,7 @@ from contextvars import copy_context
 
 from gepa_next.errors import GepaNextError, StoreError, UnavailableError
 from gepa_next.processes import started_at
+from gepa_next.runner.asking import Asking
 from gepa_next.runner.call_pool import CallPool
 from gepa_next.runner.job_run import JobRun, ModelsFor
 from gepa_next.runner.watch import Watch
@@ -59,6 +60,7 @@ class Runner:
         self._models_for = models_for
         self._clock = clock
         self._brake = brake
+        self._asking = Asking()
         self._most_jobs = concurrent_jobs
         self._jobs_pool = ThreadPoolExecutor(concurrent_jobs, thread_name_prefix="job")
         self._call_pool = CallPool(concurrent_calls)
@@ -157,6 +159,7 @@ class Runner:
             models_for=self._models_for,
             clock=self._clock,
             brake=self._brake,
+            asking=self._asking,
         )
         with self._lock:
             self._running[claim.job_id, claim.epoch] = run

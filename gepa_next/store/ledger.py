@@ -9,7 +9,7 @@ from gepa_next.errors import Interrupted
 from gepa_next.gepa.types import Role
 from gepa_next.models import LedgerCall
 from gepa_next.store.codec import to_json
-from gepa_next.store.counters import count_call
+from gepa_next.store.counters import count, count_call
 from gepa_next.store.database import Database, Row
 from gepa_next.store.pending import Pending
 from gepa_next.store.runs import refuse_strangers
@@ -21,13 +21,13 @@ _COLUMNS = """
 
 # The fence is in the statement: nothing is inserted for a job that does not run under this epoch.
 _INTEND = """
-    INSERT INTO calls (job_id, key, request_sha256, role, model_id, status, attempts, started_at)
-    SELECT id, ?, ?, ?, ?, 'started', 1, ? FROM jobs WHERE id = ? AND owner_epoch = ? AND status = 'running'
+    INSERT INTO calls (job_id, key, request_sha256, question, role, model_id, status, attempts, started_at)
+    SELECT id, ?, ?, ?, ?, ?, 'started', 1, ? FROM jobs WHERE id = ? AND owner_epoch = ? AND status = 'running'
     ON CONFLICT DO NOTHING
 """
 
 PAGE = 500
-OUTCOMES = frozenset({"done", "failed"})  # a refused call, and one of unknown outcome, are asked again
+OUTCOMES = frozenset({"done", "cached", "failed"})  # a refused call, and one of unknown outcome, are asked again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +39,20 @@ class Holder:
 
 
 def begin_call(database: Database, holder: Holder, call: LedgerCall, *, now: float) -> LedgerCall | None:
-    """Write the intent, unless the call has an outcome; return the call as it was begun before, None if it is new.
+    """Write the intent, unless the call has an outcome or its question an answer; return the call as it stood before.
 
-    What is returned has its outcome, or the status `started` and what refused attempts consumed. Interrupted if the
-    job is not this owner's any more: then nothing may be sent.
+    None if it is new. What is returned has its outcome, or the status `started` and what refused attempts consumed.
+    Interrupted if the job is not this owner's any more: then nothing may be sent.
     """
 
     def unit(db: sqlite3.Connection) -> LedgerCall | None:
-        values = (call.key, call.request_sha256, call.role, call.model_id, now, holder.job_id, holder.epoch)
+        values = (
+            call.key, call.request_sha256, call.question, call.role, call.model_id, now, holder.job_id, holder.epoch,
+        )  # fmt: skip
         is_new = db.execute(_INTEND, values).rowcount
-        return None if is_new else _begin_again(db, holder, call, now=now)
+        begun = None if is_new else _begin_again(db, holder, call, now=now)
+        wanted = call.question is not None and (begun is None or begun.status == "started")
+        return (_answered_before(db, holder.job_id, call) if wanted else None) or begun
 
     return database.write(unit)
 
@@ -63,14 +67,31 @@ def _begin_again(db: sqlite3.Connection, holder: Holder, call: LedgerCall, *, no
     if row["status"] in OUTCOMES:
         return _call(row)
     db.execute(
-        "UPDATE calls SET status = 'started', attempts = attempts + 1, started_at = ?, lost = lost + ?"
+        "UPDATE calls SET status = 'started', question = ?, attempts = attempts + 1, started_at = ?, lost = lost + ?"
         " WHERE job_id = ? AND key = ? AND request_sha256 = ?",
-        (now, row["status"] == "started", *place),
+        (call.question, now, row["status"] == "started", *place),
     )
     if row["status"] == "started":
         # It was sent, as far as anybody knows: a request that counts, whatever it cost.
         _add_usage(db, holder.job_id, replace(call, sends=1, cost_usd=0.0, error_code="outcome_unknown"))
     return replace(_call(row), status="started")
+
+
+def _answered_before(db: sqlite3.Connection, job_id: str, call: LedgerCall) -> LedgerCall | None:
+    """Settle the call by the answer to its question, if another call got one; it costs nothing."""
+    answer = db.execute(
+        "SELECT text, finish_reason, flags FROM calls WHERE question = ? AND status = 'done' LIMIT 1", (call.question,)
+    ).fetchone()
+    if answer is None:
+        return None
+    row = db.execute(
+        "UPDATE calls SET status = 'cached', text = ?, finish_reason = ?, flags = ?, latency_s = 0,"  # noqa: S608 - constant
+        " error_code = NULL, error_message = NULL, cost_usd = CASE WHEN sends = 0 THEN 0 ELSE cost_usd END"
+        f" WHERE job_id = ? AND key = ? AND request_sha256 = ? RETURNING {_COLUMNS}",
+        (*answer, job_id, call.key, call.request_sha256),
+    ).fetchone()
+    count(db, "llm_calls", role=call.role, outcome="cached")
+    return _call(row)
 
 
 def end_call(database: Database, holder: Holder, call: LedgerCall) -> Pending[None]:

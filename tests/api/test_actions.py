@@ -69,8 +69,8 @@ def test_a_resumed_job_ends_where_a_longer_one_does(service, client) -> None:
 
 
 def test_a_resumed_job_pays_for_nothing_twice(service, client) -> None:
-    long = service.finished_job(iterations=2)
-    short = service.finished_job(iterations=1)
+    long = service.finished_job(iterations=2, cache=False)
+    short = service.finished_job(iterations=1, cache=False)
     post(client, short, "resume", MORE)
     service.run(short)
     assert state(client, short)["usage"] == state(client, long)["usage"]

@@ -30,6 +30,7 @@ EVERYTHING = {
     "split": {"train": 2, "val": 2, "test": 1},
     "temperature": 0.5,
     "max_tokens": 100,
+    "cache": False,
     "metadata": {"team": "maths"},
     "examples": [{**EXAMPLES[0], "tags": ["small"], "meta": {"n": 1}}, *EXAMPLES[1:]],
 }

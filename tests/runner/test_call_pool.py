@@ -15,7 +15,7 @@ from gepa_next.runner.ledger import RoleModel
 from gepa_next.runner.runner import Runner
 from gepa_next.store.database import Database
 from gepa_next.store.jobs import get_job
-from tests.runner.test_runner import ended
+from tests.runner.running import ended
 from tests.store.jobs_on_file import insert
 
 TIMEOUT_S = 30.0

@@ -1,17 +1,14 @@
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 
 from gepa_next.errors import Interrupted, ModelError, ProviderError, UnavailableError
-from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.types import Completion, ModelCall, Role
 from gepa_next.llm.simulator import Simulator
-from gepa_next.models import Job, JobStatus
+from gepa_next.models import JobStatus
 from gepa_next.runner import job_run
 from gepa_next.runner.ledger import LedgerModel, RoleModel
-from gepa_next.runner.runner import Runner
 from gepa_next.runner.tenure import Tenure
 from gepa_next.store.counters import list_counters
 from gepa_next.store.database import Database
@@ -22,35 +19,10 @@ from gepa_next.store.jobs import get_job
 from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
 from gepa_next.store.ledger import Holder, iterate_calls
 from gepa_next.store.requests import Resumption, cancel_job, resume_job
+from tests.runner.running import TIMEOUT_S, ended, running, wait_for
 from tests.store.jobs_on_file import insert, job_spec
 
-TIMEOUT_S = 30
 ONE = RunnerIdentity(id="one", pid=1, pid_started_at=0, boot_id="boot")
-
-
-@contextmanager
-def running(database: Database, model: LanguageModel) -> Iterator[Runner]:
-    models = {role: RoleModel(model_id=f"sim/{role}", ask=model) for role in Role}
-    runner = Runner(database, lambda *_: models, concurrent_jobs=2, concurrent_calls=8)
-    runner.start()
-    try:
-        yield runner
-    finally:
-        runner.drain(TIMEOUT_S)
-
-
-def wait_for(database: Database, holds: Callable[[], bool]) -> None:
-    """Wait until something holds, looking after every commit."""
-    changed = threading.Event()
-    database.listen(changed.set)
-    while not holds():
-        assert changed.wait(TIMEOUT_S), "nothing was committed in time"
-        changed.clear()
-
-
-def ended(database: Database, job_id: str = "job-1") -> Job:
-    wait_for(database, lambda: get_job(database, job_id).status.terminal)
-    return get_job(database, job_id)
 
 
 class Counting:

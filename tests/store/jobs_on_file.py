@@ -24,6 +24,7 @@ def job_spec(**changes: object) -> JobSpec:
         "split": default_sizes(len(EXAMPLES)),
         "budget": Budget(max_rollouts=500),
         "seed": 3,
+        "cache": False,  # or one test's jobs would answer one another's questions
     }
     return JobSpec(**{**values, **changes})
 

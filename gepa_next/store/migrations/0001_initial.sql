@@ -107,6 +107,7 @@ CREATE TABLE calls (
     job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
     key TEXT NOT NULL,
     request_sha256 TEXT NOT NULL,
+    question TEXT, -- one hash for all calls, of whatever job, that one answer serves; NULL if each wants its own
     role TEXT NOT NULL,
     model_id TEXT NOT NULL,
     status TEXT NOT NULL,
@@ -127,6 +128,7 @@ CREATE TABLE calls (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX calls_failed ON calls (job_id) WHERE status = 'failed';
+CREATE INDEX calls_that_answer ON calls (question) WHERE status = 'done' AND question IS NOT NULL;
 
 CREATE TABLE usage (
     job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,

@@ -1,0 +1,40 @@
+"""A runner at work on a database, and how to wait for what it does."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from gepa_next.gepa.ports import LanguageModel
+from gepa_next.gepa.types import Role
+from gepa_next.models import Job
+from gepa_next.runner.ledger import RoleModel
+from gepa_next.runner.runner import Runner
+from gepa_next.store.database import Database
+from gepa_next.store.jobs import get_job
+
+TIMEOUT_S = 30
+
+
+@contextmanager
+def running(database: Database, model: LanguageModel) -> Iterator[Runner]:
+    models = {role: RoleModel(model_id=f"sim/{role}", ask=model) for role in Role}
+    runner = Runner(database, lambda *_: models, concurrent_jobs=2, concurrent_calls=8)
+    runner.start()
+    try:
+        yield runner
+    finally:
+        runner.drain(TIMEOUT_S)
+
+
+def wait_for(database: Database, holds: Callable[[], bool]) -> None:
+    """Wait until something holds, looking after every commit."""
+    changed = threading.Event()
+    database.listen(changed.set)
+    while not holds():
+        assert changed.wait(TIMEOUT_S), "nothing was committed in time"
+        changed.clear()
+
+
+def ended(database: Database, job_id: str = "job-1") -> Job:
+    wait_for(database, lambda: get_job(database, job_id).status.terminal)
+    return get_job(database, job_id)
