@@ -17,7 +17,7 @@ from gepa_next.runner.ledger import LedgerModel, RoleModel
 from gepa_next.runner.tenure import Tenure
 from gepa_next.store.counters import list_counters
 from gepa_next.store.database import Database
-from gepa_next.store.evidence import iterate_rollouts, list_candidates, list_usage
+from gepa_next.store.evidence import iterate_candidates, iterate_rollouts, list_usage
 from gepa_next.store.jobs import get_job
 from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
 from gepa_next.store.ledger import Holder, iterate_calls
@@ -190,6 +190,6 @@ def test_a_job_asked_for_again_pays_for_its_reflections_alone(database: Database
             assert ended(database, job_id).status is JobStatus.FINISHED
     usage = {each.role: each.calls for each in list_usage(database, "again")}
     assert set(usage) == {Role.REFLECTOR}
-    assert list_candidates(database, "again") == list_candidates(database, "once")
+    assert [*iterate_candidates(database, "again")] == [*iterate_candidates(database, "once")]
     assert list(iterate_rollouts(database, "again")) == list(iterate_rollouts(database, "once"))
     assert get_job(database, "again").rollouts == get_job(database, "once").rollouts
