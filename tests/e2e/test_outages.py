@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,11 @@ from gepa_next.app import RUNNER_EXTENSION
 from gepa_next.models import StoredEvent
 from gepa_next.store.events import list_events
 from gepa_next.store.evidence import iterate_candidates
+from gepa_next.store.ledger import iterate_calls
+from tests.runner.running import wait_for
 from tests.support.service import EXAMPLES, Service, open_service
 
 TIMEOUT_S = 30.0
-LET_GO_WITHIN_S = 2.0
 JOB: dict[str, Any] = {"examples": EXAMPLES, "iterations": 3, "population": 2, "minibatch": 2}
 
 
@@ -85,17 +85,8 @@ def stages(service: Service, job_id: str) -> list[str]:
     return [json.loads(event.data).get("stage", event.type) for event in events(service, job_id)]
 
 
-def wait_for(service: Service, holds: Callable[[], bool]) -> None:
-    """Wait until something holds, looking after every commit."""
-    changed = threading.Event()
-    service.database.listen(changed.set)
-    while not holds():
-        assert changed.wait(TIMEOUT_S), "nothing was committed in time"
-        changed.clear()
-
-
 def wait_for_stage(service: Service, job_id: str, stage: str) -> None:
-    wait_for(service, lambda: stage in stages(service, job_id))
+    wait_for(service.database, lambda: stage in stages(service, job_id))
 
 
 def state(service: Service, job_id: str) -> dict[str, Any]:
@@ -150,11 +141,13 @@ def test_a_job_that_waits_is_let_go_soon_after_it_was_cancelled_and_counts_no_re
     job_id = service.create(**JOB)
     wait_for_stage(service, job_id, "waiting")
     service.client().delete(f"/v1/optimize/{job_id}")
-    for call in [thread for thread in threading.enumerate() if thread.name.startswith("call_")]:
-        call.join(LET_GO_WITHIN_S)
-        assert not call.is_alive()
+    wait_for(service.database, lambda: not calls_under_way(service, job_id))
     assert state(service, job_id)["usage"]["calls"] == 0
     models.start()
+
+
+def calls_under_way(service: Service, job_id: str) -> list[str]:
+    return [call.key for call in iterate_calls(service.database, job_id) if call.status == "started"]
 
 
 def drain(service: Service) -> None:
