@@ -54,6 +54,7 @@ def bare_server() -> Iterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
     listener.set_inheritable(True)
     command = [sys.executable, "-m", "gunicorn", "-k", "gevent", "--log-level", "warning", "--no-control-socket"]
+    command += ["--keep-alive", str(TIMEOUT_S)]  # its connection waits while ours is measured
     command += ["--config", "python:benchmarks.bare", "--bind", f"fd://{listener.fileno()}", "benchmarks.bare:app"]
     server = subprocess.Popen(command, pass_fds=[listener.fileno()])
     try:
