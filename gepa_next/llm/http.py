@@ -94,7 +94,12 @@ class HttpModel:
         if question.max_tokens is None:
             raise Failure(faults.TRUNCATED, "at the model's own limit")
         question = replace(question, max_tokens=question.max_tokens * 2)
-        choice = self._ask(call, question, bill)
+        try:
+            choice = self._ask(call, question, bill)
+        except Failure as failure:
+            if failure.fault is not faults.BAD_REQUEST:
+                raise
+            raise Failure(faults.TRUNCATED, f"and {question.max_tokens} tokens are refused") from failure
         if choice.finish_reason == "length":
             raise Failure(faults.TRUNCATED, f"at {question.max_tokens} tokens")
         return question, choice

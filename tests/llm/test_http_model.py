@@ -185,6 +185,15 @@ def test_a_reflection_that_stays_truncated_is_dropped(stage: Stage, max_tokens: 
     assert (caught.value.code, caught.value.sends, len(play.seen)) == ("truncated", sends, sends)
 
 
+def test_a_reflection_whose_double_the_provider_refuses_is_dropped_and_does_not_end_the_job(stage: Stage) -> None:
+    too_many = {"message": "max_tokens is too large: 200. This model supports at most 150 completion tokens."}
+    model, _ = stage.model(answered(REFLECTED, finish_reason="length"), failed(400, too_many))
+    with pytest.raises(ModelError) as caught:
+        model(REFLECTING)
+    assert (caught.value.code, caught.value.sends) == ("truncated", 2)
+    assert not isinstance(caught.value, ProviderError)
+
+
 def test_a_truncated_target_answer_is_returned_and_flagged(stage: Stage) -> None:
     model, _ = stage.model(answered("Par", finish_reason="length"))
     completion = model(question(max_tokens=5))
