@@ -21,6 +21,7 @@ from gepa_next.models import Job, JobSpec
 from gepa_next.runner.asking import Asking
 from gepa_next.runner.fan_out import NOTICE_S, PooledFanOut
 from gepa_next.runner.ledger import LedgerModel, RoleModel
+from gepa_next.runner.refusals import UntilRefused
 from gepa_next.runner.tenure import Tenure
 from gepa_next.store.database import Database
 from gepa_next.store.endings import fail_job, finish_job
@@ -113,7 +114,7 @@ class JobRun:
         )
         run = Run(
             state=state,
-            model=ledger,
+            model=UntilRefused(ledger),
             fan_out=PooledFanOut(self.pool, let_go=self.let_go),
             control=lambda point, reason=None: self._control(holder, job, point, reason),
             metric=scoring.metric,

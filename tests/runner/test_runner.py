@@ -142,6 +142,37 @@ def test_a_provider_that_refuses_ends_the_job_with_its_code(database: Database) 
     assert (job.status, job.error_code) == (JobStatus.FAILED, "provider_auth")
 
 
+def test_a_key_that_one_call_is_refused_with_is_not_sent_with_the_next(database: Database) -> None:
+    insert(database, "undisturbed", iterations=1, population=8)
+    with running(database, Simulator()):
+        ended(database, "undisturbed")
+    tried = {each.candidate_id for each in iterate_rollouts(database, "undisturbed")}
+    _, second, *others = (f"target/{candidate_id}/" for candidate_id in sorted(tried - {0}))
+    refused, hang_up = threading.Event(), threading.Event()
+    sent: set[str] = set()
+
+    def refuse_the_second(call: ModelCall) -> Completion:
+        place, _, _ = call.key.rpartition("/")
+        sent.add(f"{place}/")
+        if call.key.startswith(second):
+            refused.set()
+            raise ProviderError("provider_auth", "the key is not accepted")
+        if call.role is Role.TARGET and not call.key.startswith("target/0/"):
+            hang_up.wait(TIMEOUT_S)  # the job reads results in order: it does not learn of the refusal yet
+        return Simulator()(call)
+
+    insert(database, iterations=1, population=8)
+    with running(database, refuse_the_second) as runner:
+        assert refused.wait(TIMEOUT_S)
+        (run,) = runner._running.values()
+        run.pool.submit(lambda: None).result(TIMEOUT_S)  # all that the job queued before it has begun
+        hang_up.set()
+        job = ended(database)
+    assert job.error_code == "provider_auth"
+    assert second in sent
+    assert not sent & set(others[1:])
+
+
 def test_a_failure_is_committed_although_the_store_was_busy(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
