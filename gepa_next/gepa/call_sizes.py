@@ -6,7 +6,7 @@ from math import ceil
 
 from gepa_next.gepa.guards import CHARACTERS_PER_TOKEN, count_tokens
 from gepa_next.gepa.lessons import LONGEST, SHOWN
-from gepa_next.gepa.messages import judge_messages, reflector_messages
+from gepa_next.gepa.messages import LONGEST_SHOWN, judge_messages, reflector_messages, without_middle
 from gepa_next.gepa.proposers.reflect import REFLECTION_MAX_TOKENS
 from gepa_next.gepa.types import Candidate, Example, Message, Role, Rollout, Split, Task
 
@@ -19,6 +19,7 @@ GROWTH = 200  # of candidates over the seed prompt, the mean over the calls of a
 LESSONS = 100  # all that one reflector is shown
 BESIDES_PROMPT = 60  # what a reflector's reply has more than the prompt
 
+_MOST_SHOWN = count_tokens(without_middle(" " * 10**6, LONGEST_SHOWN))  # of one text of a case
 _NOTHING = Example(id="", input="")
 _NO_ROLLOUT = Rollout(candidate_id=0, example_id="", split=Split.TRAIN)
 
@@ -85,7 +86,7 @@ def largest_sizes(task: Task) -> Sizes:
 
 
 def _sizes(task: Task, parts: _Parts) -> Sizes:
-    case = parts.input + parts.answer + parts.feedback
+    case = sum(min(each, _MOST_SHOWN) for each in (parts.input, parts.answer, parts.feedback))
     return {
         Role.TARGET: CallSize(input_tokens=parts.prompt + parts.input, output_tokens=parts.answer),
         Role.JUDGE: CallSize(

@@ -11,6 +11,7 @@ from gepa_next.gepa.guards import placeholders, tokens_left
 from gepa_next.gepa.types import Candidate, Example, Lesson, Message, Rollout, Task
 
 INPUT_PLACEHOLDER = "{input}"
+LONGEST_SHOWN = 6000  # characters of one text of a case
 WORDS_PER_TOKEN = 0.6  # cautious: the guard counts four characters to the token
 DEFAULT_RUBRIC = "The answer does what the input asks for: right, complete, in the form asked for, nothing besides."
 
@@ -46,14 +47,18 @@ def reflector_messages(
     lessons: Iterable[Lesson],
     task: Task,
     other: str = "",
+    longest: int = LONGEST_SHOWN,
 ) -> tuple[Message, ...]:
-    """Return the question to the reflector: the prompt, what it did and the feedback, and what is known."""
+    """Return the question to the reflector: the prompt, what it did and the feedback, and what is known.
+
+    A text of a case that has more than `longest` characters is shown without its middle.
+    """
     known = "".join(f"- {lesson.text}\n" for lesson in lessons)
     text = _fill(
         template,
         prompt=block("instructions", parent.text),
         other=block("instructions", other),
-        cases="\n".join(_case(example, rollout) for example, rollout in cases),
+        cases="\n".join(_case(example, rollout, longest) for example, rollout in cases),
         lessons=f"\nLessons of earlier attempts:\n{known}" if known else "",
         limits=_limits_of_addition(task, parent) if template == "constrain" else _limits(task),
     )
@@ -78,10 +83,20 @@ def template_text(name: str) -> str:
     return files("gepa_next.gepa").joinpath("prompts", f"{name}.md").read_text(encoding="utf-8").strip()
 
 
-def _case(example: Example, rollout: Rollout) -> str:
+def without_middle(text: str, longest: int) -> str:
+    """Return head and tail of a text of more than so many characters, and between them how much is left out."""
+    half = longest // 2
+    left_out = len(text) - 2 * half
+    if len(text) <= longest:
+        return text
+    return f"{text[:half]}\n[... {left_out} characters left out ...]\n{text[len(text) - half :]}"
+
+
+def _case(example: Example, rollout: Rollout, longest: int) -> str:
     score = "" if rollout.score is None else f"Score {rollout.score:.2f}. "
-    feedback = block("feedback", score + rollout.feedback)
-    return "\n".join(("<case>", block("input", example.input), block("output", rollout.output), feedback, "</case>"))
+    texts = {"input": example.input, "output": rollout.output, "feedback": score + rollout.feedback}
+    blocks = (block(tag, without_middle(text, longest)) for tag, text in texts.items())
+    return "\n".join(("<case>", *blocks, "</case>"))
 
 
 def _limits(task: Task) -> str:

@@ -1,10 +1,11 @@
 """Calls are sized by the texts that go into them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from gepa_next.gepa.call_sizes import CallSize, expected_sizes, largest_sizes
+from gepa_next.gepa.call_sizes import CallSize, Sizes, expected_sizes, largest_sizes
 from gepa_next.gepa.guards import count_tokens
 from gepa_next.gepa.messages import judge_messages
 from gepa_next.gepa.types import Example, Role, Task
@@ -12,6 +13,7 @@ from tests.gepa.stage import Models, ended, requests, task_of
 
 TASK = task_of(requests(30, ideals=True))
 LONG = "word " * 4000
+TOO_LONG = ("x" * 40_000, "x" * 80_000)
 
 
 def grown(task: Task, role: Role) -> int:
@@ -67,6 +69,21 @@ def test_no_call_is_longer_than_the_largest(role: Role) -> None:
     ended(TASK, models)
     lengths = [sum(count_tokens(message.content) for message in call.messages) for call in models.asked(role)]
     assert max(lengths) <= largest_sizes(TASK)[role].input_tokens
+
+
+@pytest.mark.parametrize("sizes", [expected_sizes, largest_sizes])
+def test_of_long_inputs_and_answers_the_reflector_is_sent_what_it_is_shown(sizes: Callable[[Task], Sizes]) -> None:
+    longer, longest = (task_of([Example(id=str(n), input=text, ideal=text) for n in range(6)]) for text in TOO_LONG)
+    assert sizes(longest)[Role.REFLECTOR].input_tokens == sizes(longer)[Role.REFLECTOR].input_tokens
+    assert sizes(longest)[Role.TARGET].input_tokens > sizes(longer)[Role.TARGET].input_tokens
+
+
+def test_no_question_about_long_texts_is_longer_than_the_largest() -> None:
+    models = Models()
+    task = task_of([replace(each, input=f"{LONG}{LONG}{each.input}") for each in requests(30)])
+    ended(task, models)
+    lengths = [sum(count_tokens(message.content) for message in call.messages) for call in models.asked(Role.REFLECTOR)]
+    assert 1500 < max(lengths) <= largest_sizes(task)[Role.REFLECTOR].input_tokens
 
 
 def test_the_judge_is_asked_what_was_reckoned_with() -> None:

@@ -1,45 +1,57 @@
 """Operators that ask the reflector: rewrite, constrain, restructure, compress and the merge of two versions."""
 
 import re
+from dataclasses import replace
 
 from gepa_next.errors import ModelError, ProviderError
 from gepa_next.gepa.lessons import shown_lessons
-from gepa_next.gepa.messages import reflector_messages
+from gepa_next.gepa.messages import LONGEST_SHOWN, reflector_messages
 from gepa_next.gepa.proposers.draft import Draft, Plan, extended
 from gepa_next.gepa.replies import AdditionReply, PromptReply
 from gepa_next.gepa.rollouts import spent_by
 from gepa_next.gepa.run import Run
-from gepa_next.gepa.spending import spent_on
+from gepa_next.gepa.spending import add_spending, spent_on
 from gepa_next.gepa.types import Completion, Example, ModelCall, Role, Rollout
 
 REFLECTION_MAX_TOKENS = 4096
+SHORTENINGS = 2  # of a message that is too long for the reflector
 _WRAPPED = re.compile(
     r"\A\s*(?:```\w*\n(.*)\n```|<instructions(?:-[0-9a-f]{8})?>(.*)</instructions(?:-[0-9a-f]{8})?>)\s*\Z", re.DOTALL
 )
 
 
-def reflect(run: Run, plan: Plan) -> Draft:
-    """Ask the reflector for the proposal; a call that fails makes a draft that says why."""
-    call = ModelCall(
+def reflect(run: Run, plan: Plan, *, shortenings: int = 0) -> Draft:
+    """Ask the reflector for the proposal, with less if that was too much; a failed call is a draft saying why."""
+    try:
+        return _draft(plan, run.model(_call(run, plan, shortenings)))
+    except ProviderError:
+        raise
+    except ModelError as error:
+        if error.code != "context_length" or shortenings == SHORTENINGS:
+            return Draft(refusal=f"reflector_{error.code}", spending=spent_by(Role.REFLECTOR, error))
+        shorter = reflect(run, plan, shortenings=shortenings + 1)
+        return replace(shorter, spending=add_spending(spent_by(Role.REFLECTOR, error), shorter.spending))
+
+
+def _call(run: Run, plan: Plan, shortenings: int) -> ModelCall:
+    """Return the question; each shortening halves the number of cases and the length of their texts."""
+    key = f"{run.state.iteration + 1}/reflector/{plan.candidate_id}"
+    cases = _cases(run, plan)
+    return ModelCall(
         role=Role.REFLECTOR,
-        key=f"{run.state.iteration + 1}/reflector/{plan.candidate_id}",
+        key=f"{key}/shorter-{shortenings}" if shortenings else key,
         messages=reflector_messages(
             plan.operator,
             plan.parent,
-            _cases(run, plan),
+            cases[: -(-len(cases) // 2**shortenings)],
             lessons=shown_lessons(run.state.lessons),
             task=run.state.task,
             other=plan.other.text if plan.other else "",
+            longest=LONGEST_SHOWN // 2**shortenings,
         ),
         reply_type=AdditionReply if plan.operator == "constrain" else PromptReply,
         max_tokens=REFLECTION_MAX_TOKENS,
     )
-    try:
-        return _draft(plan, run.model(call))
-    except ProviderError:
-        raise
-    except ModelError as error:
-        return Draft(refusal=f"reflector_{error.code}", spending=spent_by(Role.REFLECTOR, error))
 
 
 def _draft(plan: Plan, answer: Completion) -> Draft:
