@@ -1,10 +1,11 @@
 """The end of a run: the champion beside the seed prompt on examples that nothing saw before."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from gepa_next.gepa.rollouts import Pair, make_rollouts, told_rollouts
-from gepa_next.gepa.run import Run
+from gepa_next.gepa.run import DRY_LIMIT, Run
 from gepa_next.gepa.state import State
 from gepa_next.gepa.statistics import bootstrap_interval, mean, sign_test
 from gepa_next.gepa.steps import Delta, Step
@@ -98,4 +99,11 @@ def _result(state: State, champion: Candidate, found: HeldOutTest | None, reason
         "test": asdict(found) if found else None,
         "lessons": [lesson.text for lesson in state.lessons],
         "stop_reason": reason,
+        "stalled_by": _stalled_by(state) if reason == "stalled" else None,
     }
+
+
+def _stalled_by(state: State) -> str | None:
+    """Return why most proposals of the dry iterations came to nothing, None if there were none."""
+    late = (each for each in state.candidates.values() if each.iteration > state.iteration - DRY_LIMIT)
+    return next((reason for reason, _ in Counter(each.reason for each in late).most_common(1)), None)

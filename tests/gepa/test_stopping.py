@@ -43,6 +43,7 @@ def test_a_run_ends_after_its_iterations() -> None:
     whole = ended(task_of(requests(30), iterations=2), Models())
     assert whole.result["stop_reason"] == "iterations"
     assert whole.state.iteration == 2
+    assert whole.result["stalled_by"] is None
 
 
 def test_a_run_ends_when_the_leader_reaches_the_target_score() -> None:
@@ -138,6 +139,7 @@ def test_a_dead_reflector_costs_no_rollouts_but_the_parents() -> None:
 def test_a_reflector_that_always_says_the_same_stalls_the_run_with_the_seed_prompt() -> None:
     whole = ended(task_of(requests(30), iterations=50), Models(reflector=says("Be as kind as you can.")))
     assert (whole.result["stop_reason"], whole.result["prompt"]) == ("stalled", SEED_PROMPT)
+    assert whole.result["stalled_by"] == "duplicate"
     assert Counter(each.reason for each in whole.state.candidates.values())["duplicate"] > 5
 
 
