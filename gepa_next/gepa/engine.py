@@ -8,7 +8,7 @@ from gepa_next.gepa.iteration import iterate
 from gepa_next.gepa.messages import inputs_messages
 from gepa_next.gepa.proposers.reflect import REFLECTION_MAX_TOKENS
 from gepa_next.gepa.replies import InputsReply
-from gepa_next.gepa.rollouts import NOTHING_MADE, Made, joined, make_rollouts, missing
+from gepa_next.gepa.rollouts import NOTHING_MADE, Made, make_rollouts, missing
 from gepa_next.gepa.run import Run, exceeded, stop_reason
 from gepa_next.gepa.spending import spent_on
 from gepa_next.gepa.state import State
@@ -46,6 +46,8 @@ def _prepare(run: Run) -> Iterator[Step]:
     made = _seed_rollouts(run, seed)
     if all(rollout.score is None for rollout in made.rollouts):
         raise _nothing_scored(made)
+    if made.outage is not None:
+        raise made.outage
     yield _seed_step(seed, made)
 
 
@@ -80,12 +82,12 @@ def _seed_rollouts(run: Run, seed: Candidate) -> Made:
     _refuse_small(exceeded(run, rollouts=len(pairs)))
     made = NOTHING_MADE
     for pair in pairs if run.counts_tokens_or_money else pairs[:MOST_TRIED_ALONE]:
-        made = joined(made, make_rollouts(run, [pair]))
+        made = make_rollouts(run, [pair], after=made)
         if made.rollouts[-1].score is not None and all(each.sends for each in made.spending.values()):
             break
     rest = pairs[len(made.rollouts) :]
     _refuse_small(exceeded(run, rollouts=len(rest), unrecorded=made.spending))
-    return joined(made, make_rollouts(run, rest))
+    return make_rollouts(run, rest, after=made)
 
 
 def _refuse_small(limit: str | None) -> None:

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from gepa_next.errors import ProviderError
 from gepa_next.gepa.acceptance import MARGIN, Comparison, compare, verdict_on
 from gepa_next.gepa.guards import count_tokens, refusal
 from gepa_next.gepa.lessons import new_lesson
 from gepa_next.gepa.operators import draft, plan_proposals
+from gepa_next.gepa.outages import REFLECTIONS_IN_VAIN, is_in_vain, one_more, reflections_in_vain, reflector_outage
 from gepa_next.gepa.proposers.draft import Draft, Plan
 from gepa_next.gepa.rollouts import Pair, make_rollouts, missing, split_of_train, told_rollouts
 from gepa_next.gepa.run import Run, how_many_fit
@@ -54,9 +56,10 @@ def iterate(run: Run) -> Iterator[Step]:
     yield from _rollouts_of_parents(run, plans)
     if run.control(f"{run.state.iteration + 1}/draft") is not None:
         plans = []
-    drafts = run.fan_out(lambda plan: draft(run, plan), plans)
-    proposals = [Proposal(plan, made) for plan, made in zip(plans, drafts, strict=True)]
+    proposals, outage = _drafted(run, plans)
     yield from _generated(run.state, proposals)
+    if outage is not None:
+        raise outage
     yield from _compared(run, _affordable(run, _going_on(run, proposals, "compare"), _rollouts_to_decide))
     yield from _validated(run, _affordable(run, _going_on(run, proposals, "validate"), _rollouts_to_validate))
     yield from _decided(run.state, proposals)
@@ -76,6 +79,18 @@ def _rollouts_of_parents(run: Run, plans: Sequence[Plan]) -> Iterator[Step]:
     }
     made = make_rollouts(run, list(wanted.values()))
     yield from told_rollouts(run.state, made, purpose="parent")
+
+
+def _drafted(run: Run, plans: Sequence[Plan]) -> tuple[list[Proposal], ProviderError | None]:
+    """Carry out the plans, in their order and up to where the reflector turns out to be dead: then with that error."""
+    proposals: list[Proposal] = []
+    in_vain = reflections_in_vain(run.state)
+    for plan, made in zip(plans, run.fan_out(lambda plan: draft(run, plan), plans), strict=False):
+        proposals.append(Proposal(plan, made))
+        in_vain = one_more(in_vain, plan.operator, made.refusal)
+        if is_in_vain(made.refusal) and in_vain >= REFLECTIONS_IN_VAIN:
+            return proposals, reflector_outage(made.refusal or "", made.detail)
+    return proposals, None
 
 
 def _generated(state: State, proposals: Sequence[Proposal]) -> Iterator[Step]:

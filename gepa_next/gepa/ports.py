@@ -16,7 +16,10 @@ class LanguageModel(Protocol):
 
 
 class FanOut(Protocol):
-    """Apply a function to every item, at once or one by one; results in the order of the items."""
+    """Apply a function to every item, at once or one by one; results in the order of the items.
+
+    Whoever stops reading them wants no more: what has not begun by then need not.
+    """
 
     def __call__(self, function: Callable[[Item], Result], items: Iterable[Item], /) -> Iterable[Result]: ...
 

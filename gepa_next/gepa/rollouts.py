@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 
 from gepa_next.errors import ModelError, ProviderError
 from gepa_next.gepa.messages import judge_messages, target_messages
+from gepa_next.gepa.outages import find_outage, is_hopeless
 from gepa_next.gepa.replies import SCORE_POINTS, JudgeReply
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.spending import NOTHING_SPENT, Spending, add_spending, spent_on
@@ -25,18 +25,17 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Rollouts that were made, in the order asked for, and what they consumed."""
+    """Rollouts that were made, in the order asked for, and what they consumed.
+
+    An `outage` is to be raised once they are told of; with it they may be fewer than were asked for.
+    """
 
     rollouts: tuple[Rollout, ...]
     spending: Spending
+    outage: ProviderError | None = None
 
 
 NOTHING_MADE = Made((), NOTHING_SPENT)
-
-
-def joined(one: Made, other: Made) -> Made:
-    """Return both batches as one, in their order."""
-    return Made((*one.rollouts, *other.rollouts), add_spending(one.spending, other.spending))
 
 
 def missing(run: Run, candidate: Candidate, examples: Iterable[Example], split: Split) -> list[Pair]:
@@ -51,12 +50,18 @@ def split_of_train(task: Task) -> Split:
     return Split.VALIDATION if task.train == task.validation else Split.TRAIN
 
 
-def make_rollouts(run: Run, pairs: Sequence[Pair]) -> Made:
-    """Run all pairs at once; a provider that refuses the job raises ProviderError, other failures are rollouts."""
-    made = list(run.fan_out(lambda pair: _rollout(run, pair), pairs))
-    return Made(
-        tuple(rollout for rollout, _ in made), reduce(add_spending, (spent for _, spent in made), NOTHING_SPENT)
-    )
+def make_rollouts(run: Run, pairs: Sequence[Pair], *, after: Made = NOTHING_MADE) -> Made:
+    """Run all pairs at once; a provider that refuses the job raises ProviderError, other failures are rollouts.
+
+    What they come `after` is returned with them, as one batch.
+    """
+    rollouts, spending = list(after.rollouts), after.spending
+    for rollout, spent in run.fan_out(lambda pair: _rollout(run, pair), pairs):
+        rollouts.append(rollout)
+        spending = add_spending(spending, spent)
+        if is_hopeless(rollouts) and find_outage(run.state, rollouts):
+            break
+    return Made(tuple(rollouts), spending, find_outage(run.state, rollouts))
 
 
 def _rollout(run: Run, pair: Pair) -> tuple[Rollout, Spending]:
@@ -148,7 +153,7 @@ def spent_by(role: Role, error: ModelError) -> Spending:
 
 
 def told_rollouts(state: State, made: Made, *, purpose: str) -> Iterator[Step]:
-    """Tell of each candidate's rollouts; the first step carries what all of them consumed."""
+    """Tell of each candidate's rollouts, then raise if there is an outage; the first step carries what all consumed."""
     spending = made.spending
     for candidate_id in dict.fromkeys(rollout.candidate_id for rollout in made.rollouts):
         mine = tuple(rollout for rollout in made.rollouts if rollout.candidate_id == candidate_id)
@@ -162,3 +167,5 @@ def told_rollouts(state: State, made: Made, *, purpose: str) -> Iterator[Step]:
         if unscored := [each for each in mine if (each.error or "").startswith("judge_")]:
             data = {"iteration": state.iteration + 1, "candidate_id": candidate_id, "unscored": len(unscored)}
             yield Step(key=f"{key}/judge", stage="judge", data={**data, "reason": unscored[0].error})
+    if made.outage is not None:
+        raise made.outage

@@ -1,6 +1,6 @@
 """The state of one run: a fold of deltas over the task, with what the engine asks of it kept at hand."""
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -9,6 +9,8 @@ from gepa_next.gepa.spending import Spending, add_spending
 from gepa_next.gepa.splits import default_sizes, divide
 from gepa_next.gepa.steps import Delta
 from gepa_next.gepa.types import Candidate, Decision, Example, Lesson, Rollout, Task
+
+REMEMBERED = 100  # rollouts, to tell an outage by
 
 
 @dataclass(slots=True)
@@ -19,6 +21,7 @@ class State:
     iteration: int = 0
     candidates: dict[int, Candidate] = field(default_factory=dict)
     rollouts: dict[tuple[int, str], Rollout] = field(default_factory=dict)
+    recent: deque[Rollout] = field(default_factory=lambda: deque(maxlen=REMEMBERED), repr=False)
     lessons: list[Lesson] = field(default_factory=list)
     spending: Spending = field(default_factory=dict)
     rollouts_used: int = 0
@@ -37,6 +40,7 @@ class State:
             self.task = with_examples(self.task, delta.examples)
         for rollout in delta.rollouts:
             self.rollouts[rollout.candidate_id, rollout.example_id] = rollout
+        self.recent.extend(delta.rollouts)
         self.rollouts_used += len(delta.rollouts)
         for candidate in delta.candidates:
             self._add(candidate)

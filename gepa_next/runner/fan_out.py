@@ -1,6 +1,6 @@
 """Fan-out over threads: everything at once, results in the order submitted."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, wait
 from contextvars import copy_context
 from threading import Event
@@ -21,11 +21,17 @@ class PooledFanOut:
         self._pool = pool
         self._let_go = let_go
 
-    def __call__(self, function: Callable[[Item], Result], items: Iterable[Item], /) -> list[Result]:
-        """Return the results in order; the first error in that order is raised and what has not begun is dropped."""
-        futures = [self._submit(function, item) for item in items]
+    def __call__(self, function: Callable[[Item], Result], items: Iterable[Item], /) -> Iterator[Result]:
+        """Begin all, and yield the results in order; the first error in that order is raised.
+
+        What has not begun is dropped then, and when no more results are wanted.
+        """
+        return self._in_order([self._submit(function, item) for item in items])
+
+    def _in_order(self, futures: Sequence[Future[Result]]) -> Iterator[Result]:
         try:
-            return [self._result(future) for future in futures]
+            for future in futures:
+                yield self._result(future)
         finally:
             for future in futures:
                 future.cancel()

@@ -66,7 +66,7 @@ def seen(task: Task, model: LanguageModel) -> dict[str, set[str]]:
 def forgetful(call: ModelCall) -> Completion:
     """Answer as the simulator does, but let the judge fail now and then."""
     if call.role is Role.JUDGE and call.key.endswith("7"):
-        raise ModelError("malformed_reply", "no JSON at all")
+        raise ModelError("timeout", "no answer at all")
     return Simulator()(call)
 
 

@@ -21,6 +21,8 @@ from gepa_next.app import BLUEPRINTS, create_app
 from gepa_next.cli import _parser
 from gepa_next.config import SECRET, Settings
 from gepa_next.gepa.operators import MENU
+from gepa_next.gepa.outages import ANSWERED, FEWEST_UNREADABLE, IN_A_ROW, LATEST
+from gepa_next.gepa.state import REMEMBERED
 from gepa_next.llm.faults import FAULTS, Fault
 from gepa_next.metrics import JUDGE, METRICS
 from gepa_next.models import JobStatus
@@ -116,6 +118,26 @@ def test_every_fault_is_documented_as_it_is(fault: Fault) -> None:
         yes[fault.budgeted],
         str(fault.scope),
     ]
+
+
+def test_every_outage_is_documented_with_its_limits() -> None:
+    codes = re.findall(r'_ending\(\s*"(\w+)"', (PACKAGE / "gepa" / "outages.py").read_text(encoding="utf-8"))
+    assert len(codes) == 3
+    assert set(codes) <= words_in_code(" ".join(row_of("API.md", "error")))
+    said = {code: row_of("faults.md", code)[1] for code in codes}
+    assert {IN_A_ROW, LATEST} <= numbers(said["too_many_errors"])
+    assert {REMEMBERED, FEWEST_UNREADABLE} <= numbers(said["judge_unreadable"])
+
+
+def test_what_a_candidate_may_be_the_cause_of_are_codes_of_the_fault_table_and_of_metrics() -> None:
+    sources = "".join(each.read_text(encoding="utf-8") for each in (PACKAGE / "metrics").glob("*.py"))
+    of_metrics = re.findall(r'unscorable\(\s*"(\w+)"', sources)
+    assert {*(each.code for each in FAULTS), *of_metrics} >= ANSWERED
+    assert words_in_code(page("faults.md").partition("## Outages")[2]) >= ANSWERED
+
+
+def numbers(text: str) -> set[int]:
+    return {int(found) for found in re.findall(r"\d+", text)}
 
 
 @pytest.mark.parametrize("name", ARTIFACTS)

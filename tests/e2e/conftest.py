@@ -14,7 +14,7 @@ from tests.e2e.processes import SERVE, Server, start, wait_for
 
 @dataclass(frozen=True)
 class Provider:
-    """The provider's address, and its gate."""
+    """The provider's address, its gate, and its mortal models."""
 
     port: int
 
@@ -33,6 +33,12 @@ class Provider:
 
     def shut_gate(self) -> None:
         requests.post(f"http://127.0.0.1:{self.port}/shut", timeout=10)
+
+    def mend(self) -> None:
+        requests.post(f"http://127.0.0.1:{self.port}/mend", timeout=10)
+
+    def renew(self) -> None:
+        requests.post(f"http://127.0.0.1:{self.port}/renew", timeout=10)
 
     def wait_for_calls(self) -> None:
         """Wait until a call waits at the gate."""
@@ -53,6 +59,7 @@ def provider_process() -> Iterator[Provider]:
 def provider(provider_process) -> Iterator[Provider]:
     """The provider with its gate shut; opened at the end, so that nothing waits for ever."""
     provider_process.shut_gate()
+    provider_process.renew()
     yield provider_process
     provider_process.open_gate()
 

@@ -2,8 +2,10 @@
 
 acme/target echoes. acme/judge and acme/reflector answer in the shape asked for. acme/babbling-judge never does,
 acme/moody-judge not when the word "moody" comes up. acme/gated answers only while the gate is open. acme/stating
-echoes and states what each call costs. Any other model is unknown. GET /waiting tells how many calls wait at the
-gate, POST /open opens it, POST /shut shuts it.
+echoes and states what each call costs. acme/mortal-target and acme/mortal-reflector answer five times each; after that
+the target's key is not accepted and the reflector says nothing. Any other model is unknown. GET /waiting tells how many
+calls wait at the gate, POST /open opens it, POST /shut shuts it; POST /mend mends what is mortal, POST /renew has it
+answer five times again.
 """
 
 import contextlib
@@ -14,10 +16,14 @@ from itertools import count
 
 PATIENCE_S = 60.0
 STATED_COST_USD = 0.001
+LIVES = 5
+NO_KEY = {"error": {"code": "invalid_api_key", "message": "The key has expired"}}
 NO_MODEL = {"error": {"code": "model_not_found", "message": "The model does not exist"}}
 
 gate = threading.Event()
 waiting = set()
+mended = threading.Event()
+asked = {}
 numbers = count(1)
 
 
@@ -56,12 +62,20 @@ def moody(body):
     return babble(body) if "moody" in str(body["messages"]) else in_shape(body)
 
 
+def is_dead(model):
+    """Count the call, and say whether there is nobody to answer it."""
+    number = next(asked.setdefault(model, count(1)))
+    return "mortal" in model and number > LIVES and not mended.is_set()
+
+
 ANSWERS = {
     "acme/target": echo,
     "acme/stating": echo,
     "acme/gated": gated,
     "acme/judge": in_shape,
     "acme/reflector": in_shape,
+    "acme/mortal-target": echo,
+    "acme/mortal-reflector": in_shape,
     "acme/babbling-judge": babble,
     "acme/moody-judge": moody,
 }
@@ -79,10 +93,19 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, gate.set())
         if self.path == "/shut":
             return self.answer(200, gate.clear())
-        body = json.loads(text)
+        if self.path == "/mend":
+            return self.answer(200, mended.set())
+        if self.path == "/renew":
+            return self.answer(200, mended.clear() or asked.clear())
+        return self.complete(json.loads(text))
+
+    def complete(self, body):
         if body["model"] not in ANSWERS:
             return self.answer(404, NO_MODEL)
-        message = {"role": "assistant", "content": ANSWERS[body["model"]](body)}
+        dead = is_dead(body["model"])
+        if dead and "target" in body["model"]:
+            return self.answer(401, NO_KEY)
+        message = {"role": "assistant", "content": "" if dead else ANSWERS[body["model"]](body)}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         usage = {"prompt_tokens": 7, "completion_tokens": 3}
         if body["model"] == "acme/stating":

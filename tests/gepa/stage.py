@@ -103,6 +103,10 @@ def down(call: ModelCall) -> str:
     raise ModelError("timeout", "the model is down", cost_usd=0.0)
 
 
+def silent(call: ModelCall) -> str:
+    raise ModelError("empty", "an answer without text", input_tokens=10, cost_usd=0.001)
+
+
 def flaky(handler: Handler, *, share: float) -> Handler:
     """Fail for a share of the keys, the same ones every time."""
 

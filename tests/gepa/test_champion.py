@@ -8,6 +8,7 @@ from gepa_next.gepa.acceptance import Comparison, compare, verdict_on
 from gepa_next.gepa.champion import HeldOutTest, held_out_test, verdict
 from gepa_next.gepa.fingerprint import judge_fingerprint, metric_fingerprint
 from gepa_next.gepa.messages import DEFAULT_RUBRIC
+from gepa_next.gepa.replies import PromptReply
 from gepa_next.gepa.state import State
 from gepa_next.gepa.types import Split
 from tests.gepa.stage import SEED_PROMPT, Models, accepted, ended, follows_rules, requests, state_with, task_of
@@ -92,8 +93,7 @@ def backwards(key: str, answer: str, test: set[str]) -> str:
 
 
 def test_a_seed_prompt_that_nobody_beat_is_tested_once() -> None:
-    models = Models(reflector=lambda _: "nothing")
-    whole = ended(TASK, models)
+    whole = ended(TASK, Models(reflector=lambda _: PromptReply(lesson="", prompt=SEED_PROMPT)))
     made = [each for each in whole.state.rollouts.values() if each.split is Split.TEST]
     assert len(made) == len(TASK.test)
     assert whole.result["verdict"] == "not_shown"

@@ -31,7 +31,7 @@ def test_the_judge_step_says_how_many_outputs_have_no_score() -> None:
 
 
 def test_a_judge_that_answers_in_another_shape_has_not_scored() -> None:
-    models = Models(judge=lambda call: compares(call) if "/0/" in call.key else "ten out of ten")
+    models = Models(judge=lambda call: "ten out of ten" if call.key.endswith("/r003") else compares(call))
     whole = ended(task_of(requests(30)), models)
     assert {each.error for each in whole.state.rollouts.values()} == {None, "judge_malformed_reply"}
     assert sends(whole.state.spending) == len(models.calls)
@@ -49,7 +49,7 @@ def test_a_failed_rollout_is_left_out_of_the_comparison() -> None:
 
 
 def test_a_proposal_whose_parent_has_no_score_on_the_minibatch_is_not_drafted() -> None:
-    task = task_of(requests(30))
+    task = task_of(requests(30), population=1, iterations=3)
     train = {each.id for each in task.train}
     models = Models(target=lambda call: down(call) if call.key.split("/")[2] in train else follows_rules(call))
     whole = ended(task, models)
@@ -90,7 +90,7 @@ def test_a_seed_prompt_of_which_nothing_can_be_scored_fails_the_run_in_clear_wor
 
 def test_one_scored_example_is_enough_to_go_on() -> None:
     task = task_of(requests(30))
-    models = Models(target=lambda call: follows_rules(call) if task.validation[0].id in call.key else down(call))
-    whole = ended(task, models)
+    unlucky = {f"target/0/{each.id}" for each in task.validation[1:]}
+    whole = ended(task, Models(target=lambda call: down(call) if call.key in unlucky else follows_rules(call)))
     assert whole.steps[1].data["errors"] == len(task.validation) - 1
-    assert whole.result["verdict"] == "inconclusive"
+    assert whole.result["stop_reason"] == "iterations"

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from gepa_next.gepa.lessons import LONGEST, SHOWN, new_lesson, shown_lessons
-from gepa_next.gepa.replies import AdditionReply, PromptReply
+from gepa_next.gepa.replies import PromptReply
 from gepa_next.gepa.types import Lesson, ModelCall, Role
-from tests.gepa.stage import Models, ended, requests, task_of, text_of
+from tests.gepa.stage import SEED_PROMPT, Models, ended, requests, task_of, text_of
 
 
 def lesson(number: int, gain: float | None = 0.1) -> Lesson:
@@ -67,14 +67,11 @@ def test_a_lesson_carries_the_gain_its_proposal_was_tried_with() -> None:
         assert each.gain == (tried.score or 0) - (tried.parent_score or 0)
 
 
-def says_nothing(call: ModelCall) -> object:
-    lesson = "Silence is golden."
-    return (
-        AdditionReply(lesson=lesson, addition="")
-        if call.reply_type is AdditionReply
-        else PromptReply(lesson=lesson, prompt="")
-    )
+def says_nothing_new(_: ModelCall) -> PromptReply:
+    return PromptReply(lesson="All is well as it is.", prompt=SEED_PROMPT)
 
 
 def test_a_refused_proposal_teaches_nothing() -> None:
-    assert not ended(task_of(requests(30)), Models(reflector=says_nothing)).state.lessons
+    whole = ended(task_of(requests(30)), Models(reflector=says_nothing_new))
+    assert whole.reasons == {"", "duplicate"}
+    assert not whole.state.lessons

@@ -26,11 +26,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A proposal's text, or in `refusal` why there is none."""
+    """A proposal's text, or in `refusal` why there is none, and in `detail` the same for people."""
 
     text: str = ""
     lesson: str = ""
     refusal: str | None = None
+    detail: str = ""
     spending: Spending = field(default_factory=dict)
 
 

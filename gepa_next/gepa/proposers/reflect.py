@@ -28,7 +28,9 @@ def reflect(run: Run, plan: Plan, *, shortenings: int = 0) -> Draft:
         raise
     except ModelError as error:
         if error.code != "context_length" or shortenings == SHORTENINGS:
-            return Draft(refusal=f"reflector_{error.code}", spending=spent_by(Role.REFLECTOR, error))
+            return Draft(
+                refusal=f"reflector_{error.code}", detail=error.message, spending=spent_by(Role.REFLECTOR, error)
+            )
         shorter = reflect(run, plan, shortenings=shortenings + 1)
         return replace(shorter, spending=add_spending(spent_by(Role.REFLECTOR, error), shorter.spending))
 
@@ -57,11 +59,11 @@ def _call(run: Run, plan: Plan, shortenings: int) -> ModelCall:
 def _draft(plan: Plan, answer: Completion) -> Draft:
     spent = spent_on(Role.REFLECTOR, answer.usage)
     match answer.reply:
-        case PromptReply(lesson=lesson, prompt=prompt):
+        case PromptReply(lesson=lesson, prompt=prompt) if unwrapped(prompt):
             return Draft(text=unwrapped(prompt), lesson=lesson, spending=spent)
         case AdditionReply(lesson=lesson, addition=addition) if unwrapped(addition):
             return Draft(text=extended(plan.parent.text, unwrapped(addition)), lesson=lesson, spending=spent)
-    return Draft(refusal="empty", spending=spent)
+    return Draft(refusal="empty", detail="a reply without a text", spending=spent)
 
 
 def _cases(run: Run, plan: Plan) -> list[tuple[Example, Rollout]]:
