@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from tests.e2e.processes import SERVE, Server, start, wait_for
+from tests.support.faults import FaultServer, start_fault_server
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,12 @@ class Provider:
     def wait_for_calls(self) -> None:
         """Wait until a call waits at the gate."""
         wait_for(lambda: requests.get(f"http://127.0.0.1:{self.port}/waiting", timeout=10).json())
+
+
+@pytest.fixture(scope="session")
+def fault_server() -> Iterator[FaultServer]:
+    with start_fault_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -1,22 +1,17 @@
 """A provider that misbehaves on demand, and models that call it."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from llm_stage import FaultServer, Stage
+from llm_stage import Stage
+
+from tests.support.faults import FaultServer, start_fault_server
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[FaultServer]:
-    script = Path(__file__).with_name("fault_server.py")
-    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield FaultServer(int(process.stdout.readline()))
-        finally:
-            process.kill()
+    with start_fault_server() as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,10 +1,7 @@
 """Set the stage for a test: scripts for the fault server, and models that call it."""
 
-import http.client
-import json
 import threading
 from dataclasses import dataclass, field
-from uuid import uuid4
 
 from gepa_next.gepa.types import Message, ModelCall, Role
 from gepa_next.llm.endpoint import Endpoint
@@ -14,24 +11,12 @@ from gepa_next.llm.provider import Provider
 from gepa_next.llm.throttle import Throttle
 from gepa_next.llm.transport import Transport
 from gepa_next.llm.turnstile import Lane, Turnstile
+from tests.support.faults import Act, FaultServer, Play, answered, failed
+
+__all__ = ["API_KEY", "Act", "FaultServer", "Play", "Stage", "answered", "failed", "question"]
 
 API_KEY = "sk-canary-5c1f"
 PATIENCE_S = 31.0  # six pauses of the longest kind
-Act = dict[str, object]
-
-
-def answered(text: object = "Paris", *, finish_reason: str = "stop", usage: object = None, **message: object) -> Act:
-    """Return the act of a well-formed answer; usage False leaves it out."""
-    counted = {"prompt_tokens": 7, "completion_tokens": 3} if usage is None else usage
-    choice = {"index": 0, "message": {"role": "assistant", "content": text, **message}, "finish_reason": finish_reason}
-    body = {"choices": [choice]} | ({} if counted is False else {"usage": counted})
-    return {"status": 200, "headers": {"content-type": "application/json"}, "body": json.dumps(body)}
-
-
-def failed(status: int, error: object = None, **headers: str) -> Act:
-    """Return the act of an error answer."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return {"status": status, "headers": named, "body": json.dumps({"error": error}) if error else ""}
 
 
 def question(
@@ -45,44 +30,6 @@ def question(
         temperature=0.5,
         max_tokens=max_tokens,
     )
-
-
-@dataclass(frozen=True)
-class FaultServer:
-    port: int
-
-    def play(self, *acts: Act) -> "Play":
-        name = uuid4().hex
-        self.fetch("PUT", name, json.dumps(acts))
-        return Play(self, name)
-
-    def fetch(self, method: str, name: str, body: str = "") -> bytes:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request(method, f"/{name}", body)
-            return connection.getresponse().read()
-        finally:
-            connection.close()
-
-
-@dataclass(frozen=True)
-class Play:
-    """One script being played, and what was asked of it."""
-
-    server: FaultServer
-    name: str
-
-    @property
-    def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.server.port}/{self.name}/v1"
-
-    @property
-    def seen(self) -> list[dict[str, object]]:
-        return json.loads(self.server.fetch("GET", self.name))
-
-    @property
-    def bodies(self) -> list[dict[str, object]]:
-        return [json.loads(request["body"]) for request in self.seen]
 
 
 @dataclass
