@@ -4,7 +4,7 @@ import math
 import random
 import re
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -41,7 +41,7 @@ def _seconds_until(stated: str, now: datetime) -> float | None:
 
 
 class RetryBudget:
-    """Allow retries for at most a share of the recent sends, and always a few; shared by threads."""
+    """Allow quick retries for at most a share of the recent sends, and always a few; shared by threads."""
 
     def __init__(self, *, share: float = 0.2, window: int = 100, few: int = 10) -> None:
         self._share = share
@@ -55,7 +55,7 @@ class RetryBudget:
             self._recent.append(False)
 
     def take_retry(self) -> bool:
-        """Count a retry and return True, or False when there have been too many."""
+        """Count a quick retry and return True, or False when there have been too many."""
         with self._lock:
             taken = sum(self._recent)
             if taken >= max(self._few, self._share * len(self._recent)):
@@ -78,7 +78,8 @@ class Retry:
         Its argument asks for a fresh connection. It waits by itself where all calls to the endpoint do.
         """
         self.budget.count_call()
-        retried, fresh = 0, False
+        met: Counter[Fault] = Counter()
+        fresh = False
         while True:
             try:
                 return send(fresh)
@@ -91,12 +92,13 @@ class Retry:
                 if fault.wait is Wait.AT_ONCE_THEN_BACKOFF and not fresh:
                     fresh = True
                     continue
-                if not self._may_retry(fault, retried):
+                if fault.retries is not None and met[fault] >= fault.retries:
                     raise
-                self.wait(self.uniform(0.0, min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**retried)))
-                retried += 1
+                self.wait(self._pause_s(fault, met.total()))
+                met[fault] += 1
 
-    def _may_retry(self, fault: Fault, retried: int) -> bool:
-        if fault.retries is not None and retried >= fault.retries:
-            return False
-        return not fault.budgeted or self.budget.take_retry()
+    def _pause_s(self, fault: Fault, retried: int) -> float:
+        """Return how long to wait: a retry beyond the budget is not refused, it comes late."""
+        if fault.budgeted and not self.budget.take_retry():
+            return self.uniform(LONGEST_WAIT_S / 2, LONGEST_WAIT_S)
+        return self.uniform(0.0, min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**retried))

@@ -1,9 +1,10 @@
 """Retries wait as the server asks, with jitter otherwise, and not too many times."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
-from llm_stage import Stage, answered, failed, question
+from llm_stage import Act, Stage, answered, failed, question
 
 from gepa_next.errors import Interrupted, ModelError, ProviderError
 from gepa_next.llm import faults
@@ -70,21 +71,29 @@ def test_the_budget_allows_a_few_retries_at_once_and_a_fifth_later() -> None:
     assert not budget.take_retry()
 
 
-def test_a_spent_budget_fails_calls_at_once(stage: Stage) -> None:
+def test_a_retry_beyond_the_budget_comes_late(stage: Stage) -> None:
     model, _ = stage.model(failed(503))
-    sends = []
-    for _ in range(4):
+    for _ in range(3):
         with pytest.raises(ModelError) as caught:
             model(question())
-        sends.append(caught.value.sends)
-    assert sends == [7, 5, 1, 1]
+        assert caught.value.sends == 7
+    late = [wait for wait in stage.waits[10:] if 15.0 <= wait <= 30.0]
+    assert (len(stage.waits), len(late)) == (18, 8)
 
 
-def test_a_rate_limit_does_not_spend_the_budget(stage: Stage) -> None:
-    model, play = stage.model(*[failed(429)] * 5, answered())
+@pytest.mark.parametrize("act", [failed(429), failed(503, retry_after="1")], ids=["rate limit", "server's wish"])
+def test_what_all_calls_wait_for_does_not_draw_on_the_budget(stage: Stage, act: Act) -> None:
+    model, play = stage.model(*[act] * 5, answered())
     model(question())
     assert len(play.seen) == 6
     assert [model.provider.retry_budget.take_retry() for _ in range(11)] == [True] * 10 + [False]
+
+
+def test_each_fault_has_its_own_number_of_retries(stage: Stage) -> None:
+    hung_up, html = {"act": "hang_up"}, {"body": "<html>"}
+    model, play = stage.model(*[failed(429)] * 5, *[html] * 2, *[hung_up] * 4, *[failed(503)] * 6, answered())
+    completion = model(question())
+    assert (completion.text, completion.usage.sends, len(play.seen)) == ("Paris", 18, 18)
 
 
 def test_the_servers_wish_is_obeyed(stage: Stage) -> None:
@@ -92,6 +101,23 @@ def test_the_servers_wish_is_obeyed(stage: Stage) -> None:
     model(question())
     assert stage.time.now == pytest.approx(22.5, abs=0.1)
     assert stage.waits == []
+
+
+def test_a_date_is_waited_for(stage: Stage) -> None:
+    at = datetime.now(UTC) + timedelta(seconds=100)
+    model, _ = stage.model(failed(429, retry_after=format_datetime(at, usegmt=True)), answered())
+    model(question())
+    assert 0.5 < stage.time.now <= 100.0
+
+
+@pytest.mark.parametrize(
+    "absurd", ["soon", "-1", "nan", "inf", "1e3", "9" * 400, "Thu, 99 Foo 99999999 00:01:30 GMT", ""]
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_wish_that_makes_no_sense_is_passed_over(stage: Stage, status: int, absurd: str) -> None:
+    model, _ = stage.model(failed(status, retry_after=absurd), answered())
+    model(question())
+    assert stage.time.now + sum(stage.waits) <= 0.6
 
 
 def test_a_wait_of_an_hour_is_sat_out(stage: Stage) -> None:

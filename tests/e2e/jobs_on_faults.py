@@ -1,0 +1,103 @@
+"""The real runner and the real client on the fault server's models, with waits a thousandth as long."""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+
+from gepa_next.gepa.types import ModelCall, Role
+from gepa_next.llm.endpoint import Endpoint
+from gepa_next.llm.http import HttpModel
+from gepa_next.llm.provider import Provider
+from gepa_next.llm.transport import Transport
+from gepa_next.llm.turnstile import Lane, Traffic, Turnstile
+from gepa_next.models import Job, JobSpec
+from gepa_next.runner.job_run import Models, SayWaiting
+from gepa_next.runner.ledger import RoleModel
+from gepa_next.runner.runner import Runner
+from gepa_next.runner.tenure import Tenure
+from gepa_next.store.database import Database
+from gepa_next.store.jobs import get_job
+from tests.store.jobs_on_file import insert
+
+PATIENCE_S = 60
+HASTE = 1000
+JOB_ID = "job"
+
+Urls = Mapping[Role, str]
+
+
+def run_job(
+    database: Database,
+    urls: str | Urls,
+    *,
+    timeout_s: float = 10.0,
+    stall_s: float = 10.0,
+    connect_s: float = 10.0,
+    patience_s: float = 86_400.0,
+    **spec: float,
+) -> Job:
+    """Return the job after it has ended, each role at its endpoint; the patience is a thousandth as long too."""
+    insert(database, JOB_ID, **spec)
+    by_role = urls if isinstance(urls, Mapping) else dict.fromkeys(Role, urls)
+    with opened(by_role, timeout_s=timeout_s, stall_s=stall_s, connect_s=connect_s) as providers:
+        turnstile = Turnstile(patience_s=patience_s, clock=_clock, nap=_nap)
+        models_for = partial(_models, providers, turnstile)
+        runner = Runner(database, models_for, concurrent_jobs=1, concurrent_calls=8)
+        ended = threading.Event()
+        database.listen(lambda: get_job(database, JOB_ID).status.terminal and ended.set())
+        runner.start()
+        try:
+            assert ended.wait(PATIENCE_S), "the job does not end"
+        finally:
+            runner.drain(PATIENCE_S)
+    return get_job(database, JOB_ID)
+
+
+@contextmanager
+def opened(urls: Urls, **limits: float) -> Iterator[dict[Role, Provider]]:
+    providers = {
+        role: Provider(Endpoint(url, f"sk-{role}-canary"), transport=Transport(**limits)) for role, url in urls.items()
+    }
+    try:
+        yield providers
+    finally:
+        for provider in providers.values():
+            provider.close()
+
+
+def _clock() -> float:
+    return time.monotonic() * HASTE
+
+
+def _nap(event: threading.Event, seconds: float) -> bool:
+    return event.wait(seconds / HASTE)
+
+
+def _models(
+    providers: Mapping[Role, Provider],
+    turnstile: Turnstile,
+    job_id: str,
+    _: JobSpec,
+    tenure: Tenure,
+    say_waiting: SayWaiting,
+) -> Models:
+    traffic = Traffic(say_waiting)
+    lanes = {provider: Lane(turnstile, provider.throttle, traffic) for provider in providers.values()}
+
+    def ask(role: Role) -> HttpModel:
+        return HttpModel(
+            provider=providers[role],
+            model_id=f"acme/{role}",
+            request_id=partial(_request_id, job_id),
+            wait=lambda seconds: tenure.wait(seconds / HASTE),
+            permit=tenure.permit,
+            lane=lanes[providers[role]],
+        )
+
+    return {role: RoleModel(model_id=f"acme/{role}", ask=ask(role)) for role in providers}
+
+
+def _request_id(job_id: str, call: ModelCall) -> str:
+    return f"{job_id}/{call.key}"
