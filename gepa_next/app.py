@@ -201,7 +201,9 @@ def _providers(settings: Settings) -> dict[Role, Provider]:
         if place not in made:
             made[place] = Provider(
                 Endpoint(*place),
-                transport=Transport(timeout_s=settings.llm_timeout_s, connections=connections),
+                transport=Transport(
+                    timeout_s=settings.llm_timeout_s, connections=connections, ca_file=settings.llm_ca_file
+                ),
                 prices=prices,
                 throttle=Throttle(settings.max_concurrent_calls, per_minute=per_minute.get(place)),
             )

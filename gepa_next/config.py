@@ -117,12 +117,23 @@ class Settings(BaseSettings):
     judge_requests_per_min: int = Field(0, ge=0, le=1_000_000)
     reflection_requests_per_min: int = Field(0, ge=0, le=1_000_000)
     provider_patience_s: float = Field(300, ge=0, le=86_400)
+    llm_ca_file: str = ""
 
     @field_validator("api_bearer_tokens")
     @classmethod
     def _can_be_sent(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if not all(_TOKEN.fullmatch(token.get_secret_value()) for token in value):
             raise ValueError("a token is one or more visible ASCII characters")
+        return value
+
+    @field_validator("llm_ca_file")
+    @classmethod
+    def _has_certificates(cls, value: str) -> str:
+        try:
+            if value and b"-----BEGIN CERTIFICATE-----" not in Path(value).read_bytes():
+                raise ValueError("there are no PEM certificates in it")
+        except OSError as error:
+            raise ValueError(f"it cannot be read: {error.strerror}") from None
         return value
 
     @field_validator("cors_allowed_origins")

@@ -8,14 +8,16 @@ import requests
 from urllib3 import exceptions as urllib3
 
 from gepa_next.llm import faults
+from gepa_next.llm.deadline import HandshakeBroken
 from gepa_next.llm.faults import Fault
-from gepa_next.llm.transport import BodyTooLarge, BrokenBody, DeadlinePassed
+from gepa_next.llm.transport import BodyTooLarge, BrokenBody, CrossedAnswer, DeadlinePassed
 
 # Looked for in the whole chain of causes, in this order: the specific first.
 _BY_EXCEPTION: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Fault], ...] = (
     (DeadlinePassed, faults.DEADLINE),
     (BodyTooLarge, faults.TOO_LARGE),
     (BrokenBody, faults.CUT_SHORT),
+    (CrossedAnswer, faults.MALFORMED),
     (ssl.SSLCertVerificationError, faults.BAD_ADDRESS),
     ((urllib3.NewConnectionError, urllib3.ConnectTimeoutError, requests.ConnectTimeout), faults.UNREACHABLE),
     ((urllib3.ReadTimeoutError, requests.ReadTimeout, TimeoutError), faults.STALLED),
@@ -29,9 +31,11 @@ _BY_EXCEPTION: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...]
     (requests.ConnectionError, faults.UNREACHABLE),
 )  # fmt: skip
 
+_NOT_TLS = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"}  # what OpenSSL calls an answer in plain HTTP
+
 TRANSPORT_ERRORS = (
     requests.RequestException, urllib3.HTTPError, http.client.HTTPException, OSError, UnicodeError,
-    BodyTooLarge, BrokenBody, DeadlinePassed,
+    BodyTooLarge, BrokenBody, CrossedAnswer, DeadlinePassed,
 )  # fmt: skip
 
 # The provider's own words go before its status: the same 429 says "wait" and "pay".
@@ -63,6 +67,8 @@ _BY_STATUS: Mapping[int, Fault] = {
 def classify_exception(error: BaseException) -> Fault:
     """Return the row for what requests, urllib3 or the transport raised."""
     chain = list(_chain(error))
+    if any(isinstance(link, ssl.SSLError) and getattr(link, "reason", "") in _NOT_TLS for link in chain):
+        return faults.BAD_ADDRESS
     for types, fault in _BY_EXCEPTION:
         if any(isinstance(link, types) for link in chain):
             return fault
@@ -71,10 +77,14 @@ def classify_exception(error: BaseException) -> Fault:
 
 def describe_exception(error: BaseException) -> str:
     """Return the system's words for what happened, else ours, else the exception's name: no address, no key."""
-    for link in _chain(error):
+    chain = list(_chain(error))
+    for link in chain:
         if isinstance(link, OSError) and link.strerror:
             return link.strerror
-    return str(error) if isinstance(error, (BodyTooLarge, BrokenBody, DeadlinePassed)) else type(error).__name__
+    if isinstance(error, BodyTooLarge | BrokenBody | CrossedAnswer | DeadlinePassed):
+        return str(error)
+    precise = [link for link in chain if isinstance(link, HandshakeBroken | http.client.HTTPException)]
+    return type((precise or chain)[0]).__name__
 
 
 def classify_error(status: int, words: str) -> Fault:

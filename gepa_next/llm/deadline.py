@@ -1,4 +1,4 @@
-"""Hold HTTP responses to a deadline, trickled headers and bodies included.
+"""Hold HTTP responses to a deadline and a number of bytes, trickled and flooded headers and bodies included.
 
 A socket's time-out begins anew with every byte; here each read waits for what is left of the whole.
 No thread is needed, and the same code runs under gevent.
@@ -7,6 +7,7 @@ No thread is needed, and the same code runs under gevent.
 import http.client
 import io
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from functools import partial
@@ -15,9 +16,25 @@ from typing import TYPE_CHECKING
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import NewConnectionError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+
+HEADERS_LIMIT_BYTES = 2**18
+WIRE_LIMIT_BYTES = 2**26  # of the body as it is framed: trailers and chunk sizes too
+
+
+class TooManyBytes(http.client.HTTPException):
+    """Report headers, or what is around a body, beyond any measure."""
+
+
+class LengthsDisagree(http.client.HTTPException):
+    """Report a body of two lengths: where it ends, and what comes after it, is anybody's guess."""
+
+
+class HandshakeBroken(NewConnectionError):
+    """Report a TLS handshake that hung or was broken off: nothing has been sent."""
 
 
 class _Reader(io.RawIOBase):
@@ -29,7 +46,13 @@ class _Reader(io.RawIOBase):
         self._stall_s = stall_s
         timeout_s = sock.gettimeout()
         self._ends_at = None if timeout_s is None else time.monotonic() + timeout_s
-        self.in_body = False
+        self._bytes_left = HEADERS_LIMIT_BYTES
+        self._in_body = False
+
+    def begin_body(self) -> None:
+        """Count from here what the body may have, and have it stall no longer than a body may."""
+        self._in_body = True
+        self._bytes_left = WIRE_LIMIT_BYTES
 
     def readable(self) -> bool:
         return True
@@ -39,8 +62,12 @@ class _Reader(io.RawIOBase):
             left_s = self._ends_at - time.monotonic()
             if left_s <= 0:
                 raise TimeoutError("the deadline has passed")
-            self._sock.settimeout(min(left_s, self._stall_s) if self.in_body else left_s)
-        return self._stream.readinto(buffer)
+            self._sock.settimeout(min(left_s, self._stall_s) if self._in_body else left_s)
+        if self._bytes_left <= 0:
+            raise TooManyBytes
+        got = self._stream.readinto(buffer)
+        self._bytes_left -= got or 0
+        return got
 
     def close(self) -> None:
         self._stream.close()
@@ -66,7 +93,25 @@ class _Response(http.client.HTTPResponse):
 
     def begin(self) -> None:
         super().begin()
-        self._reader.in_body = True
+        while 100 <= self.status < 200:  # noqa: PLR2004  # an answer is still to come, which nobody else must get
+            self.headers = None  # type: ignore[assignment]  # has the next one read
+            super().begin()
+        stated = ",".join(self.headers.get_all("content-length", []))
+        if len({length.strip() for length in stated.split(",")}) > 1:
+            raise LengthsDisagree
+        self._reader.begin_body()
+
+
+class _Handshaking(HTTPSConnection):
+    """A connection that tells a handshake that failed for want of an answer from an answer that failed to come."""
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except ssl.SSLError:
+            raise
+        except OSError as error:
+            raise HandshakeBroken(self, "the TLS handshake was broken off") from error
 
 
 class DeadlineAdapter(HTTPAdapter):
@@ -85,7 +130,7 @@ class DeadlineAdapter(HTTPAdapter):
         respond = staticmethod(partial(_Response, stall_s=self._stall_s))
         self.poolmanager.pool_classes_by_scheme = {
             "http": _pool_class(HTTPConnectionPool, HTTPConnection, respond),
-            "https": _pool_class(HTTPSConnectionPool, HTTPSConnection, respond),
+            "https": _pool_class(HTTPSConnectionPool, _Handshaking, respond),
         }
 
 

@@ -1,5 +1,6 @@
 """Post JSON and read the answer within a deadline and a byte limit, whatever the server does."""
 
+import re
 import time
 import zlib
 from collections.abc import Mapping
@@ -9,12 +10,15 @@ from types import MappingProxyType
 
 import requests
 from urllib3 import Timeout
-from urllib3.exceptions import ProtocolError
+from urllib3.exceptions import ProtocolError, SSLError
 
-from gepa_next.llm.deadline import DeadlineAdapter
+from gepa_next.llm.deadline import DeadlineAdapter, TooManyBytes
 
 BODY_LIMIT_BYTES = 8 * 2**20
 READ_BYTES = 2**16
+REQUEST_ID_HEADER = "X-Client-Request-Id"
+
+_OUR_ID = re.compile(r"[0-9a-f]{64}")
 
 
 class BodyTooLarge(Exception):
@@ -29,6 +33,10 @@ class DeadlinePassed(Exception):
     """Report an answer that was still arriving at the deadline."""
 
 
+class CrossedAnswer(Exception):
+    """Report an answer that carries the id of another request of ours."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What came back over HTTP: header names in lower case, the body unpacked."""
@@ -41,12 +49,20 @@ class Answer:
 class Transport:
     """Own the connections to one endpoint; share it among threads and close it at the end.
 
-    It follows no redirects, keeps no cookies and takes neither proxy nor key from the environment.
+    It follows no redirects, keeps no cookies and takes neither proxy nor key from the environment. Servers are
+    trusted by the certificates in `ca_file`, or by the usual ones.
     """
 
     def __init__(
-        self, *, timeout_s: float = 120.0, connect_s: float = 10.0, stall_s: float = 30.0, connections: int = 64
+        self,
+        *,
+        timeout_s: float = 120.0,
+        connect_s: float = 10.0,
+        stall_s: float = 30.0,
+        connections: int = 64,
+        ca_file: str = "",
     ) -> None:
+        self._ca_file = ca_file
         self._timeout_s = timeout_s
         self._connect_s = connect_s
         self._stall_s = stall_s
@@ -55,7 +71,7 @@ class Transport:
     def post(self, url: str, body: bytes, headers: Mapping[str, str], *, fresh: bool = False) -> Answer:
         """Return the answer, on a connection of its own when `fresh`.
 
-        Raises what requests and urllib3 raise, and this module's three.
+        Raises what requests and urllib3 raise, and this module's four.
         """
         if not fresh:
             return self._post(self._session, url, body, headers)
@@ -69,6 +85,7 @@ class Transport:
     def _new_session(self, connections: int) -> requests.Session:
         session = requests.Session()
         session.trust_env = False
+        session.verify = self._ca_file or True
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = DeadlineAdapter(stall_s=self._stall_s, connections=connections)
         session.mount("http://", adapter)
@@ -89,6 +106,7 @@ class Transport:
                 allow_redirects=False,
                 stream=True,
             ) as response:
+                _refuse_crossed(response, headers)
                 return _read(response)
         except Exception as error:
             if time.monotonic() >= ends_at:
@@ -96,20 +114,33 @@ class Transport:
             raise
 
 
+def _refuse_crossed(response: requests.Response, headers: Mapping[str, str]) -> None:
+    """Raise before the body is read, which closes the connection: nothing that still comes on it can be believed."""
+    named = response.headers.get(REQUEST_ID_HEADER, "")
+    if _OUR_ID.fullmatch(named) and named != headers.get(REQUEST_ID_HEADER):
+        raise CrossedAnswer("the answer is to another request")
+
+
 def _read(response: requests.Response) -> Answer:
-    chunks: list[bytes] = []
-    size = 0
+    packed = bytearray()
     try:
         while chunk := response.raw.read1(READ_BYTES, decode_content=False):
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > BODY_LIMIT_BYTES:
+            packed += chunk
+            if len(packed) > BODY_LIMIT_BYTES:
                 raise BodyTooLarge(f"over {BODY_LIMIT_BYTES} bytes")
-    except ProtocolError as error:
-        raise BrokenBody(str(error)) from error
+    except (ProtocolError, SSLError) as error:
+        raise _broken_off(error) from error
     headers = MappingProxyType({name.lower(): value for name, value in response.headers.items()})
-    body = _unpack(b"".join(chunks), headers.get("content-encoding", ""))
+    body = _unpack(bytes(packed), headers.get("content-encoding", ""))
     return Answer(status=response.status_code, headers=headers, body=body)
+
+
+def _broken_off(error: Exception) -> Exception:
+    """Return what to raise for a body that broke off, in our words: urllib3's quote what the server sent."""
+    cause = error.args[-1]
+    if isinstance(cause, TooManyBytes):
+        return BodyTooLarge("too much around the body")
+    return BrokenBody(f"the body breaks off: {type(cause).__name__}")
 
 
 def _unpack(body: bytes, encoding: str) -> bytes:

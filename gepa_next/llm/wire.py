@@ -1,6 +1,7 @@
 """Speak the chat completions format: build the request, and read the answer or the fault in it."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from gepa_next.llm.text import clean_text
 from gepa_next.llm.transport import Answer
 
 DETAIL_CHARS = 300
+MOST_DIGITS = 400
 WORDS_CHARS = 2000
 
 
@@ -102,9 +104,14 @@ def _text_of(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _integer(digits: str) -> float:
+    """Return the number, infinity for one that nobody meant: Python refuses to read more than 4,300 digits."""
+    return int(digits) if len(digits) <= MOST_DIGITS else math.inf
+
+
 def _decode(body: bytes) -> object:
     try:
-        return json.loads(body.decode("utf-8"))
+        return json.loads(body.decode("utf-8-sig"), parse_int=_integer)
     except json.JSONDecodeError as error:
         broken_off = body.lstrip().startswith(b"{")
         fault = faults.CUT_SHORT if broken_off else faults.MALFORMED
@@ -152,4 +159,7 @@ def _words(error: object) -> str:
 
 
 def _spoken(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)[:WORDS_CHARS]
+    try:
+        return value if isinstance(value, str) else json.dumps(value)[:WORDS_CHARS]
+    except RecursionError:  # writing takes a little more of the stack than reading did
+        return "(nested too deeply)"

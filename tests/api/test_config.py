@@ -204,3 +204,11 @@ def test_origins_are_taken_as_browsers_send_them(load) -> None:
         "http://example.org:443", "chrome-extension://abcdefghijklmnop",
     )  # fmt: skip
     assert load(CORS_ALLOWED_ORIGINS=",".join(origins)).cors_allowed_origins == origins
+
+
+@pytest.mark.parametrize(("text", "said"), [(None, "cannot be read"), ("not a certificate", "no PEM certificates")])
+def test_a_file_without_certificates_is_refused(load, tmp_path, text, said) -> None:
+    if text is not None:
+        (tmp_path / "ca.pem").write_text(text)
+    with pytest.raises(ConfigurationError, match=f"LLM_CA_FILE: .*{said}"):
+        load(LLM_CA_FILE="ca.pem", **REAL)

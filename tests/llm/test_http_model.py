@@ -4,6 +4,7 @@ import gzip
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from llm_stage import Act, Stage, answered, failed, question
@@ -11,9 +12,12 @@ from llm_stage import Act, Stage, answered, failed, question
 from gepa_next.errors import ModelError, ProviderError
 from gepa_next.gepa.replies import JudgeReply, PromptReply
 from gepa_next.gepa.types import CallUsage, Role
+from gepa_next.llm.endpoint import Endpoint
 from gepa_next.llm.http import HttpModel
 from gepa_next.llm.pricing import Prices
+from gepa_next.llm.provider import Provider
 from gepa_next.llm.structured import reply_schema
+from tests.support.certificates import make_certificates
 
 GOOD = '{"feedback": "right", "score": 7}'
 PRICES = Prices.from_mapping({"acme/small": {"input": 2.0, "output": 10.0}})
@@ -53,14 +57,37 @@ def test_cookies_are_not_kept(stage: Stage) -> None:
     assert [request["headers"].get("cookie") for request in play.seen] == [None, None]
 
 
-def test_the_environment_lends_neither_key_nor_proxy(stage: Stage, monkeypatch, tmp_path) -> None:
-    netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login me password other\n")
-    monkeypatch.setenv("NETRC", str(netrc))
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    model, play = stage.model(answered())
-    model(question())
-    assert play.seen[0]["headers"]["authorization"] == "Bearer sk-canary-5c1f"
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
+def test_a_proxy_of_the_environment_is_not_used(stage: Stage, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    model, _ = stage.model(answered())
+    assert model(question()).usage.sends == 1
+
+
+@pytest.mark.parametrize("name", [".netrc", "_netrc", "elsewhere"])
+def test_a_netrc_lends_no_key(stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("machine 127.0.0.1 login me password other\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    if name == "elsewhere":
+        monkeypatch.setenv("NETRC", str(tmp_path / name))
+    play = stage.server.play(answered())
+    for key, sent in (("sk-canary", "Bearer sk-canary"), ("", None)):
+        provider = Provider(Endpoint(play.base_url, key))
+        HttpModel(provider=provider, model_id="m")(question())
+        provider.close()
+        assert play.seen[-1]["headers"].get("authorization") == sent
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_certificates_of_the_environment_are_not_trusted(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    made = make_certificates(tmp_path)
+    monkeypatch.setenv(name, str(made / "ca.pem"))
+    port = stage.server.open_door("tls", made / "good.pem")
+    with pytest.raises(ProviderError, match="certificate"):
+        stage.on(stage.provider(f"https://127.0.0.1:{port}/v1"))(question())
 
 
 def test_retries_carry_the_same_id_and_other_questions_another(stage: Stage) -> None:

@@ -1,0 +1,214 @@
+"""Every fault as a server really commits it, each under the row of the table that it must end in."""
+
+import base64
+import gzip
+import json
+from dataclasses import dataclass
+
+from llm_stage import Act, answered, failed, question
+
+from gepa_next.gepa.replies import JudgeReply, PromptReply
+from gepa_next.gepa.types import ModelCall, Role
+from gepa_next.llm import faults
+from gepa_next.llm.faults import Fault
+
+HEADERS = "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n"
+CHUNKED = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+GZIP = {"content-encoding": "gzip"}
+
+TARGET = question()
+JUDGING = question(Role.JUDGE, reply_type=JudgeReply)
+REFLECTING = question(Role.REFLECTOR, reply_type=PromptReply, max_tokens=100)
+VERDICT = '{"feedback": "right", "score": 7}'
+
+
+def packed(data: bytes) -> Act:
+    return {"headers": GZIP, "base64": base64.b64encode(data).decode()}
+
+
+def in_200(error: object) -> Act:
+    return {"body": json.dumps({"error": error})}
+
+
+def sent(raw: str) -> Act:
+    return {"act": "raw", "raw": raw}
+
+
+def flood(raw: str, drop: str) -> Act:
+    return {"act": "flood", "raw": raw, "drop": drop}
+
+
+def trickle(raw: str, drop: str) -> Act:
+    return {"act": "trickle", "raw": raw, "drop": drop}
+
+
+def stall(raw: str = "") -> Act:
+    return {"act": "stall", "raw": raw}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fault that ends the call: what the server does each time, and how often it is asked."""
+
+    name: str
+    act: Act
+    fault: Fault
+    sends: int
+    timeout_s: float = 10.0
+    stall_s: float = 10.0
+    ask: ModelCall = TARGET
+
+
+CASES = (
+    Case("reset before a byte", {"act": "reset"}, faults.RESET, 5),
+    Case("reset in the headers", {"act": "reset", "raw": "HTTP/1.1 200 OK\r\nx: "}, faults.RESET, 5),
+    Case("hung up before a byte", {"act": "hang_up"}, faults.RESET, 5),
+    Case("stall after the headers", stall(HEADERS), faults.STALLED, 4, stall_s=0.05),
+    Case("stall in the body", stall(HEADERS + "{"), faults.STALLED, 4, stall_s=0.05),
+    Case("stall before the headers", stall(), faults.DEADLINE, 3, timeout_s=0.1),
+    Case("stall in the headers", stall("HTTP/1.1 200 OK\r\nx: "), faults.DEADLINE, 3, timeout_s=0.1),
+    Case("stall after a 100", stall("HTTP/1.1 100 Continue\r\n\r\n"), faults.DEADLINE, 3, timeout_s=0.1),
+    Case("trickled body", trickle(HEADERS, " "), faults.DEADLINE, 3, timeout_s=0.1),
+    Case("trickled status line", trickle("HTTP/1.1 200 ", "O"), faults.DEADLINE, 3, timeout_s=0.1),
+    Case("trickled headers", trickle("HTTP/1.1 200 OK\r\nx: ", "a"), faults.DEADLINE, 3, timeout_s=0.1),
+    Case("trickled chunk size", trickle(CHUNKED, "0"), faults.DEADLINE, 3, timeout_s=0.1),
+    Case("trickled 100s", trickle("", "HTTP/1.1 100 Continue\r\n\r\n"), faults.DEADLINE, 3, timeout_s=0.1),
+    Case("a flood of tiny chunks", flood(CHUNKED, "2\r\naa\r\n"), faults.DEADLINE, 3, timeout_s=0.1),
+    Case("shorter than announced", answered() | {"cut": 9}, faults.CUT_SHORT, 4),
+    Case("hung up after the headers", sent(HEADERS), faults.CUT_SHORT, 4),
+    Case("reset in the body", {"act": "reset", "raw": HEADERS + "{"}, faults.CUT_SHORT, 4),
+    Case("cut without a length", answered() | {"cut": 9, "unframed": True}, faults.CUT_SHORT, 4),
+    Case("bad chunk", {"chunked": "zz\r\n{}\r\n0\r\n\r\n"}, faults.CUT_SHORT, 4),
+    Case("negative chunk", {"chunked": "-2\r\n{}\r\n0\r\n\r\n"}, faults.CUT_SHORT, 4),
+    Case("endless chunk size", flood(CHUNKED, "4;aaaa"), faults.CUT_SHORT, 4),
+    Case("missing last chunk", {"chunked": "2\r\n{}\r\n"}, faults.CUT_SHORT, 4),
+    Case("bad gzip", packed(b"not gzip"), faults.CUT_SHORT, 4),
+    Case("cut gzip", packed(gzip.compress(b'{"choices": []}' * 9)[:-12]), faults.CUT_SHORT, 4),
+    Case("gzip with a wrong sum", packed(gzip.compress(b'{"choices": []}')[:-8] + bytes(8)), faults.CUT_SHORT, 4),
+    Case("an unasked-for encoding", {"headers": {"content-encoding": "br"}, "body": "{}"}, faults.CUT_SHORT, 4),
+    Case("gzip bomb", packed(gzip.compress(bytes(9 * 2**20))), faults.TOO_LARGE, 1),
+    Case("endless body", {"body": " " * (9 * 2**20)}, faults.TOO_LARGE, 1),
+    Case("a flood without a length", flood("HTTP/1.1 200 OK\r\n\r\n", " "), faults.TOO_LARGE, 1),
+    Case("a flood of trailers", flood(CHUNKED + "0\r\n", f"x: {'a' * 60_000}\r\n"), faults.TOO_LARGE, 1),
+    Case("html", {"body": "<html>sign in</html>"}, faults.MALFORMED, 3),
+    Case("empty body", {"body": ""}, faults.MALFORMED, 3),
+    Case("hung up in the headers", sent("HTTP/1.1 200 OK\r\nx: "), faults.MALFORMED, 3),
+    Case("null", {"body": "null"}, faults.MALFORMED, 3),
+    Case("NaN", {"body": "NaN"}, faults.MALFORMED, 3),
+    Case("204", {"status": 204, "unframed": True}, faults.MALFORMED, 3),
+    Case("list", {"body": "[1]"}, faults.MALFORMED, 3),
+    Case("100,000 deep", {"body": '{"a":' * 100_000 + "1" + "}" * 100_000}, faults.MALFORMED, 3),
+    Case("100,000 lists deep", {"body": "[" * 100_000}, faults.MALFORMED, 3),
+    Case("a 5,000-digit number", {"body": '{"choices":' + "9" * 5000 + "}"}, faults.MALFORMED, 3),
+    Case("not UTF-8", packed(gzip.compress(b'{"choices":"\xff"}')), faults.MALFORMED, 3),
+    Case("events", {"body": 'data: {"choices":[]}\n\ndata: [DONE]\n\n'}, faults.MALFORMED, 3),
+    Case("no choices", {"body": '{"choices":[]}'}, faults.MALFORMED, 3),
+    Case("no message", {"body": '{"choices":[{}]}'}, faults.MALFORMED, 3),
+    Case("no HTTP", sent("SSH-2.0-OpenSSH\r\n\r\n"), faults.MALFORMED, 3),
+    Case("HTTP/0.9", sent("<html>sign in</html>"), faults.MALFORMED, 3),
+    Case("HTTP/2", sent("HTTP/2.0 200 OK\r\n\r\n{}"), faults.MALFORMED, 3),
+    Case("no status", sent("HTTP/1.1 fine\r\n\r\n{}"), faults.MALFORMED, 3),
+    Case("two lengths", sent("HTTP/1.1 200 OK\r\ncontent-length: 2, 3\r\n\r\n{} "), faults.MALFORMED, 3),
+    Case("a header of a megabyte", answered() | {"headers": {"x": "a" * 2**20}}, faults.MALFORMED, 3),
+    Case("headers of megabytes", answered() | {"headers": {f"x{n}": "a" * 60_000 for n in range(90)}},
+         faults.MALFORMED, 3),
+    Case("a flood of headers", flood("HTTP/1.1 200 OK\r\n", "x: y\r\n"), faults.MALFORMED, 3),
+    Case("a flood of 100s", flood("", "HTTP/1.1 100 Continue\r\n\r\n"), faults.MALFORMED, 3),
+    Case("a flood of 103s", flood("", "HTTP/1.1 103 Early Hints\r\n\r\n"), faults.MALFORMED, 3),
+    Case("the answer to another request", answered() | {"headers": {"x-client-request-id": "0" * 64}},
+         faults.MALFORMED, 3),
+    Case("200 with an error", in_200({"message": "upstream died"}), faults.SERVER_ERROR, 7),
+    Case("200 with a bare error", in_200("out of order"), faults.SERVER_ERROR, 7),
+    Case("200 with a quota error", in_200({"code": 402, "message": "pay"}), faults.QUOTA, 1),
+    Case("200 with a key error", in_200({"code": "401", "message": "key"}), faults.AUTH, 1),
+    Case("200 with a rate limit", in_200({"code": 429}), faults.RATE_LIMITED, 7),
+    Case("200 with an error of NaN", {"body": '{"error": {"code": NaN}}'}, faults.SERVER_ERROR, 7),
+    Case("an error in the choice", {"body": '{"choices":[{"error":{"code":502}}]}'}, faults.SERVER_ERROR, 7),
+    Case("finish_reason error", answered(finish_reason="error"), faults.SERVER_ERROR, 7),
+    Case("429", failed(429), faults.RATE_LIMITED, 7),
+    Case("429 that is a quota", failed(429, {"code": "insufficient_quota"}), faults.QUOTA, 1),
+    Case("429 for an hour", failed(429, retry_after="3600"), faults.RATE_LIMITED, 2),
+    Case("429 for a day", failed(429, retry_after="86400"), faults.RATE_LIMITED, 1),
+    Case("529", failed(529), faults.RATE_LIMITED, 7),
+    Case("503 for a while", failed(503, retry_after="1"), faults.RATE_LIMITED, 7),
+    Case("overloaded", failed(500, {"type": "overloaded_error"}), faults.RATE_LIMITED, 7),
+    Case("429 that never goes away", failed(429, {"message": "Request too large for m"}), faults.CONTEXT_LENGTH, 1),
+    Case("402", failed(402), faults.QUOTA, 1),
+    Case("401", failed(401), faults.AUTH, 1),
+    Case("403", failed(403), faults.AUTH, 1),
+    Case("403 by a filter", failed(403, {"message": "Your input was flagged"}), faults.REFUSED, 1),
+    Case("400 by a filter", failed(400, {"code": "content_filter"}), faults.REFUSED, 1),
+    Case("404", failed(404, {"message": "no such model"}), faults.NO_MODEL, 1),
+    Case("400", failed(400, {"message": "messages: wrong"}), faults.BAD_REQUEST, 1),
+    Case("400 with HTML", {"status": 400, "body": "<html>Bad Request</html>"}, faults.BAD_REQUEST, 1),
+    Case("422", failed(422), faults.BAD_REQUEST, 1),
+    Case("400 that never takes max_tokens", failed(400, {"message": "max_tokens is not supported"}),
+         faults.BAD_REQUEST, 2, ask=REFLECTING),
+    Case("400 too long", failed(400, {"code": "context_length_exceeded"}), faults.CONTEXT_LENGTH, 1),
+    Case("400 too long, says vLLM",
+         {"status": 400, "body": '{"object":"error","message":"maximum context length is 8192 tokens"}'},
+         faults.CONTEXT_LENGTH, 1),
+    Case("413", failed(413), faults.CONTEXT_LENGTH, 1),
+    *(Case(str(status), failed(status), faults.SERVER_ERROR, 7)
+      for status in (408, 409, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524)),
+    Case("502 with HTML", {"status": 502, "body": "<html>Bad Gateway</html>"}, faults.SERVER_ERROR, 7),
+    Case("503 that speaks of moderation", failed(503, {"message": "moderation is down"}), faults.SERVER_ERROR, 7),
+    *(Case(f"redirect {status}", failed(status, location="/elsewhere"), faults.REDIRECT, 1)
+      for status in (301, 302, 303, 307, 308)),
+    Case("refusal", answered(None, refusal="I will not"), faults.REFUSED, 1),
+    Case("content filter", answered("", finish_reason="content_filter"), faults.REFUSED, 1),
+    Case("empty answer", answered(""), faults.EMPTY, 1),
+    Case("null answer", answered(None), faults.EMPTY, 1),
+    Case("an answer that is no text", answered({"a": 1}), faults.EMPTY, 1),
+    Case("nothing but reasoning", answered("<think>hm"), faults.EMPTY, 1),
+    Case("a verdict behind reasoning without end", answered("<think>" + VERDICT), faults.EMPTY, 1, ask=JUDGING),
+    Case("a verdict cut at the limit", answered(VERDICT, finish_reason="length"), faults.TRUNCATED, 1, ask=JUDGING),
+    Case("a proposal cut twice", answered("{", finish_reason="length"), faults.TRUNCATED, 2, ask=REFLECTING),
+    *(Case(f"a verdict {name}", answered(text), faults.MALFORMED_REPLY, 2, ask=JUDGING)
+      for name, text in {
+          "in prose": "I would say 7",
+          "100,000 deep": '{"a":' * 100_000 + "1" + "}" * 100_000,
+          "of 5,000 digits": VERDICT.replace("7", "9" * 5000),
+          "of NaN": VERDICT.replace("7", "NaN"),
+          "in HTML": "<html>sign in</html>",
+          "out of range": VERDICT.replace("7", "70"),
+          "given twice": VERDICT + VERDICT.replace("7", "8"),
+          "broken, and too long to repair": "{'feedback': '" + "a" * 6000 + "', 'score': 7,}",
+      }.items()),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Door:
+    """A fault before the first byte of a request: what the client meets at the door, and behind which certificate."""
+
+    name: str
+    kind: str
+    fault: Fault
+    scheme: str = "https"
+    host: str = "127.0.0.1"
+    certificate: str = ""
+    said: str = ""
+    connect_s: float = 5.0
+
+    @property
+    def sends(self) -> int:
+        """Return how many requests count as sent: those that found no connection do not."""
+        return 0 if self.fault is faults.UNREACHABLE else 1
+
+
+DOORS = (
+    Door("a name that does not exist", "plain", faults.UNREACHABLE, host="nowhere.invalid"),
+    Door("a queue that is full", "full", faults.UNREACHABLE, scheme="http", connect_s=0.05),
+    Door("a handshake that hangs", "deaf", faults.UNREACHABLE, said="HandshakeBroken", connect_s=0.05),
+    Door("a handshake that trickles", "dripping", faults.UNREACHABLE, said="HandshakeBroken", connect_s=0.05),
+    Door("a handshake that is cut", "cutting", faults.UNREACHABLE, said="EOF"),
+    Door("a handshake that is reset", "resetting", faults.UNREACHABLE, said="reset by peer"),
+    Door("no TLS", "plain", faults.BAD_ADDRESS, said="wrong version number"),
+    *(Door(f"a certificate that is {name}", "tls", faults.BAD_ADDRESS, certificate=name, said=said)
+      for name, said in (
+          ("unknown", "self-signed certificate"),
+          ("expired", "certificate has expired"),
+          ("elsewhere", "certificate is not valid for '127.0.0.1'"),
+      )),
+)  # fmt: skip
