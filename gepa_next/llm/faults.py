@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gepa_next.gepa.types import Role
+
 
 class Wait(StrEnum):
     """Say how long to wait before the next try."""
@@ -13,20 +15,32 @@ class Wait(StrEnum):
     TOGETHER = "with all calls to the endpoint"
 
 
-class Scope(StrEnum):
-    """Say what the fault ends: the one call, or the job, which a person can then resume."""
+class Paid(StrEnum):
+    """Say whether the provider may have charged for a request that failed so."""
 
-    CALL = "call"
-    JOB = "job"
+    NO = "no"
+    PERHAPS = "perhaps"  # its input was probably read: it is counted, and priced
+    AS_SAID = "as its usage says"
+
+
+class Scope(StrEnum):
+    """Say what becomes of the job when the retries are used up; a person can resume one that ended."""
+
+    NONE = "goes on"
+    CALL = "goes on without the rollout or the proposal"
+    JOB = "ends `failed`"
+
+
+_SAID_BY_ROLE = {Role.TARGET: "`error` of the rollout", Role.JUDGE: "`judge`", Role.REFLECTOR: "`guard`"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """One row: how the fault shows, the code users see, and what is done.
 
-    `retries` None is no limit: whoever paces the endpoint says when it is enough. `billed` says that the
-    provider may have charged for the failed request; `budgeted`, that retries draw on the retry budget,
-    because they add load where there may be too much.
+    `retries` None is no limit: whoever paces the endpoint says when it is enough. `budgeted` says that retries
+    draw on the retry budget, because they add load where there may be too much; `roles`, whose calls it can
+    befall. The code of a fault that is mended, Scope.NONE, is a flag on the answer.
     """
 
     name: str
@@ -35,9 +49,30 @@ class Fault:
     advice: str
     retries: int | None = 0
     wait: Wait = Wait.NONE
-    billed: bool = False
+    paid: Paid = Paid.NO
     budgeted: bool = False
     scope: Scope = Scope.CALL
+    roles: tuple[Role, ...] = tuple(Role)
+
+    @property
+    def billed(self) -> bool:
+        """Whether the failed request counts as one that was paid for its input."""
+        return self.paid is Paid.PERHAPS
+
+    @property
+    def said(self) -> str:
+        """Where the code stands in the end: in an event, in a rollout, among the flags of an answer."""
+        match self.scope:
+            case Scope.JOB:
+                return "`waiting`, `failed`" if self.wait is Wait.TOGETHER else "`failed`"
+            case Scope.NONE:
+                return "a flag"
+        return ", ".join(_SAID_BY_ROLE[role] for role in self.roles)
+
+    @property
+    def job(self) -> str:
+        """What becomes of the job if the fault does not pass."""
+        return f"waits, then {self.scope}" if self.wait is Wait.TOGETHER else self.scope
 
 
 UNREACHABLE = Fault(
@@ -65,7 +100,7 @@ STALLED = Fault(
     advice="The provider hangs while answering.",
     retries=3,
     wait=Wait.BACKOFF,
-    billed=True,
+    paid=Paid.PERHAPS,
     budgeted=True,
 )
 DEADLINE = Fault(
@@ -75,7 +110,7 @@ DEADLINE = Fault(
     advice="The model takes longer than a call may last.",
     retries=2,
     wait=Wait.BACKOFF,
-    billed=True,
+    paid=Paid.PERHAPS,
     budgeted=True,
 )
 CUT_SHORT = Fault(
@@ -85,7 +120,7 @@ CUT_SHORT = Fault(
     advice="Something between here and the provider damages answers.",
     retries=3,
     wait=Wait.BACKOFF,
-    billed=True,
+    paid=Paid.PERHAPS,
     budgeted=True,
 )
 MALFORMED = Fault(
@@ -95,7 +130,7 @@ MALFORMED = Fault(
     advice="The endpoint does not answer as an OpenAI-compatible one does.",
     retries=2,
     wait=Wait.BACKOFF,
-    billed=True,
+    paid=Paid.PERHAPS,
     budgeted=True,
 )
 TOO_LARGE = Fault(
@@ -103,7 +138,7 @@ TOO_LARGE = Fault(
     code="answer_too_large",
     shows="body over the byte limit, packed or unpacked",
     advice="Set a limit on the tokens of an answer.",
-    billed=True,
+    paid=Paid.PERHAPS,
 )
 RATE_LIMITED = Fault(
     name="rate_limited",
@@ -142,13 +177,6 @@ BAD_REQUEST = Fault(
     advice="The provider refuses the request as it is; its message says why.",
     scope=Scope.JOB,
 )
-UNSUPPORTED = Fault(
-    name="unsupported",
-    code="provider_config",
-    shows="400, 404 or 422 naming temperature, max_tokens, seed or response_format",
-    advice="Sent again once without it, which is remembered for the model.",
-    scope=Scope.JOB,
-)
 CONTEXT_LENGTH = Fault(
     name="context_length",
     code="context_length",
@@ -183,49 +211,88 @@ REFUSED = Fault(
     code="refused",
     shows="finish_reason content_filter, message.refusal, an error that speaks of moderation",
     advice="The model or its filter declines this input.",
+    paid=Paid.AS_SAID,
 )
 EMPTY = Fault(
     name="empty",
     code="empty",
     shows="an answer without text, or with nothing but reasoning",
     advice="Allow the answer more tokens, if they are limited.",
+    paid=Paid.AS_SAID,
 )
 TRUNCATED = Fault(
     name="truncated",
     code="truncated",
     shows="finish_reason length where a part of the answer is no use; asked once more with twice the tokens",
     advice="Allow the answer more tokens.",
+    paid=Paid.AS_SAID,
+    roles=(Role.JUDGE, Role.REFLECTOR),
 )
 MALFORMED_REPLY = Fault(
     name="malformed_reply",
     code="malformed_reply",
     shows="a structured reply that does not fit, and the reply to one re-ask neither",
     advice="Choose a model that can answer in JSON.",
+    paid=Paid.AS_SAID,
+    roles=(Role.JUDGE, Role.REFLECTOR),
+)
+
+# What is mended; the advice says how.
+UNSUPPORTED = Fault(
+    name="unsupported",
+    code="parameter_left_out",
+    shows="400, 404 or 422 naming temperature, seed, response_format or max_tokens",
+    advice="Sent again without it, or with the limit under its other name, which is remembered for the model.",
+    scope=Scope.NONE,
+)
+REASONING = Fault(
+    name="reasoning",
+    code="reasoning_stripped",
+    shows="reasoning between tags before the answer",
+    advice="Left out.",
+    paid=Paid.AS_SAID,
+    scope=Scope.NONE,
+)
+ODD_USAGE = Fault(
+    name="odd_usage",
+    code="usage_estimated",
+    shows="usage missing or of another shape: text, NaN, negative, true, over 10,000,000, of 5,000 digits",
+    advice="Counted as a quarter of the characters.",
+    paid=Paid.AS_SAID,
+    scope=Scope.NONE,
+)
+UNSTORABLE = Fault(
+    name="unstorable",
+    code="text_cleaned",
+    shows="lone surrogates or NUL in an answer",
+    advice="Replaced by U+FFFD.",
+    paid=Paid.AS_SAID,
+    scope=Scope.NONE,
+)
+CUT_ANSWER = Fault(
+    name="cut_answer",
+    code="truncated",
+    shows="finish_reason length where a part of the answer can be scored",
+    advice="Scored as it is.",
+    paid=Paid.AS_SAID,
+    scope=Scope.NONE,
+    roles=(Role.TARGET,),
+)
+UNREADABLE_REPLY = Fault(
+    name="unreadable_reply",
+    code="asked_again",
+    shows="a structured reply that does not fit",
+    advice="Asked once more, with what was wrong.",
+    paid=Paid.AS_SAID,
+    scope=Scope.NONE,
+    roles=(Role.JUDGE, Role.REFLECTOR),
 )
 
 FAULTS = (
-    UNREACHABLE,
-    RESET,
-    STALLED,
-    DEADLINE,
-    CUT_SHORT,
-    MALFORMED,
-    TOO_LARGE,
-    RATE_LIMITED,
-    QUOTA,
-    AUTH,
-    NO_MODEL,
-    BAD_REQUEST,
-    UNSUPPORTED,
-    CONTEXT_LENGTH,
-    SERVER_ERROR,
-    REDIRECT,
-    BAD_ADDRESS,
-    REFUSED,
-    EMPTY,
-    TRUNCATED,
-    MALFORMED_REPLY,
-)
+    UNREACHABLE, RESET, STALLED, DEADLINE, CUT_SHORT, MALFORMED, TOO_LARGE, RATE_LIMITED, QUOTA, AUTH, NO_MODEL,
+    BAD_REQUEST, CONTEXT_LENGTH, SERVER_ERROR, REDIRECT, BAD_ADDRESS, REFUSED, EMPTY, TRUNCATED, MALFORMED_REPLY,
+    UNSUPPORTED, REASONING, ODD_USAGE, UNSTORABLE, CUT_ANSWER, UNREADABLE_REPLY,
+)  # fmt: skip
 
 
 class Failure(Exception):

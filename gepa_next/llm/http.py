@@ -14,7 +14,7 @@ from gepa_next.llm.structured import UnreadableReply, read_reply
 from gepa_next.llm.text import strip_reasoning
 from gepa_next.llm.turnstile import Lane
 from gepa_next.llm.usage import Bill
-from gepa_next.llm.wire import Choice, Question, build_payload, read_choice
+from gepa_next.llm.wire import Choice, Question, build_payload, leaves_out, read_choice
 
 QUOTED_CHARS = 4000
 
@@ -122,6 +122,8 @@ class HttpModel:
         dialect = dialects.get_dialect(self.model_id)
         while True:
             payload = build_payload(question, dialect, self.extra)
+            if leaves_out(question, dialect, self.extra):
+                bill.flag("parameter_left_out")
             try:
                 return self._send(call, question, payload, bill)
             except Failure as failure:

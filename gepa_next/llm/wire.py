@@ -43,6 +43,12 @@ class Choice:
     cleaned: bool = False
 
 
+def leaves_out(question: Question, dialect: Dialect, extra: Mapping[str, object]) -> bool:
+    """Say whether the dialect keeps the request from asking for something that it should."""
+    wanted = {*extra, *(["temperature"] if question.temperature is not None else [])}
+    return not wanted.isdisjoint(dialect.left_out)
+
+
 def build_payload(question: Question, dialect: Dialect, extra: Mapping[str, object]) -> dict[str, object]:
     """Return the request body as the dialect has it; `extra` are parameters of the operator's."""
     optional: dict[str, object] = {**extra}

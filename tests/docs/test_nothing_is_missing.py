@@ -114,9 +114,11 @@ def test_every_fault_is_documented_as_it_is(fault: Fault) -> None:
         fault.shows,
         "no limit" if fault.retries is None else str(fault.retries),
         str(fault.wait),
-        yes[fault.billed],
         yes[fault.budgeted],
-        str(fault.scope),
+        str(fault.paid),
+        fault.said,
+        fault.job,
+        fault.advice,
     ]
 
 

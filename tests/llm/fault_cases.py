@@ -179,6 +179,49 @@ CASES = (
 
 
 @dataclass(frozen=True)
+class Mended:
+    """A fault that the answer survives: what the server does in turn, and what the answer is."""
+
+    name: str
+    acts: tuple[Act, ...]
+    fault: Fault
+    text: str = "Paris"
+    ask: ModelCall = TARGET
+
+
+def usage(tokens: str) -> Act:
+    """Return an answer whose usage is spelled so."""
+    return {"body": json.dumps({**json.loads(str(answered()["body"])), "usage": "?"}).replace('"?"', tokens)}
+
+
+MENDED = (
+    *(Mended(f"{status} {name}", (failed(status, {"message": words}), answered()), faults.UNSUPPORTED)
+      for status, name, words in (
+          (400, "temperature", "Unsupported value: 'temperature' does not support 0.5"),
+          (422, "temperature", "temperature: extra inputs are not permitted"),
+          (404, "temperature", "No endpoints found that support temperature"),
+      )),
+    Mended("reasoning", (answered("<think>hm\nhm</think>\n\nParis"),), faults.REASONING),
+    Mended("reasoning without its first tag", (answered("hm</think>Paris"),), faults.REASONING),
+    Mended("reasoning in brackets", (answered("[THINK]hm[/THINK]Paris"),), faults.REASONING),
+    Mended("reasoning before a verdict", (answered(f"<think>{{}} 3</think>{VERDICT}"),), faults.REASONING,
+           text=VERDICT, ask=JUDGING),
+    *(Mended(f"usage {spelled[:30]}", (usage(spelled),), faults.ODD_USAGE)
+      for spelled in (
+          "null", '"many"', "[7]", "{}", '{"prompt_tokens": "7", "completion_tokens": 3}',
+          '{"prompt_tokens": NaN, "completion_tokens": 3}', '{"prompt_tokens": -1, "completion_tokens": 3}',
+          '{"prompt_tokens": true, "completion_tokens": 3}', '{"prompt_tokens": 1e400, "completion_tokens": 3}',
+          f'{{"prompt_tokens": {"9" * 5000}, "completion_tokens": 3}}',
+      )),
+    Mended("a lone surrogate", (answered("Par\ud800is"),), faults.UNSTORABLE, text="Par\ufffdis"),
+    Mended("NUL", (answered("Par\0is"),), faults.UNSTORABLE, text="Par\ufffdis"),
+    Mended("an answer cut at the limit", (answered("Par", finish_reason="length"),), faults.CUT_ANSWER, text="Par"),
+    Mended("a verdict in prose", (answered("I would say 7"), answered(VERDICT)), faults.UNREADABLE_REPLY,
+           text=VERDICT, ask=JUDGING),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Door:
     """A fault before the first byte of a request: what the client meets at the door, and behind which certificate."""
 

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 import urllib3
-from fault_cases import CASES, DOORS, Case, Door
+from fault_cases import CASES, DOORS, MENDED, Case, Door, Mended
 from llm_stage import Stage, answered, failed, question
 
 from gepa_next.errors import ModelError, ProviderError
 from gepa_next.llm import faults
 from gepa_next.llm.classify import classify_exception
-from gepa_next.llm.faults import FAULTS, Scope
+from gepa_next.llm.faults import FAULTS, Scope, Wait
+from gepa_next.llm.structured import read_reply
 from tests.support.certificates import make_certificates
 
 
@@ -33,13 +34,22 @@ def test_a_fault_ends_as_its_row_says(stage: Stage, case: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in CASES if case.sends > 1 and case.fault.retries != 0], ids=lambda case: case.name
+    "case", [case for case in CASES if case.sends > 1 and case.fault.wait is not Wait.NONE], ids=lambda case: case.name
 )
 def test_a_fault_that_passes_costs_only_another_send(stage: Stage, case: Case) -> None:
     model, _ = stage.model(case.act, answered("Paris"), timeout_s=max(case.timeout_s, 0.5), stall_s=case.stall_s)
     completion = model(question())
     assert (completion.text, completion.usage.sends) == ("Paris", 2)
     assert ("possibly_billed" in completion.flags) == case.fault.billed
+
+
+@pytest.mark.parametrize("case", MENDED, ids=lambda case: case.name)
+def test_a_fault_that_is_mended_leaves_a_flag(stage: Stage, case: Mended) -> None:
+    model, play = stage.model(*case.acts)
+    completion = model(case.ask)
+    assert (completion.text, completion.flags) == (case.text, (case.fault.code,))
+    assert completion.usage.sends == len(play.seen) == len(case.acts)
+    assert case.ask.reply_type is None or completion.reply == read_reply(case.text, case.ask.reply_type)
 
 
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.name)
@@ -58,7 +68,7 @@ def test_a_fault_before_the_request_ends_as_its_row_says(stage: Stage, certifica
 
 
 def test_every_row_is_provoked() -> None:
-    assert {case.fault for case in (*CASES, *DOORS)} == set(FAULTS) - {faults.UNSUPPORTED}
+    assert {case.fault for case in (*CASES, *MENDED, *DOORS)} == set(FAULTS)
 
 
 def test_names_of_rows_are_unique() -> None:

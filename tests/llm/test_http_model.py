@@ -228,20 +228,17 @@ def test_a_truncated_target_answer_is_returned_and_flagged(stage: Stage) -> None
 
 
 @pytest.mark.parametrize(
-    ("said", "text", "flags"),
+    ("said", "text"),
     [
-        ("<think>hm\nhm</think>\n\nParis", "Paris", ("reasoning_stripped",)),
-        ("hm</think>Paris", "Paris", ("reasoning_stripped",)),
-        ("Paris <think>is</think> it", "Paris <think>is</think> it", ()),
-        ("  Paris\n", "  Paris\n", ()),
-        ([{"type": "text", "text": "Par"}, {"type": "text", "text": "is"}], "Paris", ()),
-        ("a\ud800\x00b", "a\ufffd\ufffdb", ("text_cleaned",)),
+        ("Paris <think>is</think> it", "Paris <think>is</think> it"),
+        ("  Paris\n", "  Paris\n"),
+        ([{"type": "text", "text": "Par"}, {"type": "text", "text": "is"}], "Paris"),
     ],
 )
-def test_an_answer_is_text_that_can_be_stored(stage: Stage, said: object, text: str, flags: tuple[str, ...]) -> None:
+def test_an_answer_without_a_fault_stays_as_it_is(stage: Stage, said: object, text: str) -> None:
     model, _ = stage.model(answered(said))
     completion = model(question())
-    assert (completion.text, completion.flags) == (text, flags)
+    assert (completion.text, completion.flags) == (text, ())
 
 
 @pytest.mark.parametrize("tokens", ["7", -1, 1e30, True, None, [7], 7.5, 10**7 + 1, 10**400])

@@ -1,0 +1,175 @@
+"""What a fault does to a job and what is said of it is what its row says: one job for each row and each role."""
+
+import gzip
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pytest
+
+from gepa_next.gepa.types import Role
+from gepa_next.llm import faults
+from gepa_next.llm.faults import FAULTS, Fault, Scope
+from gepa_next.models import Job, JobStatus
+from gepa_next.store.database import Database
+from gepa_next.store.events import list_events
+from gepa_next.store.evidence import iterate_candidates, iterate_rollouts
+from gepa_next.store.ledger import iterate_calls
+from tests.e2e.jobs_on_faults import JOB_ID, run_job
+from tests.store.jobs_on_file import EXAMPLES, job_spec
+from tests.support.faults import Act, FaultServer, answered, failed
+
+EXAMPLE = job_spec().task(EXAMPLES).validation[0].input  # the seed prompt is scored on it
+HEADERS = "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n"
+PATIENCE_S = 300.0
+BOMB = b64encode(gzip.compress(bytes(9 * 2**20))).decode()
+VERDICT = '{"feedback": "right", "score": 7}'
+PROPOSAL = '{"lesson": "a", "prompt": "Extract the order.", "addition": "Be brief."}'
+GOOD = {Role.TARGET: "Paris", Role.JUDGE: VERDICT, Role.REFLECTOR: PROPOSAL}
+
+ACTS: Mapping[Fault, tuple[Act, ...]] = {
+    faults.RESET: ({"act": "reset"},),
+    faults.STALLED: ({"act": "stall", "raw": HEADERS},),
+    faults.DEADLINE: ({"act": "stall"},),
+    faults.CUT_SHORT: (answered() | {"cut": 9},),
+    faults.MALFORMED: ({"body": "<html>sign in</html>"},),
+    faults.TOO_LARGE: ({"headers": {"content-encoding": "gzip"}, "base64": BOMB},),
+    faults.QUOTA: (failed(429, {"code": "insufficient_quota"}),),
+    faults.AUTH: (failed(401),),
+    faults.NO_MODEL: (failed(404, {"code": "model_not_found"}),),
+    faults.BAD_REQUEST: (failed(400, {"message": "messages: wrong"}),),
+    faults.CONTEXT_LENGTH: (failed(400, {"code": "context_length_exceeded"}),),
+    faults.SERVER_ERROR: (failed(503),),
+    faults.REDIRECT: (failed(307, location="/elsewhere"),),
+    faults.REFUSED: (answered(None, refusal="I will not"),),
+    faults.EMPTY: (answered(""),),
+    faults.TRUNCATED: (answered("{", finish_reason="length"),),
+    faults.MALFORMED_REPLY: (answered("I would say 7"),),
+}
+CALLS = [(fault, role) for fault in ACTS if fault.scope is Scope.CALL for role in fault.roles]
+JOBS = [
+    *((fault, Role.TARGET) for fault in ACTS if fault.scope is Scope.JOB),
+    *((faults.AUTH, role) for role in (Role.JUDGE, Role.REFLECTOR)),
+]
+
+
+def mending(fault: Fault, role: Role) -> tuple[Act, ...]:
+    """Return what the server does where the fault is mended."""
+    good = GOOD[role]
+    return {
+        faults.UNSUPPORTED: (failed(400, {"message": "temperature is not supported"}), answered(good)),
+        faults.REASONING: (answered(f"<think>hm</think>{good}"),),
+        faults.ODD_USAGE: (answered(good, usage={"prompt_tokens": "many"}),),
+        faults.UNSTORABLE: (answered(good.replace("r", "r\ud800", 1)),),
+        faults.CUT_ANSWER: (answered(good, finish_reason="length"),),
+        faults.UNREADABLE_REPLY: (answered("I would say 7"), answered(good)),
+    }[fault]
+
+
+# The reflector is asked for no temperature, so that none can be left out.
+MENDED = [
+    (fault, role)
+    for fault in FAULTS
+    if fault.scope is Scope.NONE
+    for role in fault.roles
+    if (fault, role) != (faults.UNSUPPORTED, Role.REFLECTOR)
+]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A job whose one role met a fault, on one example where the role sees examples."""
+
+    database: Database
+    job: Job
+
+    @property
+    def reasons(self) -> dict[str, set[object]]:
+        """Return the reasons that events of each stage give."""
+        found: dict[str, set[object]] = {}
+        for event in list_events(self.database, JOB_ID, after=0, limit=10_000):
+            data = json.loads(event.data)
+            found.setdefault(data.get("stage", event.type), set()).add(data.get("reason", data.get("code")))
+        return found
+
+    @property
+    def errors(self) -> set[tuple[str | None, bool]]:
+        """Return the error of each rollout and whether it has a score."""
+        return {(rollout.error, rollout.score is not None) for rollout in iterate_rollouts(self.database, JOB_ID)}
+
+
+def run(database: Database, server: FaultServer, fault: Fault, role: Role, acts: tuple[Act, ...]) -> Ended:
+    words = [f'"acme/{role}"', *([] if role is Role.REFLECTOR else [EXAMPLE])]
+    limits = {"timeout_s": 0.3} if fault is faults.DEADLINE else {"stall_s": 0.1} if fault is faults.STALLED else {}
+    play = server.play_by_words((words, acts))
+    spec = {"iterations": 1, "population": 2, "minibatch": 2, "temperature": 0.5}
+    return Ended(database, run_job(database, play.base_url, **limits, **spec))
+
+
+@pytest.mark.parametrize(("fault", "role"), CALLS, ids=lambda value: getattr(value, "name", value))
+def test_a_fault_that_ends_a_call_leaves_the_job_going(
+    database: Database, fault_server: FaultServer, fault: Fault, role: Role
+) -> None:
+    ended = run(database, fault_server, fault, role, ACTS[fault])
+    assert ended.job.status is JobStatus.FINISHED
+    if role is Role.TARGET:
+        assert ended.errors == {(None, True), (fault.code, False)}
+    if role is Role.JUDGE:
+        assert ended.errors == {(None, True), (f"judge_{fault.code}", False)}
+        assert ended.reasons["judge"] == {f"judge_{fault.code}"}
+    if role is Role.REFLECTOR:
+        assert ended.reasons["guard"] == {f"reflector_{fault.code}"}
+        assert {each.reason for each, _ in iterate_candidates(database, JOB_ID)} == {"", f"reflector_{fault.code}"}
+
+
+@pytest.mark.parametrize(("fault", "role"), JOBS, ids=lambda value: getattr(value, "name", value))
+def test_a_fault_that_ends_the_job_says_so_last(
+    database: Database, fault_server: FaultServer, fault: Fault, role: Role
+) -> None:
+    ended = run(database, fault_server, fault, role, ACTS[fault])
+    assert (ended.job.status, ended.job.stop_reason, ended.job.error_code) == (JobStatus.FAILED, "error", fault.code)
+    assert fault.name in (ended.job.error_message or "")
+    assert ended.reasons["failed"] == {fault.code}
+
+
+@pytest.mark.parametrize(("fault", "role"), MENDED, ids=lambda value: getattr(value, "name", value))
+def test_a_fault_that_is_mended_leaves_a_flag(
+    database: Database, fault_server: FaultServer, fault: Fault, role: Role
+) -> None:
+    ended = run(database, fault_server, fault, role, mending(fault, role))
+    assert ended.job.status is JobStatus.FINISHED
+    assert ended.errors == {(None, True)}
+    assert fault.code in {flag for call in iterate_calls(database, JOB_ID) if call.role is role for flag in call.flags}
+    flags = {flag for rollout in iterate_rollouts(database, JOB_ID) for flag in rollout.flags}
+    assert (fault.code in flags) == (role is Role.TARGET)
+
+
+@pytest.mark.parametrize("fault", [faults.RATE_LIMITED, faults.UNREACHABLE], ids=lambda fault: fault.name)
+def test_an_endpoint_that_refuses_or_is_away_is_waited_for_before_it_ends_the_job(
+    database: Database, fault_server: FaultServer, fault: Fault
+) -> None:
+    refusing = fault_server.play(failed(429)).base_url
+    away = f"http://127.0.0.1:{fault_server.open_door('full')}/v1"
+    ended = judged_at(database, fault_server, refusing if fault is faults.RATE_LIMITED else away)
+    assert (ended.job.status, ended.job.error_code) == (JobStatus.FAILED, fault.code)
+    assert fault.name in (ended.job.error_message or "")
+    assert (ended.reasons["waiting"], ended.reasons["failed"]) == ({fault.code}, {fault.code})
+
+
+def test_an_endpoint_that_does_not_speak_tls_ends_the_job(database: Database, fault_server: FaultServer) -> None:
+    ended = judged_at(database, fault_server, f"https://127.0.0.1:{fault_server.open_door('plain')}/v1")
+    assert (ended.job.status, ended.job.error_code) == (JobStatus.FAILED, faults.BAD_ADDRESS.code)
+    assert faults.BAD_ADDRESS.name in (ended.job.error_message or "")
+    assert "waiting" not in ended.reasons
+
+
+def judged_at(database: Database, server: FaultServer, url: str) -> Ended:
+    """Run a job whose judge, and only it, is at the address."""
+    urls = {**dict.fromkeys(Role, server.play_by_words().base_url), Role.JUDGE: url}
+    return Ended(database, run_job(database, urls, connect_s=0.05, patience_s=PATIENCE_S))
+
+
+def test_every_row_has_its_job() -> None:
+    waited_for = {faults.RATE_LIMITED, faults.UNREACHABLE}
+    assert {*ACTS, *(fault for fault, _ in MENDED), *waited_for, faults.BAD_ADDRESS} == set(FAULTS)
