@@ -9,6 +9,7 @@ from gepa_next.gepa.types import Completion, Message, ModelCall, Role
 from gepa_next.llm import faults
 from gepa_next.llm.faults import Failure, Scope
 from gepa_next.llm.provider import Provider
+from gepa_next.llm.redaction import redact
 from gepa_next.llm.retry import Retry
 from gepa_next.llm.structured import UnreadableReply, read_reply
 from gepa_next.llm.text import strip_reasoning
@@ -141,9 +142,8 @@ class HttpModel:
         def send_once(fresh: bool) -> Choice:  # noqa: FBT001  # the retry loop's signature
             bill.sends += 1
             try:
-                return read_choice(
-                    self.provider.send(payload, request_id=self.request_id(call), fresh=fresh, permit=self.permit)
-                )
+                answer = self.provider.send(payload, request_id=self.request_id(call), fresh=fresh, permit=self.permit)
+                return read_choice(answer, key=self.provider.endpoint.api_key)
             except Interrupted:
                 bill.sends -= 1  # nothing was sent
                 raise
@@ -159,16 +159,15 @@ class HttpModel:
 
         choice = Retry(budget=self.provider.retry_budget, wait=self.wait)(send)
         bill.add(choice.usage, question.messages, choice.text)
-        if choice.cleaned:
-            bill.flag("text_cleaned")
+        for word in choice.flags:
+            bill.flag(word)
         return choice
 
     def _error(self, failure: Failure, bill: Bill) -> ModelError:
         fault, detail, used = failure.fault, failure.detail, bill.usage
         if failure.retry_after_s is not None:
             detail = f"asked to wait {failure.retry_after_s:.0f} s; {detail}"
-        key = self.provider.endpoint.api_key
-        detail = detail.replace(key, "(key)") if key else detail
+        detail = redact(detail, self.provider.endpoint.api_key)
         kind = ProviderError if (failure.ends or fault.scope) is Scope.JOB else ModelError
         return kind(
             fault.code,

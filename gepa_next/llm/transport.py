@@ -1,5 +1,6 @@
 """Post JSON and read the answer within a deadline and a byte limit, whatever the server does."""
 
+import logging
 import re
 import time
 import zlib
@@ -19,6 +20,9 @@ READ_BYTES = 2**16
 REQUEST_ID_HEADER = "X-Client-Request-Id"
 
 _OUR_ID = re.compile(r"[0-9a-f]{64}")
+
+# Its warnings quote what a server sent, and some servers send our key back.
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 
 class BodyTooLarge(Exception):

@@ -11,6 +11,7 @@ from gepa_next.llm import faults
 from gepa_next.llm.classify import classify_error
 from gepa_next.llm.dialect import Dialect
 from gepa_next.llm.faults import Failure
+from gepa_next.llm.redaction import redact
 from gepa_next.llm.retry import read_retry_after
 from gepa_next.llm.structured import reply_schema
 from gepa_next.llm.text import clean_text
@@ -34,13 +35,13 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What a well-formed answer says; the text is cleaned, and `cleaned` says that it had to be."""
+    """What a well-formed answer says; `flags` tell what had to be done to its text."""
 
     text: str
     finish_reason: str
     refusal: str
     usage: Mapping[str, object]
-    cleaned: bool = False
+    flags: tuple[str, ...] = ()
 
 
 def leaves_out(question: Question, dialect: Dialect, extra: Mapping[str, object]) -> bool:
@@ -66,25 +67,25 @@ def build_payload(question: Question, dialect: Dialect, extra: Mapping[str, obje
     return {"model": question.model_id, "messages": messages, **kept}
 
 
-def read_choice(answer: Answer) -> Choice:
-    """Return the first choice of the answer; raise the Failure that it shows instead."""
+def read_choice(answer: Answer, *, key: str = "") -> Choice:
+    """Return the first choice of the answer, without the key it was asked with; raise the Failure it shows instead."""
     if not 200 <= answer.status < 300:  # noqa: PLR2004  # the successful statuses
-        raise _error_failure(answer, _try_decode(answer.body), answer.status)
+        raise _error_failure(answer, _try_decode(answer.body), answer.status, key)
     body = _decode(answer.body)
     if not isinstance(body, dict):
         raise Failure(faults.MALFORMED, f"the body is {type(body).__name__}, not an object")
     if body.get("error"):
-        raise _error_failure(answer, body, _stated_status(body["error"]))
+        raise _error_failure(answer, body, _stated_status(body["error"]), key)
     choices = body.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     if not isinstance(choice, dict):
         raise Failure(faults.MALFORMED, "there are no choices")
     if choice.get("error"):
-        raise _error_failure(answer, choice, _stated_status(choice["error"]))
-    return _read_choice(choice, body.get("usage"))
+        raise _error_failure(answer, choice, _stated_status(choice["error"]), key)
+    return _read_choice(choice, body.get("usage"), key)
 
 
-def _read_choice(choice: Mapping[str, object], usage: object) -> Choice:
+def _read_choice(choice: Mapping[str, object], usage: object, key: str) -> Choice:
     message = choice.get("message")
     if not isinstance(message, dict):
         raise Failure(faults.MALFORMED, "the choice has no message")
@@ -92,13 +93,14 @@ def _read_choice(choice: Mapping[str, object], usage: object) -> Choice:
     if finish_reason == "error":
         raise Failure(faults.SERVER_ERROR, "the model broke off with an error")
     said = _text_of(message.get("content"))
-    text = clean_text(said)
+    cleaned = clean_text(said)
+    text = redact(cleaned, key)
     return Choice(
         text=text,
-        finish_reason=clean_text(finish_reason)[:40],
-        refusal=clean_text(_text_of(message.get("refusal"))),
+        finish_reason=redact(clean_text(finish_reason), key)[:40],
+        refusal=redact(clean_text(_text_of(message.get("refusal"))), key),
         usage=usage if isinstance(usage, dict) else {},
-        cleaned=text != said,
+        flags=("text_cleaned",) * (cleaned != said) + ("key_redacted",) * (text != cleaned),
     )
 
 
@@ -141,9 +143,9 @@ def _stated_status(error: object) -> int:
     return code if isinstance(code, int) and 400 <= code < 600 else 200  # noqa: PLR2004  # the statuses of errors
 
 
-def _error_failure(answer: Answer, body: object, status: int) -> Failure:
+def _error_failure(answer: Answer, body: object, status: int, key: str) -> Failure:
     error = body.get("error", body) if isinstance(body, dict) else None
-    words = clean_text(_words(error))[:WORDS_CHARS]
+    words = redact(clean_text(_words(error)), key)[:WORDS_CHARS]  # cut at the end, or half a key might stay
     fault = classify_error(status, words)
     wait_s = read_retry_after(answer.headers, now=datetime.now(UTC))
     if fault is faults.SERVER_ERROR and wait_s is not None:
@@ -166,6 +168,6 @@ def _words(error: object) -> str:
 
 def _spoken(value: object) -> str:
     try:
-        return value if isinstance(value, str) else json.dumps(value)[:WORDS_CHARS]
+        return value if isinstance(value, str) else json.dumps(value)
     except RecursionError:  # writing takes a little more of the stack than reading did
         return "(nested too deeply)"

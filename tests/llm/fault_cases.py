@@ -218,6 +218,15 @@ MENDED = (
     Mended("an answer cut at the limit", (answered("Par", finish_reason="length"),), faults.CUT_ANSWER, text="Par"),
     Mended("a verdict in prose", (answered("I would say 7"), answered(VERDICT)), faults.UNREADABLE_REPLY,
            text=VERDICT, ask=JUDGING),
+    *(Mended(f"our key {name}", (answered(f"It is {spelled}."),), faults.KEY_ECHOED, text="It is (key).")
+      for name, spelled in {
+          "in the answer": "{key}",
+          "escaped": r"sk\u002Dcanary\u002d5c1f",
+          "escaped twice": r"sk\\u002dcanary-5c1f",
+          "in a URL": "sk%2Dcanary%2d5c1f",
+      }.items()),
+    Mended("our key in parts", (answered([{"text": "It is sk-can"}, {"text": "ary-5c1f."}]),), faults.KEY_ECHOED,
+           text="It is (key)."),
 )  # fmt: skip
 
 

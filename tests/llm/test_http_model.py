@@ -233,6 +233,7 @@ def test_a_truncated_target_answer_is_returned_and_flagged(stage: Stage) -> None
         ("Paris <think>is</think> it", "Paris <think>is</think> it"),
         ("  Paris\n", "  Paris\n"),
         ([{"type": "text", "text": "Par"}, {"type": "text", "text": "is"}], "Paris"),
+        ("My key is sk-canary, or \\u0073k.", "My key is sk-canary, or \\u0073k."),
     ],
 )
 def test_an_answer_without_a_fault_stays_as_it_is(stage: Stage, said: object, text: str) -> None:
