@@ -91,7 +91,7 @@ def test_a_redirect_gets_neither_key_nor_prompt(stage: Stage) -> None:
 
 
 def test_an_error_of_any_depth_is_an_error(stage: Stage) -> None:
-    depths = range(960, 1000)  # somewhere here reading it still works and writing it does not
+    depths = range(850, 1000)  # somewhere here reading it still works and writing it does not
     model, _ = stage.model(*({"status": 400, "body": f'{{"error": {{"code": {"[" * n}{"]" * n}}}}}'} for n in depths))
     codes = []
     for _ in depths:

@@ -49,6 +49,11 @@ def test_a_packed_answer_is_unpacked(stage: Stage) -> None:
     assert model(question()).text == "Paris"
 
 
+def test_a_byte_order_mark_does_no_harm(stage: Stage) -> None:
+    model, _ = stage.model({"body": "\ufeff" + answered("Paris")["body"]})
+    assert model(question()).text == "Paris"
+
+
 def test_cookies_are_not_kept(stage: Stage) -> None:
     cookie = {"set-cookie": "a=b; path=/"}
     model, play = stage.model(answered() | {"headers": cookie})
@@ -174,6 +179,22 @@ def test_what_one_model_does_not_take_is_still_sent_to_others(stage: Stage) -> N
     model(question())
     replace(model, model_id="acme/large")(question())
     assert ["temperature" in body for body in play.bodies] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"```json\n{GOOD}\n```",
+        f"My verdict is {GOOD} and that is all.",
+        "{'feedback': 'right', 'score': 7,}",
+        '{feedback: "right", score: 7}',
+        '{"feedback": "right", "score": "7", "confidence": 1}',
+    ],
+)
+def test_a_reply_that_can_be_found_or_mended_is_not_asked_for_again(stage: Stage, said: str) -> None:
+    model, _ = stage.model(answered(said))
+    completion = model(JUDGING)
+    assert (completion.reply, completion.usage.sends) == (JudgeReply(feedback="right", score=7), 1)
 
 
 def test_an_unreadable_reply_is_asked_for_once_more(stage: Stage) -> None:
