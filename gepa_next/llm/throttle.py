@@ -3,7 +3,7 @@
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gepa_next.llm import faults
 from gepa_next.llm.faults import Failure, Fault
@@ -32,11 +32,17 @@ _TOLD_APART = frozenset(
 
 @dataclass(slots=True, eq=False)
 class Trouble:
-    """A spell in which an endpoint refuses or is out of reach; it ends with an answer to a later request."""
+    """A spell in which an endpoint refuses or is out of reach; it ends with an answer to a later request.
+
+    `answered_at` is when it last answered what was sent in the spell, together with what it then refused:
+    `began_after` is the number of the last request before.
+    """
 
     fault: Fault
     since: float
     failed_at: float
+    began_after: int
+    answered_at: float
     detail: str = ""
     rounds: int = 0
 
@@ -117,16 +123,18 @@ class Throttle:
     def hear(self, number: int, failure: Failure | None, *, now: float) -> None:
         """Take in how a request went, before its `end`."""
         if failure is None or failure.fault not in _TOLD_APART:
-            self._answered(number)
+            self._answered(number, now)
         elif failure.fault is faults.RATE_LIMITED:
             self._refused(number, failure, now)
         elif failure.fault is faults.UNREACHABLE:
             self._lost += 1
             self._failed(number, failure, now)
 
-    def _answered(self, number: int) -> None:
+    def _answered(self, number: int, now: float) -> None:
         self._lost = 0
         if number <= self._mark:  # no news of how things are since
+            if self.trouble is not None and number > self.trouble.began_after:
+                self.trouble.answered_at = now
             return
         self.trouble = None
         if self._in_flight >= self.level:  # a level that is not reached is not tested
@@ -156,7 +164,7 @@ class Throttle:
     def _trouble_of(self, fault: Fault, now: float) -> Trouble:
         known = self.trouble
         if known is None:
-            known = self.trouble = Trouble(fault, since=now, failed_at=now)
+            known = self.trouble = Trouble(fault, since=now, failed_at=now, began_after=self._sent, answered_at=now)
         elif known.fault is not fault:
-            known = self.trouble = Trouble(fault, since=known.since, failed_at=now, rounds=known.rounds)
+            known = self.trouble = replace(known, fault=fault)
         return known

@@ -82,10 +82,7 @@ class Turnstile:
             return self._ending(lane, turn, failure, now) if failure else None
 
     def _queue(self, lane: "Lane", turn: Turn) -> None:
-        if turn.refused_at is None:
-            lane.turns.append(turn)
-        else:
-            lane.turns.appendleft(turn)
+        lane.turns.append(turn)  # also when it was refused: one that always is must not hold up the others
         self._queued[lane] = None
 
     def _let_through(self) -> None:
@@ -144,19 +141,20 @@ class Turnstile:
 
     def _ending(self, lane: "Lane", turn: Turn, failure: Failure, now: float) -> Scope | None:
         if failure.fault not in {faults.RATE_LIMITED, faults.UNREACHABLE}:
+            turn.refused_at = None  # it was taken, for once
             return None
         turn.refused_at = now if turn.refused_at is None else turn.refused_at
         trouble = lane.throttle.trouble
         if (failure.retry_after_s or 0.0) > LONGEST_WISH_S:
             return Scope.JOB
-        if trouble is not None and self._is_out_of_patience(trouble, turn):
-            return Scope.JOB
         # Others are answered, this one never: it may be more than the endpoint ever takes at once.
-        return Scope.CALL if now - turn.refused_at >= self._patience_s else None
+        if now - turn.refused_at >= self._patience_s and (trouble is None or trouble.answered_at > turn.refused_at):
+            return Scope.CALL
+        return Scope.JOB if trouble is not None and self._is_out_of_patience(trouble, turn) else None
 
     def _is_out_of_patience(self, trouble: Trouble, turn: Turn) -> bool:
         """Say whether the endpoint has failed again after all the time it was given."""
-        return trouble.failed_at - max(trouble.since, turn.asked_at) >= self._patience_s
+        return trouble.failed_at - max(trouble.answered_at, turn.asked_at) >= self._patience_s
 
 
 @dataclass(slots=True, eq=False)

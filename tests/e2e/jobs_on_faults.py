@@ -57,13 +57,11 @@ def run_job(
 
 @contextmanager
 def opened(urls: Urls, **limits: float) -> Iterator[dict[Role, Provider]]:
-    providers = {
-        role: Provider(Endpoint(url, f"sk-{role}-canary"), transport=Transport(**limits)) for role, url in urls.items()
-    }
+    made = {url: Provider(Endpoint(url, "sk-canary"), transport=Transport(**limits)) for url in {*urls.values()}}
     try:
-        yield providers
+        yield {role: made[url] for role, url in urls.items()}
     finally:
-        for provider in providers.values():
+        for provider in made.values():
             provider.close()
 
 
@@ -84,7 +82,7 @@ def _models(
     say_waiting: SayWaiting,
 ) -> Models:
     traffic = Traffic(say_waiting)
-    lanes = {provider: Lane(turnstile, provider.throttle, traffic) for provider in providers.values()}
+    lanes = {provider: Lane(turnstile, provider.throttle, traffic) for provider in {*providers.values()}}
 
     def ask(role: Role) -> HttpModel:
         return HttpModel(

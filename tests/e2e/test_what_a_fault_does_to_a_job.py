@@ -158,6 +158,16 @@ def test_an_endpoint_that_refuses_or_is_away_is_waited_for_before_it_ends_the_jo
     assert (ended.reasons["waiting"], ended.reasons["failed"]) == ({fault.code}, {fault.code})
 
 
+def test_a_call_that_alone_is_refused_for_too_long_leaves_the_job_going(
+    database: Database, fault_server: FaultServer
+) -> None:
+    second = job_spec().task(EXAMPLES).validation[1].input
+    play = fault_server.play_by_words((['"acme/target"', second], [failed(429)]))
+    ended = Ended(database, run_job(database, play.base_url, patience_s=PATIENCE_S, iterations=1, population=2))
+    assert ended.job.status is JobStatus.FINISHED, ended.job
+    assert ended.errors == {(None, True), ("rate_limited", False)}
+
+
 def test_an_endpoint_that_does_not_speak_tls_ends_the_job(database: Database, fault_server: FaultServer) -> None:
     ended = judged_at(database, fault_server, f"https://127.0.0.1:{fault_server.open_door('plain')}/v1")
     assert (ended.job.status, ended.job.error_code) == (JobStatus.FAILED, faults.BAD_ADDRESS.code)

@@ -12,7 +12,7 @@ from gepa_next.llm import faults
 from gepa_next.llm.faults import Failure, Scope
 from gepa_next.llm.http import HttpModel
 from gepa_next.llm.throttle import Throttle
-from gepa_next.llm.turnstile import Lane, Traffic, Turnstile
+from gepa_next.llm.turnstile import Lane, Traffic, Turn, Turnstile
 
 
 def never(_: float, __: float) -> float:
@@ -209,6 +209,36 @@ def test_a_call_that_is_refused_while_others_are_answered_fails_alone(stage: Sta
         lane.through(lane.turn(), lambda: None, lambda: None)
     assert ends is Scope.CALL
     assert stage.time.now >= PATIENCE_S
+
+
+def test_a_call_that_is_refused_before_others_sent_with_it_are_answered_fails_alone_too(stage: Stage) -> None:
+    lane, ends = lanes(stage, Throttle(uniform=longest), 1)[0], None
+    refused, others = lane.turn(), [lane.turn() for _ in range(7)]
+    for turn in (refused, *others):
+        lane.turnstile.enter(lane, turn, lambda: None)
+    lane.turnstile.leave(lane, refused, Failure(faults.RATE_LIMITED))
+    for turn in others:
+        lane.turnstile.leave(lane, turn, None)
+    other = lane.turn()
+    for turn in (refused, other):
+        lane.turnstile.enter(lane, turn, lambda: None)
+    lane.turnstile.leave(lane, refused, Failure(faults.RATE_LIMITED))
+    lane.turnstile.leave(lane, other, None)
+    while ends is None:
+        with pytest.raises(Failure) as caught:
+            lane.through(refused, refuse, lambda: None)
+        ends = caught.value.ends
+    assert ends is Scope.CALL
+
+
+def test_a_call_that_was_taken_in_between_has_not_been_refused_since(stage: Stage) -> None:
+    lane, turn = lanes(stage, Throttle(uniform=longest), 1)[0], Turn(0.0)
+    for fault in (faults.RATE_LIMITED, faults.SERVER_ERROR):
+        lane.turnstile.enter(lane, turn, lambda: None)
+        assert lane.turnstile.leave(lane, turn, Failure(fault)) is None
+    stage.time.now += PATIENCE_S
+    lane.turnstile.enter(lane, turn, lambda: None)
+    assert lane.turnstile.leave(lane, turn, Failure(faults.RATE_LIMITED)) is None
 
 
 def refuse() -> None:
