@@ -23,6 +23,7 @@ from tests.store.jobs_on_file import insert
 
 PATIENCE_S = 60
 HASTE = 1000
+CALLS_AT_ONCE = 8
 JOB_ID = "job"
 
 Urls = Mapping[Role, str]
@@ -44,7 +45,7 @@ def run_job(
     with opened(by_role, timeout_s=timeout_s, stall_s=stall_s, connect_s=connect_s) as providers:
         turnstile = Turnstile(patience_s=patience_s, clock=_clock, nap=_nap)
         models_for = partial(_models, providers, turnstile)
-        runner = Runner(database, models_for, concurrent_jobs=1, concurrent_calls=8)
+        runner = Runner(database, models_for, concurrent_jobs=1, concurrent_calls=CALLS_AT_ONCE)
         ended = threading.Event()
         database.listen(lambda: get_job(database, JOB_ID).status.terminal and ended.set())
         runner.start()

@@ -16,7 +16,7 @@ from gepa_next.store.database import Database
 from gepa_next.store.events import list_events
 from gepa_next.store.evidence import iterate_candidates, iterate_rollouts
 from gepa_next.store.ledger import iterate_calls
-from tests.e2e.jobs_on_faults import JOB_ID, run_job
+from tests.e2e.jobs_on_faults import CALLS_AT_ONCE, JOB_ID, run_job
 from tests.store.jobs_on_file import EXAMPLES, job_spec
 from tests.support.faults import Act, FaultServer, answered, failed
 
@@ -144,6 +144,21 @@ def test_a_fault_that_is_mended_leaves_a_flag(
     assert fault.code in {flag for call in iterate_calls(database, JOB_ID) if call.role is role for flag in call.flags}
     flags = {flag for rollout in iterate_rollouts(database, JOB_ID) for flag in rollout.flags}
     assert (fault.code in flags) == (role is Role.TARGET)
+
+
+@pytest.mark.parametrize("role", [Role.JUDGE, Role.REFLECTOR])
+def test_a_model_that_takes_no_response_format_is_asked_without_for_good(
+    database: Database, fault_server: FaultServer, role: Role
+) -> None:
+    refusal = failed(400, {"message": "response_format is not supported", "param": "response_format"})
+    taken = ([f'"acme/{role}"'], [answered(GOOD[role])])
+    play = fault_server.play_by_words(([f'"acme/{role}"', "response_format"], [refusal]), taken)
+    ended = Ended(database, run_job(database, play.base_url, iterations=1, population=2, minibatch=2))
+    assert (ended.job.status, ended.errors) == (JobStatus.FINISHED, {(None, True)})
+    asked = ["response_format" in body for body in play.bodies if body["model"] == f"acme/{role}"]
+    assert (asked[0], asked[-1]) == (True, False)
+    assert asked.count(True) <= 2 * CALLS_AT_ONCE  # two forms are tried, by all that did not know yet
+    assert {call.error_code for call in iterate_calls(database, JOB_ID)} == {None}
 
 
 @pytest.mark.parametrize("fault", [faults.RATE_LIMITED, faults.UNREACHABLE], ids=lambda fault: fault.name)
