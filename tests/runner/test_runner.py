@@ -1,3 +1,4 @@
+import json
 import threading
 from collections.abc import Callable
 
@@ -16,7 +17,7 @@ from gepa_next.store.endings import fail_job
 from gepa_next.store.events import list_events
 from gepa_next.store.evidence import iterate_candidates, iterate_rollouts, list_usage
 from gepa_next.store.jobs import get_job
-from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
+from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner, retire_runner
 from gepa_next.store.ledger import Holder, iterate_calls
 from gepa_next.store.requests import Resumption, cancel_job, resume_job
 from tests.runner.running import TIMEOUT_S, ended, running, wait_for
@@ -217,10 +218,12 @@ def test_a_job_resumed_while_its_first_run_still_ends_can_be_cancelled_again(dat
     assert get_job(database, "job-1").status is JobStatus.CANCELLED
 
 
-def test_what_an_interrupted_call_consumed_is_billed(database: Database) -> None:
+def interrupt_a_call(database: Database, *, sends: int, input_tokens: int) -> None:
+    """Have a runner let go of its job in the middle of a call that has consumed so much."""
+
     def interrupt(_: ModelCall) -> Completion:
         interruption = Interrupted("let_go", "cancelled between two tries")
-        interruption.sends, interruption.input_tokens = 2, 9
+        interruption.sends, interruption.input_tokens = sends, input_tokens
         raise interruption
 
     insert(database)
@@ -234,8 +237,21 @@ def test_what_an_interrupted_call_consumed_is_billed(database: Database) -> None
             ModelCall(role=Role.TARGET, key="k", messages=())
         )
     database.flush()
+
+
+def test_what_an_interrupted_call_consumed_is_billed(database: Database) -> None:
+    interrupt_a_call(database, sends=2, input_tokens=9)
     (usage,) = list_usage(database, "job-1")
     assert (usage.calls, usage.input_tokens) == (2, 9)
+
+
+def test_a_call_that_was_not_sent_any_more_is_not_of_unknown_outcome(database: Database) -> None:
+    interrupt_a_call(database, sends=0, input_tokens=0)
+    retire_runner(database, ONE.id)
+    register_runner(database, ONE, now=2.0, monotonic=0.0)
+    claim_job(database, ONE, now=2.0)
+    resumed = list_events(database, "job-1", after=1, limit=10)[0]
+    assert json.loads(resumed.data)["calls_of_unknown_outcome"] == 0
 
 
 def test_failed_calls_are_counted_in_the_usage(database: Database) -> None:
