@@ -191,8 +191,6 @@ def _insert_delta(db: sqlite3.Connection, job_id: str, event_id: int, delta: Del
             for each in delta.lessons
         ],
     )
-    if delta.rollouts:
-        count(db, "rollouts", len(delta.rollouts))
 
 
 def _insert_drafted(db: sqlite3.Connection, job_id: str, event_id: int, examples: tuple[Example, ...]) -> None:
@@ -207,9 +205,13 @@ def _insert_drafted(db: sqlite3.Connection, job_id: str, event_id: int, examples
 
 
 def _show_progress(db: sqlite3.Connection, job_id: str, progress: Progress) -> None:
+    """Show how far the job is; rollouts that a resumed job records anew are counted already."""
+    before = db.execute("SELECT rollouts FROM jobs WHERE id = ?", (job_id,)).fetchone()["rollouts"]
+    if progress.rollouts > before:
+        count(db, "rollouts", progress.rollouts - before)
     db.execute(
-        "UPDATE jobs SET iteration = ?, rollouts = ?, seed_score = ?, best_score = ?, best_candidate_id = ?"
-        " WHERE id = ?",
+        "UPDATE jobs SET iteration = ?, rollouts = max(rollouts, ?), seed_score = ?, best_score = ?,"
+        " best_candidate_id = ? WHERE id = ?",
         (progress.iteration, progress.rollouts, progress.seed_score, progress.best_score, progress.best_candidate_id,
          job_id),
     )  # fmt: skip

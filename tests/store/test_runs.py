@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from gepa_next.errors import StoreError
@@ -5,9 +7,12 @@ from gepa_next.gepa.engine import optimize
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Delta, Step
+from gepa_next.gepa.types import Rollout, Split
 from gepa_next.llm.simulator import Simulator
+from gepa_next.store.counters import list_counters
 from gepa_next.store.database import Database
 from gepa_next.store.events import list_events
+from gepa_next.store.evidence import iterate_rollouts
 from gepa_next.store.jobs import get_job
 from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
 from gepa_next.store.requests import Resumption, cancel_job, resume_job
@@ -94,6 +99,23 @@ def test_after_a_resumption_what_was_unfinished_is_recorded_anew(database: Datab
         said.append(pending.result())
     assert all(said)
     assert load_state(database, get_job(database, "job-1")) == state
+
+
+def test_rollouts_that_are_recorded_anew_after_a_resumption_are_counted_once(database: Database) -> None:
+    epoch = claimed(database)
+    rollouts = tuple(Rollout(candidate_id=0, example_id=f"e{n}", split=Split.TRAIN) for n in range(3))
+    data = {"iteration": 1}
+    step = Step(key="1/evaluate/0/parent", stage="evaluate", data=data, delta=Delta(rollouts=rollouts))
+    made = replace(NOTHING, rollouts=3)
+    record_step(database, "job-1", epoch=epoch, step=step, progress=made, now=1.0).result()
+    cancel_job(database, "job-1", token_id="token", now=2.0)  # noqa: S106 - an id
+    seen = get_job(database, "job-1").last_event_id
+    resume_job(database, Resumption(job_id="job-1", spec=job_spec(), seen_event_id=seen), now=3.0)
+    claim = claim_job(database, ONE, now=4.0)
+    assert claim is not None
+    assert record_step(database, "job-1", epoch=claim.epoch, step=step, progress=made, now=5.0).result()
+    counted = {each.name: each.value for each in list_counters(database)}
+    assert counted["rollouts"] == get_job(database, "job-1").rollouts == len(list(iterate_rollouts(database, "job-1")))
 
 
 def test_a_step_whose_predecessor_could_not_be_written_is_not_written_either(database: Database) -> None:
