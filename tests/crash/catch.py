@@ -1,18 +1,15 @@
 """`make crash-mutants`: make each of the eight design mistakes and see the harness catch it."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-from tests.crash.harness import (
-    Models,
-    Outcome,
-    models_served,
-    through_a_freeze,
-    through_faults,
-    through_kills,
-    undisturbed,
-)
+from tests.crash.account import Account
+from tests.crash.courses import Faults
+from tests.crash.harness import Outcome, through_faults, undisturbed
+from tests.crash.mishaps import through_a_freeze, through_kills
+from tests.crash.models import Models, models_served
 from tests.crash.mutants import MUTANTS
 
 FAULTS = (
@@ -21,6 +18,11 @@ FAULTS = (
     "end_call:60:after:kill",
     "begin_call:90:after:kill",
 )
+ATTEMPTS: dict[str, Callable[..., Outcome]] = {
+    **{fault: partial(through_faults, faults=Faults(runners=(fault,))) for fault in FAULTS},
+    "kills at random moments": partial(through_kills, after_s=[0.1, 0.2, 0.05]),
+    "a frozen owner": through_a_freeze,
+}
 
 
 def main() -> None:
@@ -36,31 +38,20 @@ def main() -> None:
 
 def attempts(mutant: str, folder: Path, models: Models) -> Iterator[str]:
     """Yield how the mutant was caught, by the first disturbance that shows it."""
-    reference = undisturbed(folder / "one", models, MUTANT=mutant)
-    if reference != undisturbed(folder / "two", models, MUTANT=mutant):
+    variables = {"MUTANT": mutant}
+    reference = undisturbed(folder / "one", models, variables=variables)
+    if reference != undisturbed(folder / "two", models, variables=variables):
         yield "two undisturbed runs differ"
-    tries = [lambda fault=fault: through_faults(folder / fault.replace(":", "-"), models, [fault], MUTANT=mutant)
-             for fault in FAULTS]  # fmt: skip
-    tries += [
-        lambda: through_kills(folder / "kills", models, [0.1, 0.2, 0.05], MUTANT=mutant),
-        lambda: frozen(folder / "freeze", models, MUTANT=mutant),
-    ]
-    names = [*FAULTS, "kills at random moments", "a frozen owner"]
-    for name, attempt in zip(names, tries, strict=True):
-        try:
-            problems = attempt().problems(reference, kills=3 if "random" in name else 1)
-        except AssertionError as error:
-            problems = [str(error).partition("\n")[0][:120]]
-        if problems:
+    for place, (name, attempt) in enumerate(ATTEMPTS.items()):
+        if problems := found_by(partial(attempt, folder / str(place), models, variables=variables), reference):
             yield f"{name}: {'; '.join(problems)}"
 
 
-def frozen(folder: Path, models: Models, **variables: str) -> Outcome:
-    models.answer_after(0.05)
+def found_by(attempt: Callable[[], Outcome], reference: Account) -> list[str]:
     try:
-        return through_a_freeze(folder, models, **variables)
-    finally:
-        models.answer_after(0.0)
+        return attempt().problems(reference)
+    except AssertionError as error:
+        return [str(error).partition("\n")[0][:120]]
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from concurrent.futures import as_completed
 from contextvars import copy_context
+from dataclasses import replace
 from typing import Any
 
 from gepa_next.gepa import operators, sampling
@@ -22,13 +23,12 @@ from gepa_next.store.pending import Pending
 def counter_keys() -> None:
     """Name calls by a counter instead of by their place in the run."""
     numbers = itertools.count(1)
-    begin = ledger.begin_call
+    ask = ledger.LedgerModel.__call__
 
-    def begin_numbered(database: Any, holder: Any, call: Any, *, now: float) -> Any:
-        object.__setattr__(call, "key", f"call-{next(numbers)}")
-        return begin(database, holder, call, now=now)
+    def ask_numbered(self: Any, call: Any) -> Any:
+        return ask(self, replace(call, key=f"call-{next(numbers)}"))
 
-    ledger.begin_call = begin_numbered
+    ledger.LedgerModel.__call__ = ask_numbered  # type: ignore[assignment, method-assign]  # the mistake is the point
 
 
 def shared_random() -> None:

@@ -1,27 +1,29 @@
 """Kill it anywhere: the job ends where it would have ended, and nothing that was answered is paid for twice."""
 
 import random
-import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.crash.harness import (
-    TIMEOUT_S,
-    Account,
-    Models,
-    models_served,
-    stage,
-    stopped,
-    through_a_freeze,
-    through_faults,
-    through_kills,
-    undisturbed,
-)
+from tests.crash.harness import Outcome, References, through_faults
+from tests.crash.mishaps import through_a_freeze, through_a_full_disk, through_a_hang, through_kills, two_workers
+from tests.crash.models import Models, models_served
+from tests.crash.scenarios import SCENARIOS, Scenario
 
-KINDS = ("begin_call:30", "end_call:50", "record_step:12", "decide_once:2", "claim_job:1", "finish_job:1", "beat:1")
-RANDOM_KILLS = 10
+AT_ONCE = 5  # they wait more than they work
+LONGEST_S = 300
+STOP_REASONS = ("iterations", "max_rollouts", "max_calls", "max_tokens", "stopped", "cancelled")
+MOMENTS_S = [random.Random(20).uniform(0.0, 0.25) for _ in range(10)]
+MISHAPS: dict[str, Callable[[Path, Models], Outcome]] = {
+    "ten kills at random moments": partial(through_kills, after_s=MOMENTS_S),
+    "an owner frozen before it asks": partial(through_a_freeze, at="begin_call:40"),
+    "an owner frozen when it was answered": partial(through_a_freeze, at="end_call:40"),
+    "an owner stopped inside a transaction": through_a_hang,
+    "a disk that is full for a while": through_a_full_disk,
+}
 
 
 @pytest.fixture(scope="module")
@@ -31,57 +33,51 @@ def models() -> Iterator[Models]:
 
 
 @pytest.fixture(scope="module")
-def reference(models: Models, tmp_path_factory: pytest.TempPathFactory) -> Account:
-    return undisturbed(tmp_path_factory.mktemp("undisturbed"), models)
+def references(models: Models, tmp_path_factory: pytest.TempPathFactory) -> References:
+    return References(tmp_path_factory.mktemp("undisturbed"), models)
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_kill_at_a_commit_changes_nothing(
-    tmp_path: Path, models: Models, reference: Account, kind: str, moment: str
+@pytest.fixture(scope="module")
+def outcomes(
+    models: Models, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[dict[object, Future[Outcome]]]:
+    """Disturb all jobs that the selected tests are about, a few at once; each test waits for its own."""
+    disturbances: dict[object, Callable[[Path, Models], Outcome]] = {
+        **MISHAPS,
+        **{each: partial(through_faults, faults=each.faults, course=each.course) for each in SCENARIOS},
+    }
+    asked = [item.callspec.params["what"] for item in request.session.items if "outcomes" in item.fixturenames]
+    folder = tmp_path_factory.mktemp("disturbed")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {
+            what: pool.submit(disturbances[what], folder / str(place), models)
+            for place, what in enumerate(asked)
+        }  # fmt: skip
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("what", MISHAPS)
+def test_nothing_that_happens_to_a_job_changes_its_end(
+    outcomes: dict[object, Future[Outcome]], references: References, what: str
 ) -> None:
-    outcome = through_faults(tmp_path, models, [f"{kind}:{moment}:kill"])
-    assert outcome.problems(reference) == []
+    assert outcomes[what].result(LONGEST_S).problems(references["iterations"]) == []
 
 
-def test_kills_at_random_moments_change_nothing(tmp_path: Path, models: Models, reference: Account) -> None:
-    moments = random.Random(20)
-    models.answer_after(0.01)
-    outcome = through_kills(tmp_path, models, [moments.uniform(0.0, 0.25) for _ in range(RANDOM_KILLS)])
-    models.answer_after(0.0)
-    assert outcome.problems(reference, kills=RANDOM_KILLS) == []
-
-
-@pytest.mark.parametrize("at", ["begin_call:40", "end_call:40"])
-def test_an_owner_that_was_frozen_and_robbed_writes_and_sends_nothing(
-    tmp_path: Path, models: Models, reference: Account, at: str
+@pytest.mark.parametrize("what", SCENARIOS, ids=str)
+def test_a_kill_before_or_after_a_commit_changes_nothing(
+    outcomes: dict[object, Future[Outcome]], references: References, what: Scenario
 ) -> None:
-    models.answer_after(0.05)
-    outcome = through_a_freeze(tmp_path, models, at=at)
-    models.answer_after(0.0)
-    assert outcome.problems(reference) == []
+    assert outcomes[what].result(LONGEST_S).problems(references[what.course]) == []
 
 
-def test_a_worker_that_stops_inside_a_transaction_is_killed_and_its_job_taken_over(
-    tmp_path: Path, models: Models, reference: Account
-) -> None:
-    with stage(tmp_path, models) as blocked:
-        blocked.add_job()
-        hung = blocked.start_worker(fault="end_call:40:inside:stop")
-        blocked.wait_for(lambda: stopped(hung.pid))
-        blocked.start_worker()
-        blocked.wait_until_ended()
-        assert hung.wait(TIMEOUT_S) == -signal.SIGKILL
-        assert blocked.account() == reference
+@pytest.mark.parametrize("course", STOP_REASONS)
+def test_a_course_ends_as_it_is_called(references: References, course: str) -> None:
+    status = references[course]["status"]
+    assert isinstance(status, tuple)
+    assert status[1] == course
 
 
-def test_two_workers_on_one_file_run_each_job_once(tmp_path: Path, models: Models, reference: Account) -> None:
-    names = [f"job-{n}" for n in range(6)]
-    with stage(tmp_path, models) as shared:
-        for name in names:
-            shared.add_job(name)
-        for _ in range(2):
-            shared.start_worker(MAX_CONCURRENT_JOBS="2")
-        shared.wait_for(lambda: all(shared.job(name).status.terminal for name in names))
-        assert [shared.job(name).owner_epoch for name in names] == [1] * len(names)
-        assert [shared.account(name) for name in names] == [reference] * len(names)
+def test_two_workers_on_one_file_run_each_job_once(tmp_path: Path, models: Models, references: References) -> None:
+    reference = references["iterations"]
+    for account in two_workers(tmp_path, models):
+        assert account == {name: reference[name] for name in account}

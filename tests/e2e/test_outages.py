@@ -37,7 +37,7 @@ class ModelServer:
 
     def be_slow(self) -> None:
         """Take a while for each answer, so that a job can be caught in the middle."""
-        requests.post(f"http://127.0.0.1:{self.port}/latency", json=0.05, timeout=TIMEOUT_S)
+        requests.post(self.url, json={"latency_s": 0.05}, timeout=TIMEOUT_S)
 
     def kill(self) -> None:
         self._process.kill()
@@ -46,10 +46,14 @@ class ModelServer:
         self._process.stdout.close()
 
     @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/outages"
+
+    @property
     def settings(self) -> dict[str, object]:
         models = {"target_model_default": "crash/target", "judge_model_id": "crash/judge"}
         return {
-            "llm_base_url": f"http://127.0.0.1:{self.port}/v1",
+            "llm_base_url": f"{self.url}/v1",
             "reflection_model_id": "crash/reflector",
             "max_concurrent_calls": 4,
             "runner": "thread",

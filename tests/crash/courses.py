@@ -1,0 +1,194 @@
+"""Courses: what a job goes through from its creation to its end, and where faults strike on the way."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+
+from gepa_next.gepa.types import Budget, Role
+from gepa_next.models import JobStatus
+from tests.crash.account import Account, job_account
+from tests.crash.books import job_ids, spent
+from tests.crash.disk import Stuck, make_room
+from tests.crash.stage import Stage
+from tests.store.jobs_on_file import EXAMPLES, job_spec
+
+REFLECTION = (Role.REFLECTOR, 3)  # in the second iteration, alone: nothing else is in flight when it waits or fails
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faults:
+    """What strikes on a course; a process is started for each, and dies of it.
+
+    Those that are not `sure` may come too late, for a job that is over.
+    """
+
+    runners: tuple[str, ...] = ()  # before anybody asks anything of the job
+    servers: tuple[str, ...] = ()  # instead of answering what is asked
+    later: tuple[str, ...] = ()  # runners again, after the answer
+    sure: bool = True
+
+
+NONE = Faults()
+Course = Callable[[Stage, Faults], Account]
+
+
+def to_its_end(stage: Stage, faults: Faults, **changes: object) -> Account:
+    """Create a job in the store and run it."""
+    stage.add_job(**changes)
+    return run(stage, faults.runners, sure=faults.sure)
+
+
+def posted(stage: Stage, faults: Faults) -> Account:
+    """Create a job over HTTP, asking until somebody answers, and run it."""
+    headers = {"Idempotency-Key": "the-same-each-time"}
+    first, again = stage.ask("POST", "/v1/optimize", faults=faults.servers, json=body(), headers=headers)
+    assert {first.status_code, again.status_code} <= {HTTPStatus.CREATED, HTTPStatus.OK}, first.text
+    stage.job_id = first.json()["job_id"]
+    assert job_ids(stage.database) == [stage.job_id]
+    return run(stage, faults.runners, sure=faults.sure)
+
+
+def stopped(stage: Stage, faults: Faults) -> Account:
+    """Ask a job in its second iteration to stop."""
+    with held(stage, faults):
+        answers = stage.ask("POST", f"/v1/optimize/{stage.job_id}/stop", faults=faults.servers)
+        assert {each.status_code for each in answers} == {HTTPStatus.ACCEPTED}, answers[0].text
+        if faults.later:
+            stage.kill_all()
+    return run(stage, faults.later, sure=faults.sure)
+
+
+def cancelled(stage: Stage, faults: Faults) -> Account:
+    """Cancel a job in its second iteration; the answer that it waits for is kept."""
+    with held(stage, faults):
+        answers = stage.ask("DELETE", f"/v1/optimize/{stage.job_id}", faults=faults.servers)
+        assert {each.json()["status"] for each in answers} == {"cancelled"}, answers[0].text
+    stage.wait_for(lambda: stage.open_calls() == 0)
+    return account(stage)
+
+
+def failed(stage: Stage, faults: Faults) -> Account:
+    """Have the provider refuse in the second iteration, and resume the job when it serves again."""
+    stage.models.order(refuse=REFLECTION)
+    stage.add_job()
+    run(stage, faults.runners, sure=faults.sure)
+    assert stage.job().status is JobStatus.FAILED
+    stage.models.order(refuse=None)
+    resume(stage, faults)
+    return run(stage, faults.later, sure=faults.sure)
+
+
+def gone_on(stage: Stage, faults: Faults) -> Account:
+    """Have a finished job go on for another iteration."""
+    stage.add_job(iterations=2)
+    run(stage, faults.runners, sure=faults.sure)
+    resume(stage, faults, iterations=3)
+    return run(stage, faults.later, sure=faults.sure)
+
+
+def drained(stage: Stage, faults: Faults) -> Account:
+    """Tell one runner after the other to leave, in the middle of the job."""
+    stage.models.order(latency_s=0.02)
+    stage.add_job()
+    for fault in faults.runners:
+        rollouts = stage.job().rollouts
+        worker = stage.start_worker(fault=fault)
+        stage.wait_for(lambda rollouts=rollouts: stage.job().rollouts > rollouts)
+        worker.terminate()
+        stage.wait_for(lambda worker=worker: worker.poll() is not None)
+        stage.kill(worker)
+        drained = ":after:" in fault  # until that is committed it is a crash
+        assert not (drained and stage.open_calls()), "calls without an outcome, although there was time for all of them"
+    return run(stage, ())
+
+
+def waiting(stage: Stage, faults: Faults) -> Account:
+    """Begin the job on a disk that has less room than is asked for."""
+    stage.add_job()
+    stage.variables["MIN_FREE_DISK_MB"] = "1000000000"
+    for fault in faults.runners:
+        stage.die_of(fault)
+    del stage.variables["MIN_FREE_DISK_MB"]
+    return run(stage, ())
+
+
+def released(stage: Stage, faults: Faults) -> Account:
+    """Have the disk be full as soon as a runner has the job, so that it cannot but let it go, and empty again."""
+    stage.add_job()
+    for fault in faults.runners:
+        epoch = stage.job().owner_epoch
+        worker = stage.start_worker(fault=f"claim_job:1:after:fill {fault}")
+        stage.wait_for(lambda epoch=epoch: stage.job().owner_epoch > epoch)
+        stage.wait_for(Stuck(stage.database))
+        make_room(worker.pid)
+        stage.wait_for(lambda worker=worker: worker.poll() is not None)
+        stage.kill(worker)
+    return run(stage, ())
+
+
+def run(stage: Stage, faults: tuple[str, ...], *, sure: bool = True) -> Account:
+    """Run the job to its end on workers that die of the faults, and one that does not."""
+    for fault in faults:
+        stage.die_of(fault, unless=lambda: not sure and stage.is_over())
+    if not (stage.is_over() or stage.processes):
+        stage.start_worker()
+    stage.wait_until_ended()
+    return account(stage)
+
+
+@contextmanager
+def held(stage: Stage, faults: Faults) -> Iterator[None]:
+    """Bring a job to a call that waits for its answer as long as this lasts."""
+    stage.models.order(hold=REFLECTION)
+    stage.add_job()
+    for fault in faults.runners:
+        stage.die_of(fault, unless=lambda: not faults.sure and stage.models.seen().waiting > 0)
+    before = stage.models.seen().waiting
+    stage.start_worker()
+    stage.wait_for(lambda: stage.models.seen().waiting > before)
+    yield
+    stage.models.order(hold=None)
+
+
+def resume(stage: Stage, faults: Faults, **limits: object) -> None:
+    """Resume the job; whoever asks again is told that it is resumed already."""
+    stage.kill_all()
+    first, again = stage.ask("POST", f"/v1/optimize/{stage.job_id}/resume", faults=faults.servers, json=limits)
+    assert first.status_code in {HTTPStatus.ACCEPTED, HTTPStatus.CONFLICT}, first.text
+    assert again.status_code == HTTPStatus.CONFLICT, again.text
+    assert stage.job().status is JobStatus.QUEUED
+
+
+def account(stage: Stage) -> Account:
+    return {**job_account(stage.database, stage.job_id), "spent": spent(stage.database)}
+
+
+def body() -> dict[str, object]:
+    """Return the request for the job that add_job adds."""
+    spec = job_spec()
+    return {
+        "prompt": spec.prompt,
+        "target_model_id": "crash/target",
+        "examples": [{"id": each.id, "input": each.input, "ideal": each.ideal} for each in EXAMPLES],
+        "iterations": spec.iterations,
+        "population": spec.population,
+        "minibatch": spec.minibatch,
+        "seed": spec.seed,
+        "budget": {"max_rollouts": spec.budget.max_rollouts},
+    }
+
+
+BY_BUDGET = {
+    "max_rollouts": Budget(max_rollouts=70),
+    "max_calls": Budget(max_rollouts=500, max_calls=150),
+    "max_tokens": Budget(max_rollouts=500, max_tokens=2600),
+    "max_cost_usd": Budget(max_rollouts=500, max_cost_usd=0.17),
+}
+JOB_COURSES: dict[str, Course] = {
+    "iterations": to_its_end,
+    **{name: partial(to_its_end, budget=budget) for name, budget in BY_BUDGET.items()},
+    **{each.__name__: each for each in (posted, stopped, cancelled, failed, gone_on, drained, waiting, released)},
+}
+SAME_END = dict.fromkeys(("posted", "drained", "waiting", "released"), "iterations")

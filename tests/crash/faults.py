@@ -1,0 +1,99 @@
+"""A fault: its process kills or stops itself, or finds the disk full, before or after a commit of a kind.
+
+It is written `KIND:NTH:before|after:kill|stop|fill`. KIND is the function whose unit of writing is committed, or
+`migrate`. Before is inside the transaction, when all of the unit is done but the commit; after is when the commit is
+done and next to nothing else.
+"""
+
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from gepa_next.store import database, migrate
+from gepa_next.store.database import Database
+from gepa_next.store.pending import Pending
+from tests.crash.disk import fill
+
+SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+
+
+class Fault:
+    """Strikes once: at the nth unit of its kind."""
+
+    def __init__(self, text: str) -> None:
+        self.kind, nth, self.moment, self.what = text.split(":")
+        self.nth = int(nth)
+        self.seen = 0
+        self.unit: Pending[Any] | None = None
+
+    def is_due(self, kind: str) -> bool:
+        self.seen += kind == self.kind
+        return kind == self.kind and self.seen >= self.nth
+
+    def strike(self) -> None:
+        self.kind = "none any more"
+        if self.what == "fill":
+            fill(os.getpid(), Path(os.environ["DATABASE_PATH"]))
+            return
+        # The whole group: gunicorn's parent would start another worker with the same fault.
+        os.killpg(os.getpgrp(), SIGNALS[self.what])
+        # The lead of the next commit is not handed on before the signal has struck: it strikes between transactions.
+        time.sleep(0.2)
+
+
+def install(fault: Fault) -> None:
+    """Have the process meet the fault."""
+    if fault.kind == "migrate":
+        strike_in_migration(fault)
+    else:
+        strike_at_commit(fault)
+
+
+def strike_at_commit(fault: Fault) -> None:
+    run, commit = Pending.run, Database._commit_queue
+
+    def run_unit(self: Pending[Any], connection: sqlite3.Connection) -> None:
+        run(self, connection)
+        if self.error is None and fault.is_due(kind_of(self._work)):
+            if fault.moment == "before":
+                fault.strike()
+            else:
+                fault.unit = self
+
+    def commit_queue(self: Database) -> None:
+        commit(self)
+        unit, fault.unit = fault.unit, None
+        if unit is not None and unit.error is None:
+            fault.strike()
+
+    Pending.run = run_unit  # type: ignore[method-assign]  # the fault is the point
+    Database._commit_queue = commit_queue  # type: ignore[method-assign]  # as above
+
+
+def strike_in_migration(fault: Fault) -> None:
+    """Strike before the nth statement, or after all of them are committed."""
+    statements, whole = migrate._statements, migrate.migrate
+
+    def counted(script: str) -> Iterator[str]:
+        for statement in statements(script):
+            if fault.moment == "before" and fault.is_due("migrate"):
+                fault.strike()
+            yield statement
+
+    def migrated(connection: sqlite3.Connection) -> None:
+        whole(connection)
+        if fault.moment == "after":
+            fault.strike()
+
+    migrate._statements = counted
+    database.migrate = migrated  # type: ignore[attr-defined]  # the fault is the point
+
+
+def kind_of(work: Callable[..., Any]) -> str:
+    """Return the name of the function whose unit of writing it is."""
+    named = getattr(work, "func", work)
+    return str(named.__qualname__).partition(".")[0]

@@ -1,0 +1,80 @@
+"""Courses on which no job runs: the example bank, a server that starts, a new file, and old jobs that are pruned."""
+
+import time
+from contextlib import closing
+from http import HTTPStatus
+from pathlib import Path
+
+from gepa_next.api.auth import NOBODY
+from gepa_next.store.counters import list_counters
+from gepa_next.store.database import Database
+from gepa_next.store.housekeeping import PARTS, check_file
+from gepa_next.store.migrate import schema_version
+from gepa_next.store.requests import cancel_job
+from tests.crash.account import Account
+from tests.crash.courses import Course, Faults
+from tests.crash.stage import Stage
+from tests.store.jobs_on_file import EXAMPLES
+
+PRUNE = ("prune", "--older-than", "0")
+OLD = ("old-1", "old-2")
+
+
+def banked(stage: Stage, faults: Faults) -> Account:
+    """Write examples into the bank and delete one of them."""
+    examples = [{"id": each.id, "input": each.input, "ideal": each.ideal} for each in EXAMPLES]
+    stage.ask("POST", "/v1/examples", faults=faults.servers, json=examples)
+    stage.ask("DELETE", "/v1/examples/e0", faults=faults.later)
+    items = stage.ask("GET", "/v1/examples")[0].json()["items"]
+    return {"bank": [(item["id"], item["input"], item["ideal"]) for item in items]}
+
+
+def started(stage: Stage, faults: Faults) -> Account:
+    """Start a server, which tries at once whether it can write."""
+    for fault in faults.servers:
+        stage.die_of(fault, "web")
+    return {"ready": stage.ask("GET", "/v1/readyz")[0].status_code == HTTPStatus.OK}
+
+
+def migrated(stage: Stage, faults: Faults) -> Account:
+    """Begin with a file that does not exist yet."""
+    path = new_file(stage)
+    for fault in faults.runners:
+        stage.die_of(fault)
+    with closing(Database(path)) as found:
+        return schema(found)
+
+
+def new_file(stage: Stage) -> Path:
+    path = stage.folder / "new.sqlite3"
+    stage.variables["DATABASE_PATH"] = str(path)
+    return path
+
+
+def schema(database: Database) -> Account:
+    tables = database.rows("SELECT name, sql FROM sqlite_schema ORDER BY name")
+    assert database.rows("PRAGMA user_version")[0][0] == schema_version()
+    return {"schema": [tuple(row) for row in tables], "file": check_file(database)}
+
+
+def pruned(stage: Stage, faults: Faults) -> Account:
+    """Delete the jobs that have ended, of which there are two, and leave the third."""
+    for job_id in (*OLD, "young"):
+        stage.add_job(job_id)
+    for job_id in OLD:
+        cancel_job(stage.database, job_id, token_id=NOBODY, now=time.time())
+    for fault in faults.runners:
+        stage.die_of(fault, *PRUNE)
+    stage.perform(*PRUNE)
+    return {
+        "rows": {table: count_rows(stage.database, table) for table in ("jobs", *PARTS)},
+        "counters": list_counters(stage.database),
+        "file": check_file(stage.database),
+    }
+
+
+def count_rows(database: Database, table: str) -> int:
+    return int(database.rows(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608 - our own tables
+
+
+HOUSEWORK: dict[str, Course] = {each.__name__: each for each in (banked, started, migrated, pruned)}

@@ -1,0 +1,61 @@
+"""The scenarios of CI: every kind of commit with a kill before and after it, and every course disturbed."""
+
+from dataclasses import dataclass
+
+from tests.crash.courses import Faults
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A course and what strikes on it."""
+
+    course: str
+    faults: Faults
+
+    def __str__(self) -> str:
+        return f"{self.course}-{'-'.join(sorted(self.kinds))}"
+
+    @property
+    def all_faults(self) -> tuple[str, ...]:
+        return (*self.faults.runners, *self.faults.servers, *self.faults.later)
+
+    @property
+    def kinds(self) -> set[str]:
+        return {fault.partition(":")[0] for fault in self.all_faults}
+
+
+def around(kind: str, nth: int = 1, *, then: int = 1) -> tuple[str, str]:
+    """Return a kill before the nth commit of a kind, and one after another, counted from the restart."""
+    return f"{kind}:{nth}:before:kill", f"{kind}:{then}:after:kill"
+
+
+SCENARIOS = (
+    Scenario("iterations", Faults(runners=(*around("register_runner"), *around("beat"), *around("claim_job")))),
+    Scenario("iterations", Faults(runners=("end_call:20:after:kill", *around("retire_runner")))),
+    Scenario("iterations", Faults(runners=(*around("decide_once", 5, then=2), *around("finish_job")))),
+    Scenario("max_calls", Faults(runners=around("begin_call", 30, then=20))),
+    Scenario("max_rollouts", Faults(runners=around("end_call", 50, then=20))),
+    Scenario("max_tokens", Faults(runners=around("record_step", 12, then=4))),
+    Scenario("posted", Faults(servers=around("insert_job"))),
+    Scenario("stopped", Faults(servers=around("stop_job"), later=("decide_once:1:after:kill",))),
+    Scenario("cancelled", Faults(runners=("begin_call:60:after:kill",), servers=around("cancel_job"))),
+    Scenario(
+        "failed",
+        Faults(runners=around("fail_job"), servers=around("resume_job"), later=("end_call:9:after:kill",)),
+    ),
+    Scenario("drained", Faults(runners=around("retire_runner", then=2))),
+    Scenario("waiting", Faults(runners=around("record_waiting"))),
+    Scenario("released", Faults(runners=around("release_job"))),
+    Scenario("banked", Faults(servers=around("upsert_examples"), later=around("delete_example"))),
+    Scenario("started", Faults(servers=around("probe_write"))),
+    Scenario("migrated", Faults(runners=around("migrate", 7))),
+    Scenario("pruned", Faults(runners=(*around("_hide_job"), *around("_delete_some", 2), *around("_delete_job")))),
+)
+# What `make crash` has beside them.
+LONGER = (
+    Scenario("max_cost_usd", Faults(runners=("end_call:30:before:kill", "record_step:9:after:kill"))),
+    Scenario("max_tokens", Faults(runners=("begin_call:30:before:kill", "end_call:30:after:kill"))),
+    Scenario("gone_on", Faults(servers=around("resume_job"), later=("record_step:3:before:kill",))),
+    Scenario("stopped", Faults(runners=("end_call:30:after:kill",), later=("finish_job:1:before:kill",))),
+    Scenario("failed", Faults(runners=("record_step:5:before:kill",), later=("begin_call:9:before:kill",))),
+)
