@@ -15,6 +15,7 @@ from tests.crash.harness import Outcome, References, through_faults
 from tests.crash.mishaps import through_a_freeze, through_kills
 from tests.crash.models import Models, models_served
 from tests.crash.scenarios import LONGER, SCENARIOS, Scenario
+from tests.crash.whole_server import through_server_kills
 
 # How many commits of a kind there surely are, in a job that runs for three iterations and in any other.
 MOST = {"begin_call": 200, "end_call": 200, "record_step": 55, "decide_once": 10, "claim_job": 1, "finish_job": 1}
@@ -92,8 +93,10 @@ def redrawn(fault: str, choose: random.Random, most: dict[str, int]) -> str:
 
 
 def at_any_moment(choose: random.Random, folder: Path, models: Models) -> Disturbed:
+    """Kill workers, or the whole server."""
+    through = choose.choice([through_kills, through_server_kills])
     after_s = [choose.uniform(0.0, 0.4) for _ in range(choose.randint(1, 3))]
-    return Disturbed("iterations", len(after_s), through_kills(folder, models, after_s))
+    return Disturbed("iterations", len(after_s), through(folder, models, after_s))
 
 
 def by_a_freeze(choose: random.Random, folder: Path, models: Models) -> Disturbed:

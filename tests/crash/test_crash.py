@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 
 from tests.crash.harness import Outcome, References, through_faults
-from tests.crash.mishaps import through_a_freeze, through_a_full_disk, through_a_hang, through_kills, two_workers
+from tests.crash.mishaps import through_a_freeze, through_a_full_disk, through_a_hang, two_workers
 from tests.crash.models import Models, models_served
 from tests.crash.scenarios import SCENARIOS, Scenario
+from tests.crash.whole_server import through_server_kills
 
 AT_ONCE = 5  # they wait more than they work
 LONGEST_S = 300
 STOP_REASONS = ("iterations", "max_rollouts", "max_calls", "max_tokens", "stopped", "cancelled")
 MOMENTS_S = [random.Random(20).uniform(0.0, 0.25) for _ in range(10)]
 MISHAPS: dict[str, Callable[[Path, Models], Outcome]] = {
-    "ten kills at random moments": partial(through_kills, after_s=MOMENTS_S),
+    "ten kills of everything at random moments": partial(through_server_kills, after_s=MOMENTS_S),
     "an owner frozen before it asks": partial(through_a_freeze, at="begin_call:40"),
     "an owner frozen when it was answered": partial(through_a_freeze, at="end_call:40"),
     "an owner stopped inside a transaction": through_a_hang,
