@@ -191,4 +191,7 @@ JOB_COURSES: dict[str, Course] = {
     **{name: partial(to_its_end, budget=budget) for name, budget in BY_BUDGET.items()},
     **{each.__name__: each for each in (posted, stopped, cancelled, failed, gone_on, drained, waiting, released)},
 }
-SAME_END = dict.fromkeys(("posted", "drained", "waiting", "released"), "iterations")
+SAME_END = {
+    **dict.fromkeys(("posted", "drained", "waiting", "released"), "iterations"),
+    "migrated_by_two": "migrated",
+}

@@ -1,5 +1,6 @@
 """Courses on which no job runs: the example bank, a server that starts, a new file, and old jobs that are pruned."""
 
+import signal
 import time
 from contextlib import closing
 from http import HTTPStatus
@@ -13,7 +14,8 @@ from gepa_next.store.migrate import schema_version
 from gepa_next.store.requests import cancel_job
 from tests.crash.account import Account
 from tests.crash.courses import Course, Faults
-from tests.crash.stage import Stage
+from tests.crash.models import TIMEOUT_S
+from tests.crash.stage import Stage, has_open, is_stopped
 from tests.store.jobs_on_file import EXAMPLES
 
 PRUNE = ("prune", "--older-than", "0")
@@ -42,6 +44,20 @@ def migrated(stage: Stage, faults: Faults) -> Account:
     for fault in faults.runners:
         stage.die_of(fault)
     with closing(Database(path)) as found:
+        return schema(found)
+
+
+def migrated_by_two(stage: Stage, faults: Faults) -> Account:
+    """Stop a worker while it makes a new file, and have another find it new as well before the first goes on."""
+    path = new_file(stage)
+    for fault in faults.runners:
+        first = stage.start_worker(fault=fault)
+        stage.wait_for(lambda first=first: is_stopped(first))
+        second = stage.start_worker()
+        stage.wait_for(lambda second=second: has_open(second, path.with_name(f"{path.name}.lock")))
+        first.send_signal(signal.SIGCONT)
+    with closing(Database(path, gate_timeout_s=TIMEOUT_S)) as found:
+        stage.wait_for(lambda: count_rows(found, "runners") == len(stage.processes))
         return schema(found)
 
 
@@ -77,4 +93,4 @@ def count_rows(database: Database, table: str) -> int:
     return int(database.rows(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608 - our own tables
 
 
-HOUSEWORK: dict[str, Course] = {each.__name__: each for each in (banked, started, migrated, pruned)}
+HOUSEWORK: dict[str, Course] = {each.__name__: each for each in (banked, started, migrated, migrated_by_two, pruned)}

@@ -49,6 +49,7 @@ SCENARIOS = (
     Scenario("banked", Faults(servers=around("upsert_examples"), later=around("delete_example"))),
     Scenario("started", Faults(servers=around("probe_write"))),
     Scenario("migrated", Faults(runners=around("migrate", 7))),
+    Scenario("migrated_by_two", Faults(runners=("migrate:7:before:stop",))),
     Scenario("pruned", Faults(runners=(*around("_hide_job"), *around("_delete_some", 2), *around("_delete_job")))),
 )
 # What `make crash` has beside them.

@@ -169,3 +169,8 @@ def stage(folder: Path, models: Models, variables: Mapping[str, str] | None = No
 def is_stopped(process: Process) -> bool:
     stat = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8")
     return stat.rpartition(")")[2].split()[0] == "T"
+
+
+def has_open(process: Process, path: Path) -> bool:
+    links = Path(f"/proc/{process.pid}/fd").iterdir()
+    return any(link.is_symlink() and link.readlink() == path for link in links)
