@@ -36,6 +36,7 @@ SCENARIOS = (
     Scenario("max_calls", Faults(runners=around("begin_call", 30, then=20))),
     Scenario("max_rollouts", Faults(runners=around("end_call", 50, then=20))),
     Scenario("max_tokens", Faults(runners=around("record_step", 12, then=4))),
+    Scenario("max_cost_usd", Faults(runners=("end_call:30:before:kill", "record_step:9:after:kill"))),
     Scenario("posted", Faults(servers=around("insert_job"))),
     Scenario("stopped", Faults(servers=around("stop_job"), later=("decide_once:1:after:kill",))),
     Scenario("cancelled", Faults(runners=("begin_call:60:after:kill",), servers=around("cancel_job"))),
@@ -43,6 +44,7 @@ SCENARIOS = (
         "failed",
         Faults(runners=around("fail_job"), servers=around("resume_job"), later=("end_call:9:after:kill",)),
     ),
+    Scenario("gone_on", Faults(servers=around("resume_job"), later=("record_step:3:before:kill",))),
     Scenario("drained", Faults(runners=around("retire_runner", then=2))),
     Scenario("waiting", Faults(runners=around("record_waiting"))),
     Scenario("released", Faults(runners=around("release_job"))),
@@ -54,9 +56,7 @@ SCENARIOS = (
 )
 # What `make crash` has beside them.
 LONGER = (
-    Scenario("max_cost_usd", Faults(runners=("end_call:30:before:kill", "record_step:9:after:kill"))),
     Scenario("max_tokens", Faults(runners=("begin_call:30:before:kill", "end_call:30:after:kill"))),
-    Scenario("gone_on", Faults(servers=around("resume_job"), later=("record_step:3:before:kill",))),
     Scenario("stopped", Faults(runners=("end_call:30:after:kill",), later=("finish_job:1:before:kill",))),
     Scenario("failed", Faults(runners=("record_step:5:before:kill",), later=("begin_call:9:before:kill",))),
 )

@@ -16,7 +16,7 @@ from tests.crash.whole_server import through_server_kills
 
 AT_ONCE = 5  # they wait more than they work
 LONGEST_S = 300
-STOP_REASONS = ("iterations", "max_rollouts", "max_calls", "max_tokens", "stopped", "cancelled")
+STOP_REASONS = ("iterations", "max_rollouts", "max_calls", "max_tokens", "max_cost_usd", "stopped", "cancelled")
 MOMENTS_S = [random.Random(20).uniform(0.0, 0.25) for _ in range(10)]
 MISHAPS: dict[str, Callable[[Path, Models], Outcome]] = {
     "ten kills of everything at random moments": partial(through_server_kills, after_s=MOMENTS_S),
