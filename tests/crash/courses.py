@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from gepa_next.gepa.types import Budget, Role
 from gepa_next.models import JobStatus
+from gepa_next.store.ledger import iterate_calls
 from tests.crash.account import Account, job_account
 from tests.crash.books import job_ids, spent
 from tests.crash.disk import Stuck, make_room
@@ -128,6 +129,14 @@ def released(stage: Stage, faults: Faults) -> Account:
     return run(stage, ())
 
 
+def cached(stage: Stage, faults: Faults) -> Account:
+    """Let one answer serve all who ask the same; one call at a time, so that it is certain which of them pays."""
+    stage.variables["MAX_CONCURRENT_CALLS"] = "1"
+    came_to = to_its_end(stage, faults, cache=True)
+    assert "cached" in {call.status for call in iterate_calls(stage.database, stage.job_id)}
+    return came_to
+
+
 def run(stage: Stage, faults: tuple[str, ...], *, sure: bool = True) -> Account:
     """Run the job to its end on workers that die of the faults, and one that does not."""
     for fault in faults:
@@ -176,6 +185,7 @@ def body() -> dict[str, object]:
         "population": spec.population,
         "minibatch": spec.minibatch,
         "seed": spec.seed,
+        "cache": spec.cache,
         "budget": {"max_rollouts": spec.budget.max_rollouts},
     }
 
@@ -189,7 +199,10 @@ BY_BUDGET = {
 JOB_COURSES: dict[str, Course] = {
     "iterations": to_its_end,
     **{name: partial(to_its_end, budget=budget) for name, budget in BY_BUDGET.items()},
-    **{each.__name__: each for each in (posted, stopped, cancelled, failed, gone_on, drained, waiting, released)},
+    **{
+        each.__name__: each
+        for each in (posted, stopped, cancelled, failed, gone_on, drained, waiting, released, cached)
+    },
 }
 SAME_END = {
     **dict.fromkeys(("posted", "drained", "waiting", "released"), "iterations"),

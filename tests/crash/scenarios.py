@@ -48,6 +48,7 @@ SCENARIOS = (
     Scenario("drained", Faults(runners=around("retire_runner", then=2))),
     Scenario("waiting", Faults(runners=around("record_waiting"))),
     Scenario("released", Faults(runners=around("release_job"))),
+    Scenario("cached", Faults(runners=around("end_call", 60, then=40))),
     Scenario("banked", Faults(servers=around("upsert_examples"), later=around("delete_example"))),
     Scenario("started", Faults(servers=around("probe_write"))),
     Scenario("migrated", Faults(runners=around("migrate", 7))),
