@@ -103,6 +103,7 @@ class Runner:
         """Put the jobs back, after everything that is still to be written; again while nothing can be written."""
         while True:
             try:
+                self._database.flush()  # what is paid for first, in a commit of its own
                 return retire_runner(self._database, self.identity.id)
             except (StoreError, UnavailableError) as error:
                 if time.monotonic() >= until:
