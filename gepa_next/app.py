@@ -25,6 +25,7 @@ from gepa_next.llm.transport import Transport
 from gepa_next.llm.turnstile import Lane, Traffic, Turnstile
 from gepa_next.models import JobSpec
 from gepa_next.runner.brake import DiskBrake
+from gepa_next.runner.call_pool import aside
 from gepa_next.runner.job_run import Models, ModelsFor, SayWaiting
 from gepa_next.runner.ledger import RoleModel
 from gepa_next.runner.runner import Runner
@@ -161,10 +162,10 @@ def _models_for(settings: Settings) -> ModelsFor:
         simulated = {role: RoleModel(model_id=ids[role], endpoint="simulator", ask=simulator) for role in Role}
         return lambda *_: simulated
     providers = _providers(settings)
-    turnstile = Turnstile(patience_s=settings.provider_patience_s)
+    turnstile = Turnstile(most=settings.max_concurrent_calls, patience_s=settings.provider_patience_s)
 
     def models(job_id: str, spec: JobSpec, tenure: Tenure, say_waiting: SayWaiting) -> Models:
-        traffic = Traffic(say_waiting)
+        traffic = Traffic(say_waiting, aside)
         lanes = {provider: Lane(turnstile, provider.throttle, traffic) for provider in set(providers.values())}
 
         def ask(role: Role, model_id: str) -> LanguageModel:

@@ -1,9 +1,11 @@
 """Let the requests of all jobs of a process through: each endpoint at its level, jobs in turn."""
 
+import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -30,22 +32,28 @@ class Turn:
 
 @dataclass(slots=True, eq=False)
 class Traffic:
-    """What one job has in flight at all endpoints, and whom to tell why it waits when that is nothing."""
+    """What one job has in flight at all endpoints, and whom to tell why it waits when that is nothing.
+
+    A thread that waits does so within `aside`.
+    """
 
     say_waiting: Callable[[str], None] = lambda _: None
+    aside: Callable[[], AbstractContextManager[None]] = nullcontext
     in_flight: int = 0
 
 
 class Turnstile:
     """The gate that all requests of a process pass; share it among threads and jobs.
 
-    Of those that may go, the next is one of the job that has least in flight at its endpoint. `nap` waits for
-    an event at most so many seconds.
+    At most `most` are in flight at once, and one more of a job that has none: jobs whose calls hang must not hold up
+    the others. Of those that may go, the next is one of the job that has least in flight at its endpoint. `nap` waits
+    for an event at most so many seconds.
     """
 
     def __init__(
         self,
         *,
+        most: float = math.inf,
         patience_s: float = PATIENCE_S,
         clock: Callable[[], float] = time.monotonic,
         nap: Callable[[threading.Event, float], object] = threading.Event.wait,
@@ -53,6 +61,8 @@ class Turnstile:
         self.clock = clock
         self._patience_s = patience_s
         self._nap = nap
+        self._most = most
+        self._in_flight = 0
         self._lock = threading.Lock()
         self._passed = 0
         self._queued: dict[Lane, None] = {}  # a set that keeps its order
@@ -66,7 +76,8 @@ class Turnstile:
                 return
             turn.passed = threading.Event()
         try:
-            self._wait(lane, turn, turn.passed, permit)
+            with lane.traffic.aside():
+                self._wait(lane, turn, turn.passed, permit)
         except BaseException:
             self._withdraw(lane, turn)
             raise
@@ -94,13 +105,16 @@ class Turnstile:
             turn.number = lane.throttle.begin(now)
             self._passed += 1
             lane.last_passed = self._passed
+            self._in_flight += 1
             lane.in_flight += 1
             lane.traffic.in_flight += 1
             if turn.passed is not None:
                 turn.passed.set()
 
     def _next(self, now: float) -> "Lane | None":
-        able = (lane for lane in self._queued if lane.throttle.admits(now))
+        has_room = self._in_flight < self._most
+        has_right = (lane for lane in self._queued if has_room or not lane.traffic.in_flight)
+        able = (lane for lane in has_right if lane.throttle.admits(now))
         return min(able, key=Lane.place, default=None)
 
     def _wait(self, lane: "Lane", turn: Turn, passed: threading.Event, permit: Callable[[], None]) -> None:
@@ -136,6 +150,7 @@ class Turnstile:
     def _end(self, lane: "Lane", turn: Turn) -> None:
         lane.throttle.end(turn.number or 0)
         turn.number = turn.passed = None
+        self._in_flight -= 1
         lane.in_flight -= 1
         lane.traffic.in_flight -= 1
 

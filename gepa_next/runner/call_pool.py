@@ -2,8 +2,9 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
@@ -13,11 +14,28 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
+_here = threading.local()
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Take no place in the pool meanwhile: this thread only waits for its turn."""
+    share: Share | None = getattr(_here, "share", None)
+    if share is None:
+        yield
+        return
+    share.pool.step_aside(share)
+    try:
+        yield
+    finally:
+        share.pool.come_back(share)
+
+
 class CallPool:
     """Owns the threads; give each job a share of them, and drain it at the end.
 
     A job that has nothing running may always begin one thing, over the limit too: one whose calls hang
-    must not hold up the others.
+    must not hold up the others. One that waits `aside` begins nothing: it would only wait as well.
     """
 
     def __init__(self, most: int) -> None:
@@ -40,6 +58,22 @@ class CallPool:
         waiting = threading.Thread(target=self._threads.shutdown, kwargs={"cancel_futures": True}, daemon=True)
         waiting.start()
         waiting.join(timeout_s)
+
+    def step_aside(self, share: "Share") -> None:
+        """Let others have the place of a thread that waits."""
+        with self._lock:
+            self._running -= 1
+            share.running -= 1
+            share.aside += 1
+            self._hand_out()
+
+    def come_back(self, share: "Share") -> None:
+        """Count the thread again, over the limit if need be: it has its turn."""
+        with self._lock:
+            self._running += 1
+            share.running += 1
+            share.aside -= 1
+            self._hand_out()
 
     def enter(self, share: "Share", item: "Item") -> None:
         """Queue something of the job's; RuntimeError once the pool is drained."""
@@ -65,10 +99,11 @@ class CallPool:
 
     def _next(self) -> "Share | None":
         has_room = self._running < self._most
-        able = (share for share in self._waiting if has_room or not share.running)
+        able = (share for share in self._waiting if not share.aside and (has_room or not share.running))
         return min(able, key=Share.place, default=None)
 
     def _run(self, share: "Share", item: "Item") -> None:
+        _here.share = share
         try:
             item.run()
         finally:
@@ -99,10 +134,11 @@ class Share(Executor):
     """One job's part of the pool."""
 
     def __init__(self, pool: CallPool) -> None:
-        self._pool = pool
+        self.pool = pool
         # The pool's, under its lock:
         self.items: deque[Item] = deque()
         self.running = 0
+        self.aside = 0
         self.last_served = 0
 
     def submit(
@@ -110,7 +146,7 @@ class Share(Executor):
     ) -> Future[Result]:
         """Return the result to come of the work, done when it is this job's turn."""
         future: Future[Result] = Future()
-        self._pool.enter(self, Item(lambda: work(*args, **kwargs), future))
+        self.pool.enter(self, Item(lambda: work(*args, **kwargs), future))
         return future
 
     def place(self) -> tuple[int, int]:

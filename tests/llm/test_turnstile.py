@@ -252,3 +252,46 @@ def test_requests_per_minute_hold_for_all_jobs_together() -> None:
         assert answers(calls) == {"Paris"}
         assert len(office.desk.arrivals) == 24
         assert 120.0 <= time.now <= 200.0
+
+
+def no_nap(_: threading.Event, __: float) -> None:
+    """Look again at once."""
+
+
+def let_go() -> None:
+    raise Interrupted("let_go", "it may not go yet")
+
+
+def goes(lane: Lane) -> Turn | None:
+    """Return the turn of a request that may go now, None if it has to wait."""
+    turn = lane.turn()
+    try:
+        lane.turnstile.enter(lane, turn, let_go)
+    except Interrupted:
+        return None
+    return turn
+
+
+def test_so_many_are_in_flight_at_all_endpoints_together() -> None:
+    turnstile, traffic = Turnstile(most=3, nap=no_nap), Traffic()
+    lanes = [Lane(turnstile, Throttle(), traffic) for _ in range(2)]
+    first, *others = [goes(lane) for lane in (lanes[0], lanes[1], lanes[1], lanes[0], lanes[1])]
+    assert [bool(turn) for turn in others] == [True, True, False, False]
+    assert first is not None
+    turnstile.leave(lanes[0], first, None)
+    assert [bool(goes(lanes[1])) for _ in range(2)] == [True, False]
+
+
+def test_a_job_with_nothing_in_flight_may_always_begin_one_request() -> None:
+    turnstile = Turnstile(most=2, nap=no_nap)
+    big, small = (Lane(turnstile, Throttle()) for _ in range(2))
+    assert [bool(goes(big)) for _ in range(3)] == [True, True, False]
+    assert [bool(goes(small)) for _ in range(2)] == [True, False]
+
+
+def test_a_job_that_waits_for_an_endpoint_takes_nothing_from_the_others() -> None:
+    turnstile, paused = Turnstile(most=4, nap=no_nap), Throttle(uniform=never)
+    paused.hear(paused.begin(0.0), Failure(faults.RATE_LIMITED, retry_after_s=99.0), now=turnstile.clock())
+    waiting, able = Lane(turnstile, paused), Lane(turnstile, Throttle())
+    assert not any(goes(waiting) for _ in range(9))
+    assert [bool(goes(able)) for _ in range(5)] == [True] * 4 + [False]

@@ -10,7 +10,7 @@ import pytest
 from gepa_next.gepa.types import Completion, ModelCall, Role
 from gepa_next.llm.simulator import Simulator
 from gepa_next.models import JobStatus
-from gepa_next.runner.call_pool import CallPool, Share
+from gepa_next.runner.call_pool import CallPool, Share, aside
 from gepa_next.runner.ledger import RoleModel
 from gepa_next.runner.runner import Runner
 from gepa_next.store.database import Database
@@ -101,6 +101,42 @@ def test_what_hangs_in_one_job_does_not_stop_another(pool: CallPool, work: Work)
     work.wait_for("hung", 4)
     assert all_done(submit(pool.share(), 20, work.of("other", held=False)))
     assert work.begun.count("hung") == 4
+
+
+def test_who_waits_aside_takes_nothing_from_others_and_begins_nothing_itself(pool: CallPool, work: Work) -> None:
+    all_began = threading.Barrier(4, timeout=TIMEOUT_S)
+
+    def wait_aside() -> None:
+        all_began.wait()
+        with aside():
+            work.of("waits")()
+
+    submit(pool.share(), 9, wait_aside)
+    work.wait_for("waits", 4)
+    submit(pool.share(), 9, work.of("able"))
+    work.wait_for("able", 4)
+    assert (work.begun.count("waits"), work.begun.count("able")) == (4, 4)
+
+
+def test_who_has_waited_aside_counts_again(pool: CallPool, work: Work) -> None:
+    all_began = threading.Barrier(4, timeout=TIMEOUT_S)
+
+    def wait_aside() -> None:
+        all_began.wait()
+        with aside():
+            work.of("waits")()
+        work.of("goes on", held=False)()
+        hang.wait(TIMEOUT_S)
+
+    hang = threading.Event()
+    submit(pool.share(), 4, wait_aside)
+    work.wait_for("waits", 4)
+    work.gate.set()
+    work.wait_for("goes on", 4)
+    submit(pool.share(), 3, work.of("other", held=False))
+    calls = submit(pool.share(), 2, hang.wait)
+    assert [call.running() for call in calls] == [True, False]  # the one that a job with none may always begin
+    hang.set()
 
 
 def test_what_is_cancelled_before_it_began_is_passed_over(pool: CallPool, work: Work) -> None:
