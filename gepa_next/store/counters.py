@@ -22,11 +22,11 @@ def count(db: sqlite3.Connection, name: str, amount: float = 1, /, **labels: str
 def count_call(db: sqlite3.Connection, call: LedgerCall) -> None:
     """Raise the counters of model calls by one outcome and what it consumed.
 
-    A call of which nothing was sent is not counted, and an unknown cost counts as nothing.
+    An unknown cost counts as nothing.
     """
     db.execute(
         _RAISE_FOR_CALL,
-        ("llm_calls", _labels(role=call.role, outcome=call.error_code or "ok"), min(call.sends, 1),
+        ("llm_calls", _labels(role=call.role, outcome=call.error_code or "ok"), 1,
          "llm_tokens", _labels(role=call.role, direction="input"), call.input_tokens,
          "llm_tokens", _labels(role=call.role, direction="output"), call.output_tokens,
          "llm_cost_usd", _labels(role=call.role), call.cost_usd or 0.0),
