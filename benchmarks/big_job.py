@@ -13,6 +13,7 @@ import tempfile  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
 from contextlib import closing, contextmanager  # noqa: E402
+from functools import partial  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import greenlet  # noqa: E402
@@ -22,7 +23,6 @@ from gepa_next.api.wiring import EXTENSION  # noqa: E402
 from gepa_next.app import create_app  # noqa: E402
 from gepa_next.config import Settings  # noqa: E402
 from gepa_next.gepa.run import Standing  # noqa: E402
-from gepa_next.gepa.types import CallUsage  # noqa: E402
 from gepa_next.store.codec import standing_to_json  # noqa: E402
 from gepa_next.store.database import Database  # noqa: E402
 
@@ -89,9 +89,9 @@ def add_job(client: FlaskClient, database: Database) -> str:
         {"id": f"e{n}", "input": f"Order {n}: two lamps and a chair.", "ideal": "lamp"} for n in range(EXAMPLES)
     ]
     body = {"prompt": TEXT, "examples": examples, "iterations": ITERATIONS}
-    job_id = str(client.post("/v1/optimize", json=body).json["job_id"])
+    job_id = str(json.loads(client.post("/v1/optimize", json=body).text)["job_id"])
     for number in range(CANDIDATES):
-        database.write(lambda db, number=number: add_candidate(db, job_id, number))
+        database.write(partial(add_candidate, job_id=job_id, number=number))
     database.write(lambda db: finish(db, job_id))
     return job_id
 
@@ -132,7 +132,7 @@ def finish(db: sqlite3.Connection, job_id: str) -> None:
         dry_iterations=0,
         rollouts_used=0,
         tests_to_come=0,
-        usage=CallUsage(),
+        spending={},
         train=EXAMPLES // 2,
         validation=EXAMPLES // 2,
     )

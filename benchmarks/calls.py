@@ -15,6 +15,7 @@ from statistics import median
 from typing import Any
 
 import requests
+from pydantic import SecretStr
 
 from benchmarks.engine import EXAMPLES, SPEC, new_job
 from benchmarks.model_server import answer_text, model_served
@@ -134,7 +135,13 @@ def critical_path() -> tuple[float, int]:
         return made
 
     state = State(JOB.task(EXAMPLES))
-    run = Run(state=state, model=at_once, fan_out=fan_out, control=lambda _: None, metric=METRICS["exact_match"])
+    run = Run(
+        state=state,
+        model=at_once,
+        fan_out=fan_out,
+        control=lambda _, reason=None: reason,
+        metric=METRICS["exact_match"](),
+    )
     for _ in optimize(run):
         pass
     return waves * JOB_LATENCY_S, state.rollouts_used
@@ -149,9 +156,16 @@ def at_once(call: ModelCall) -> Completion:
 
 def job_took(url: str, rollouts: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
-        models = {"target_model_default": "bench", "judge_model_id": "bench"}
-        place = {"database_path": Path(folder, "bench.sqlite3"), "llm_base_url": url, "llm_api_key": "key"}
-        settings = Settings(_env_file=None, require_auth=False, max_concurrent_calls=JOB_IN_FLIGHT, **place, **models)
+        settings = Settings(
+            _env_file=None,
+            require_auth=False,
+            max_concurrent_calls=JOB_IN_FLIGHT,
+            database_path=Path(folder, "bench.sqlite3"),
+            llm_base_url=url,
+            llm_api_key=SecretStr("key"),
+            target_model_default="bench",
+            judge_model_id="bench",
+        )
         database = Database(settings.database_path)
         insert_job(database, new_job("bench", JOB))
         runner = create_runner(settings, database)
