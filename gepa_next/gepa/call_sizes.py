@@ -33,6 +33,7 @@ class CallSize:
 
 
 Sizes = Mapping[Role, CallSize]
+NO_TOKENS = CallSize(input_tokens=0, output_tokens=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +88,9 @@ def largest_sizes(task: Task) -> Sizes:
 
 def _sizes(task: Task, parts: _Parts) -> Sizes:
     case = sum(min(each, _MOST_SHOWN) for each in (parts.input, parts.answer, parts.feedback))
+    target = CallSize(input_tokens=parts.prompt + parts.input, output_tokens=parts.answer)
     return {
-        Role.TARGET: CallSize(input_tokens=parts.prompt + parts.input, output_tokens=parts.answer),
+        Role.TARGET: NO_TOKENS if task.prompts else target,  # what a program spends itself is not known here
         Role.JUDGE: CallSize(
             input_tokens=_judge_frame(task) + parts.input + parts.ideal + parts.answer, output_tokens=parts.feedback
         ),

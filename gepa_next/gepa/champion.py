@@ -91,6 +91,7 @@ def _result(state: State, champion: Candidate, found: HeldOutTest | None, reason
     score = seed_score if returned.id == 0 else (found.score if found else validation)
     return {
         "prompt": returned.text,
+        "prompts": dict(returned.prompts),
         "candidate_id": returned.id,
         "score": score,
         "seed_score": seed_score,

@@ -42,7 +42,7 @@ def _prepare(run: Run) -> Iterator[Step]:
     if not run.state.task.train:
         yield _drafted_examples(run)
     yield _examples_step(run.state)
-    seed = Candidate(id=0, text=run.state.task.prompt)
+    seed = Candidate(id=0, text=run.state.task.prompt, prompts=run.state.task.prompts)
     made = _seed_rollouts(run, seed)
     if all(rollout.score is None for rollout in made.rollouts):
         raise _nothing_scored(made)

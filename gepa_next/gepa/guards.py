@@ -1,32 +1,38 @@
 """Guards: what a proposal must satisfy before anything is paid for it."""
 
 import re
+from collections.abc import Mapping
 from math import ceil, inf
+from types import MappingProxyType
 
 from gepa_next.gepa.state import State, fingerprint
 from gepa_next.gepa.types import Task
 
 CHARACTERS_PER_TOKEN = 4
 SHORTEST_LEAK = 20
+NO_PROMPTS: Mapping[str, str] = MappingProxyType({})
 _PLACEHOLDER = re.compile(r"\{[A-Za-z_]\w*\}")
 
 
-def refusal(state: State, text: str, *, siblings: set[bytes]) -> str | None:
+def refusal(state: State, text: str, *, siblings: set[bytes], prompts: Mapping[str, str] = NO_PROMPTS) -> str | None:
     """Return the first reason why the text must not be evaluated, None if there is none.
 
-    `siblings` are the fingerprints of the proposals that came before it in the same iteration.
+    `siblings` are the fingerprints of the proposals that came before it in the same iteration. Of a candidate for a
+    program, `prompts` are the components that the text is made of: each is held against its own seed text.
     """
-    if not text.strip():
+    task = state.task
+    changes = [(task.prompts[name], new) for name, new in prompts.items()] or [(task.prompt, text)]
+    if not all(new.strip() for _, new in changes):
         return "empty"
     if fingerprint(text) in state.tried or fingerprint(text) in siblings:
         return "duplicate"
-    if placeholders(text) != placeholders(state.task.prompt):
+    if any(placeholders(new) != placeholders(old) for old, new in changes):
         return "placeholder"
-    if any(kept not in text for kept in state.task.keep):
+    if any(kept not in new for old, new in changes for kept in task.keep if kept in old or not prompts):
         return "keep"
-    if tokens_left(state.task, text) < 0:
+    if tokens_left(task, text) < 0:
         return "max_prompt_tokens"
-    return "leak" if _leaks(state.task, text) else None
+    return "leak" if _leaks(task, text) else None
 
 
 def placeholders(text: str) -> set[str]:

@@ -38,6 +38,7 @@ class Proposal:
         return Candidate(
             id=self.plan.candidate_id,
             text=self.draft.text,
+            prompts=self.draft.prompts,
             parents=self.plan.parents,
             operator=self.plan.operator,
             iteration=state.iteration + 1,
@@ -96,7 +97,9 @@ def _drafted(run: Run, plans: Sequence[Plan]) -> tuple[list[Proposal], ProviderE
 def _generated(state: State, proposals: Sequence[Proposal]) -> Iterator[Step]:
     siblings: set[bytes] = set()
     for proposal in proposals:
-        proposal.reason = proposal.draft.refusal or refusal(state, proposal.draft.text, siblings=siblings)
+        proposal.reason = proposal.draft.refusal or refusal(
+            state, proposal.draft.text, siblings=siblings, prompts=proposal.draft.prompts
+        )
         siblings.add(fingerprint(proposal.draft.text))
         if proposal.plan.other is not None:
             yield _told(state, proposal, "merge")
@@ -207,6 +210,7 @@ def _told(state: State, proposal: Proposal, stage: str, delta: Delta | None = No
     }
     if stage == "generate":
         data["prompt_tokens"] = count_tokens(proposal.draft.text)
+        data |= {"component": plan.component} if plan.component and plan.other is None else {}
     key = f"{state.iteration + 1}/{stage}/{plan.candidate_id}"
     return Step(key=key, stage=stage, data=data, delta=delta or Delta())
 

@@ -47,17 +47,20 @@ def reflector_messages(
     lessons: Iterable[Lesson],
     task: Task,
     other: str = "",
+    component: str = "",
     longest: int = LONGEST_SHOWN,
 ) -> tuple[Message, ...]:
     """Return the question to the reflector: the prompt, what it did and the feedback, and what is known.
 
-    A text of a case that has more than `longest` characters is shown without its middle.
+    Where the prompt is a component of a program, the other components are shown beside it. A text of a case that has
+    more than `longest` characters is shown without its middle.
     """
     known = "".join(f"- {lesson.text}\n" for lesson in lessons)
     text = _fill(
         template,
         prompt=block("instructions", parent.text),
         other=block("instructions", other),
+        component=_beside(parent, component),
         cases="\n".join(_case(example, rollout, longest) for example, rollout in cases),
         lessons=f"\nLessons of earlier attempts:\n{known}" if known else "",
         limits=_limits_of_addition(task, parent) if template == "constrain" else _limits(task),
@@ -97,6 +100,16 @@ def _case(example: Example, rollout: Rollout, longest: int) -> str:
     texts = {"input": example.input, "output": rollout.output, "feedback": score + rollout.feedback}
     blocks = (block(tag, without_middle(text, longest)) for tag, text in texts.items())
     return "\n".join(("<case>", *blocks, "</case>"))
+
+
+def _beside(parent: Candidate, component: str) -> str:
+    others = {name: text for name, text in parent.prompts.items() if name != component}
+    if not component or not others:
+        return ""
+    parts = "\n".join(f"Part {name}:\n{block('part', text)}" for name, text in others.items())
+    return (
+        f"\nThe assistant is a program. These instructions are its part {component}; the other parts stay:\n{parts}\n"
+    )
 
 
 def _limits(task: Task) -> str:

@@ -1,9 +1,12 @@
 """The menu of operators: which can be used on a parent, and which are worth trying."""
 
+from dataclasses import replace
+
+from gepa_next.gepa.components import differing, in_turn, joined, narrowed, narrowed_task
 from gepa_next.gepa.guards import count_tokens, tokens_left
 from gepa_next.gepa.proposers.demonstrate import choose_demonstrations, demonstrate
 from gepa_next.gepa.proposers.draft import Draft, Plan
-from gepa_next.gepa.proposers.merge import choose_other, merged_by_lines
+from gepa_next.gepa.proposers.merge import choose_other, merged_by_component, merged_by_lines
 from gepa_next.gepa.proposers.reflect import reflect
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.sampling import choose_minibatch, choose_parents, stream
@@ -15,6 +18,7 @@ MENU = {"reflect": 3.0, "constrain": 2.0, "demonstrate": 2.0, "merge": 1.5, "res
 LONG_ENOUGH_TO_SHORTEN = 150
 SMALLEST_ADDITION_TOKENS = 20
 LINES_WORTH_ORDERING = 4
+SEVERAL = 2
 
 
 def plan_proposals(state: State, count: int) -> list[Plan]:
@@ -43,9 +47,12 @@ def _plan(
     worth: dict[str, float],
     used: list[tuple[int, str]],
 ) -> Plan:
-    demonstrations = choose_demonstrations(state, parent, place)
+    component = in_turn(list(parent.prompts), candidate_id)
+    # The input and ideal of an example are the whole program's: they demonstrate nothing to one component of several.
+    demonstrations = choose_demonstrations(state, parent, place) if len(parent.prompts) < SEVERAL else ()
     other = choose_other(state, parent)
-    possible = _possible(state.task, parent) | ({"merge"} if other else set())
+    possible = _possible(narrowed_task(state.task, parent, component), narrowed(parent, component))
+    possible |= {"merge"} if other else set()
     possible -= set() if demonstrations else {"demonstrate"}
     weights = {
         name: weight / (1 + 4 * used.count((parent.id, name))) for name, weight in worth.items() if name in possible
@@ -59,6 +66,7 @@ def _plan(
         minibatch=choose_minibatch(state, parent, place, without=frozenset(each.input for each in shown)),
         other=other if operator == "merge" else None,
         demonstrations=shown,
+        component=in_turn(differing(parent, other), candidate_id) if operator == "merge" and other else component,
     )
 
 
@@ -74,8 +82,24 @@ def draft(run: Run, plan: Plan) -> Draft:
     """Carry out a plan; only operators that need new words ask the reflector."""
     if not run.state.scores(plan.parent.id, plan.minibatch):
         return Draft(refusal="not_comparable")
+    if plan.other is not None and (merged := merged_by_component(run.state, plan.parent, plan.other)):
+        return Draft(text=joined(merged), prompts=merged)
+    made = _edited(run, _narrowed(plan))
+    if not plan.component or made.refusal is not None:
+        return made
+    prompts = {**plan.parent.prompts, plan.component: made.text}
+    return replace(made, text=joined(prompts), prompts=prompts)
+
+
+def _narrowed(plan: Plan) -> Plan:
+    """Return the plan as if its component were the whole prompt."""
+    other = plan.other and narrowed(plan.other, plan.component)
+    return replace(plan, parent=narrowed(plan.parent, plan.component), other=other)
+
+
+def _edited(run: Run, plan: Plan) -> Draft:
     if plan.operator == "demonstrate":
         return demonstrate(plan)
-    if plan.other is not None and (text := merged_by_lines(run.state, plan.parent, plan.other)):
+    if plan.other is not None and (text := merged_by_lines(run.state, plan.parent, plan.other, plan.component)):
         return Draft(text=text)
     return reflect(run, plan)

@@ -1,4 +1,4 @@
-"""The shapes in which the judge and the reflector answer; a reply that does not fit is refused."""
+"""The shapes in which judge, reflector and programs answer; a reply that does not fit is refused."""
 
 from dataclasses import dataclass
 
@@ -15,6 +15,16 @@ class JudgeReply:
     def __post_init__(self) -> None:
         if not 0 <= self.score <= SCORE_POINTS:
             raise ValueError(f"score must be from 0 to {SCORE_POINTS}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramReply:
+    """A program's answer to one input; `score` is whatever it states, for nobody believes it unread."""
+
+    output: str
+    score: object = None
+    feedback: str = ""
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,14 +4,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gepa_next.errors import ModelError, ProviderError
-from gepa_next.gepa.messages import judge_messages, target_messages
+from gepa_next.gepa.messages import judge_messages
 from gepa_next.gepa.outages import find_outage, is_hopeless
+from gepa_next.gepa.program import TargetAnswer, read_answer, target_call
 from gepa_next.gepa.replies import SCORE_POINTS, JudgeReply
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.spending import NOTHING_SPENT, Spending, add_spending, spent_on
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import CallUsage, Candidate, Example, ModelCall, Role, Rollout, Split, Task, Verdict
+from gepa_next.gepa.verdicts import Share, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,28 +67,22 @@ def make_rollouts(run: Run, pairs: Sequence[Pair], *, after: Made = NOTHING_MADE
 
 
 def _rollout(run: Run, pair: Pair) -> tuple[Rollout, Spending]:
-    task = run.state.task
     blank = Rollout(candidate_id=pair.candidate.id, example_id=pair.example.id, split=pair.split)
-    call = ModelCall(
-        role=Role.TARGET,
-        key=_key(run, Role.TARGET, pair),
-        messages=target_messages(pair.candidate.text, pair.example.input),
-        temperature=task.temperature,
-        max_tokens=task.max_tokens,
-    )
+    call = target_call(run.state.task, pair.candidate, pair.example, key=_key(run, Role.TARGET, pair))
     try:
         answer = run.model(call)
+        said = read_answer(answer, scores=run.program_weight > 0)
     except ProviderError:
         raise
     except ModelError as error:
         return replace(blank, error=error.code, feedback=error.message), spent_by(Role.TARGET, error)
-    answered = replace(blank, output=answer.text, flags=answer.flags)
-    return _scored(run, pair, answered, spent_on(Role.TARGET, answer.usage))
+    answered = replace(blank, output=said.output, flags=answer.flags)
+    return _scored(run, pair, answered, said, spent_on(Role.TARGET, answer.usage))
 
 
-def _scored(run: Run, pair: Pair, rollout: Rollout, spent: Spending) -> tuple[Rollout, Spending]:
+def _scored(run: Run, pair: Pair, rollout: Rollout, said: TargetAnswer, spent: Spending) -> tuple[Rollout, Spending]:
     try:
-        verdict, more = _verdict(run, pair, rollout.output)
+        verdict, more = _verdict(run, pair, said)
     except ProviderError:
         raise
     except ModelError as error:
@@ -95,20 +91,17 @@ def _scored(run: Run, pair: Pair, rollout: Rollout, spent: Spending) -> tuple[Ro
     return replace(rollout, score=verdict.score, feedback=verdict.feedback), add_spending(spent, more)
 
 
-def _verdict(run: Run, pair: Pair, output: str) -> tuple[Verdict, Spending]:
-    if run.metric is None:
-        return _judged(run, pair, output)
-    measured = run.metric(pair.example, output)  # first, for it may have no score, and costs nothing
-    if not run.asks_judge:
-        return measured, NOTHING_SPENT
-    judged, spent = _judged(run, pair, output)
-    return _together(measured, judged, judge_weight=run.judge_weight), spent
-
-
-def _together(measured: Verdict, judged: Verdict, *, judge_weight: float) -> Verdict:
-    score = (1 - judge_weight) * measured.score + judge_weight * judged.score
-    said = f"judge {judged.score:.2f} (weight {judge_weight:g}). {judged.feedback}"
-    return Verdict(score=score, feedback=f"{measured.feedback}\n{said}")
+def _verdict(run: Run, pair: Pair, said: TargetAnswer) -> tuple[Verdict, Spending]:
+    shares, spent = [], NOTHING_SPENT
+    if run.metric is not None:  # before the judge, for it may have no score, and costs nothing
+        rest = 1 - run.judge_weight - run.program_weight
+        shares.append(Share(rest, run.metric(pair.example, said.output)))
+    if run.program_weight:
+        shares.append(Share(run.program_weight, Verdict(score=said.score, feedback=""), "program"))
+    if run.asks_judge:
+        judged, spent = _judged(run, pair, said.output)
+        shares.append(Share(run.judge_weight, judged, "judge"))
+    return said.remarked(together(shares)), spent
 
 
 def _judged(run: Run, pair: Pair, output: str) -> tuple[Verdict, Spending]:

@@ -18,7 +18,8 @@ DRY_LIMIT = 5  # iterations in a row in which no proposal was worth evaluating
 class Run:
     """A state with the ports it is run through; without a metric the judge alone scores.
 
-    `judge_weight` is its share of a score beside a metric, which has the rest.
+    `judge_weight` is its share of a score beside others, `program_weight` that of the score which a program states; a
+    metric has the rest.
     """
 
     state: State
@@ -27,11 +28,12 @@ class Run:
     control: Control
     metric: Metric | None = None
     judge_weight: float = 0.0
+    program_weight: float = 0.0
 
     @property
     def asks_judge(self) -> bool:
         """Whether a rollout takes a call of the judge."""
-        return self.metric is None or self.judge_weight > 0
+        return self.judge_weight > 0 or (self.metric is None and not self.program_weight)
 
     @property
     def counts_tokens_or_money(self) -> bool:

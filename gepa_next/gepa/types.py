@@ -47,12 +47,14 @@ class Example:
 class Candidate:
     """One version of the prompt; the seed candidate is 0.
 
+    `prompts` are its components by name where the target is a program; `text` is then all of them joined.
     `score` and `parent_score` are means over the `compared` minibatch examples that both have a
     score for; None before they were compared.
     """
 
     id: int
     text: str
+    prompts: Mapping[str, str] = field(default_factory=dict)
     parents: tuple[int, ...] = ()
     operator: str = "seed"
     iteration: int = 0
@@ -156,7 +158,10 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What to optimise and within which limits; everything the engine is deterministic in."""
+    """What to optimise and within which limits; everything the engine is deterministic in.
+
+    `prompts` are the components by name where the target is a program; `prompt` is then all of them joined.
+    """
 
     prompt: str
     train: tuple[Example, ...]
@@ -172,3 +177,4 @@ class Task:
     max_prompt_tokens: int | None = None
     temperature: float | None = None
     max_tokens: int | None = None
+    prompts: Mapping[str, str] = field(default_factory=dict)

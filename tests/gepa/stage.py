@@ -41,7 +41,7 @@ Handler = Callable[[ModelCall], object]
 SEED_PROMPT = "Answer the customer's request."
 KINDS = 5
 USAGE = CallUsage(sends=1, input_tokens=10, output_tokens=5, cost_usd=0.001)
-_CASE = re.compile(r"<input>\n(.*?)\n</input>\n<output>\n.*?\n</output>\n<feedback>\n(.*?)\n</feedback>", re.DOTALL)
+CASE = re.compile(r"<input>\n(.*?)\n</input>\n<output>\n.*?\n</output>\n<feedback>\n(.*?)\n</feedback>", re.DOTALL)
 _INSTRUCTIONS = re.compile(r"<instructions>\n(.*?)\n</instructions>", re.DOTALL)
 _ANSWER = re.compile(r"\n(=====answer [0-9a-f]{16}=====)\n(.*)\n\1", re.DOTALL)
 
@@ -71,7 +71,7 @@ def learns(call: ModelCall) -> PromptReply | AdditionReply | InputsReply:
     if call.reply_type is InputsReply:
         return InputsReply(inputs=[each.input for each in requests(SYNTHETIC_INPUTS)])
     found = _INSTRUCTIONS.search(text_of(call))
-    rules = [f"kind-{kind_of(given)}: answer-{kind_of(given)}" for given, feedback in _CASE.findall(text_of(call))]
+    rules = [f"kind-{kind_of(given)}: answer-{kind_of(given)}" for given, feedback in CASE.findall(text_of(call))]
     rule = rules[0] if rules else "kind-0: answer-9"
     lesson = f"{rule.replace(':', ' wants')} and nothing else"
     if call.reply_type is AdditionReply:
@@ -154,11 +154,18 @@ def run_of(
     control: Control = never,
     metric: Metric | None = None,
     judge_weight: float = 0.0,
+    program_weight: float = 0.0,
 ) -> Run:
     state = given if isinstance(given, State) else State(given)
     return Run(
-        state=state, model=model, fan_out=fan_out, control=control, metric=metric, judge_weight=judge_weight
-    )  # fmt: skip
+        state=state,
+        model=model,
+        fan_out=fan_out,
+        control=control,
+        metric=metric,
+        judge_weight=judge_weight,
+        program_weight=program_weight,
+    )
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """What every operator starts from and returns."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gepa_next.gepa.messages import INPUT_PLACEHOLDER
@@ -9,7 +10,10 @@ from gepa_next.gepa.types import Candidate, Example
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A proposal to be made: of which parent, by which operator, compared on which minibatch."""
+    """A proposal to be made: of which parent, by which operator, compared on which minibatch.
+
+    Of a candidate for a program it changes one `component`.
+    """
 
     candidate_id: int
     operator: str
@@ -17,6 +21,7 @@ class Plan:
     minibatch: tuple[Example, ...]
     other: Candidate | None = None
     demonstrations: tuple[Example, ...] = ()
+    component: str = ""
 
     @property
     def parents(self) -> tuple[int, ...]:
@@ -26,9 +31,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A proposal's text, or in `refusal` why there is none, and in `detail` the same for people."""
+    """A proposal's text, with the components it is made of if there are any.
+
+    Or in `refusal` why there is none, and in `detail` the same for people.
+    """
 
     text: str = ""
+    prompts: Mapping[str, str] = field(default_factory=dict)
     lesson: str = ""
     refusal: str | None = None
     detail: str = ""

@@ -1,9 +1,11 @@
-"""The operator that merges two frontier members of a single prompt, by lines against their common ancestor."""
+"""The operator that merges two frontier members: component by component, or one text by lines."""
 
+from collections.abc import Mapping
 from itertools import groupby
 
+from gepa_next.gepa.components import joined, narrowed
 from gepa_next.gepa.proposers.draft import extended
-from gepa_next.gepa.state import State
+from gepa_next.gepa.state import State, fingerprint
 from gepa_next.gepa.types import Candidate
 
 LEAST_KEPT = 0.6
@@ -24,16 +26,46 @@ def choose_other(state: State, parent: Candidate) -> Candidate | None:
     return best
 
 
-def merged_by_lines(state: State, one: Candidate, other: Candidate) -> str | None:
+def merged_by_component(state: State, one: Candidate, other: Candidate) -> Mapping[str, str] | None:
+    """Return each component from the candidate in which it evolved, None if that makes nothing that is new.
+
+    After arXiv:2507.19457. A component that both have changed is taken from the better of them.
+    """
+    common = _common_ancestor(state, one, other)
+    if common is None or not one.prompts:
+        return None
+    mean_of_one, mean_of_other = state.frontier.mean(one.id) or 0.0, state.frontier.mean(other.id) or 0.0
+    better = other if mean_of_other > mean_of_one else one
+    merged = {
+        name: _evolved(base, one.prompts[name], other.prompts[name], both=better.prompts[name])
+        for name, base in common.prompts.items()
+    }
+    return None if fingerprint(joined(merged)) in state.tried else merged
+
+
+def _evolved(base: str, mine: str, theirs: str, *, both: str) -> str:
+    """Return the text that is not the base any more, `both` where neither is."""
+    if mine == base:
+        return theirs
+    return mine if theirs == base else both
+
+
+def _common_ancestor(state: State, one: Candidate, other: Candidate) -> Candidate | None:
+    line = state.ancestors(other.id)
+    found = next((each for each in state.ancestors(one.id) if each in line), None)
+    return None if found is None else state.candidates[found]
+
+
+def merged_by_lines(state: State, one: Candidate, other: Candidate, component: str = "") -> str | None:
     """Return both candidates' changes of their nearest common ancestor, None if they rewrote too much of it.
 
-    Two that took out the same line are at odds about it, which only a reader can settle: None too.
+    Two that took out the same line are at odds about it, which only a reader can settle: None too. Where both are
+    narrowed to a component, so is the ancestor.
     """
-    line = state.ancestors(other.id)
-    common = next((each for each in state.ancestors(one.id) if each in line), None)
+    common = _common_ancestor(state, one, other)
     if common is None:
         return None
-    base, mine, theirs = (each.text.splitlines() for each in (state.candidates[common], one, other))
+    base, mine, theirs = (each.text.splitlines() for each in (narrowed(common, component), one, other))
     gone, dropped = _missing(base, mine), _missing(base, theirs)
     if gone & dropped or max(len(gone), len(dropped)) > (1 - LEAST_KEPT) * len(_said(base)):
         return None

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 from gepa_next.errors import ModelError, ProviderError
+from gepa_next.gepa.components import narrowed_task
 from gepa_next.gepa.lessons import shown_lessons
 from gepa_next.gepa.messages import LONGEST_SHOWN, reflector_messages
 from gepa_next.gepa.proposers.draft import Draft, Plan, extended
@@ -47,8 +48,9 @@ def _call(run: Run, plan: Plan, shortenings: int) -> ModelCall:
             plan.parent,
             cases[: -(-len(cases) // 2**shortenings)],
             lessons=shown_lessons(run.state.lessons),
-            task=run.state.task,
+            task=narrowed_task(run.state.task, plan.parent, plan.component),
             other=plan.other.text if plan.other else "",
+            component=plan.component,
             longest=LONGEST_SHOWN // 2**shortenings,
         ),
         reply_type=AdditionReply if plan.operator == "constrain" else PromptReply,

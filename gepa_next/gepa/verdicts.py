@@ -1,0 +1,32 @@
+"""Several verdicts on one output as one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import fsum
+
+from gepa_next.gepa.types import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The part that one verdict has in a score; `name` stands before its feedback, if there is one."""
+
+    weight: float
+    verdict: Verdict
+    name: str = ""
+
+    @property
+    def line(self) -> str:
+        """What it says among others."""
+        verdict = self.verdict
+        if not self.name:
+            return verdict.feedback
+        return f"{self.name} {verdict.score:.2f} (weight {self.weight:g}). {verdict.feedback}".rstrip()
+
+
+def together(shares: Sequence[Share]) -> Verdict:
+    """Return the weighted verdict; a single one as it is."""
+    if len(shares) == 1:
+        return shares[0].verdict
+    score = fsum(each.weight * each.verdict.score for each in shares)
+    return Verdict(score=score, feedback="\n".join(each.line for each in shares))
