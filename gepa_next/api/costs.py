@@ -3,11 +3,9 @@
 from gepa_next.api.intake import invalid
 from gepa_next.api.wiring import Roles
 from gepa_next.gepa.types import Role
-from gepa_next.llm.pricing import Price
+from gepa_next.llm.pricing import FREE, Price
 from gepa_next.metrics import asks_judge
 from gepa_next.models import JobSpec
-
-FREE = Price(input=0.0, output=0.0)
 
 
 def models_of(roles: Roles, spec: JobSpec) -> dict[Role, str]:

@@ -10,10 +10,12 @@ from urllib3 import exceptions as urllib3
 from gepa_next.llm import faults
 from gepa_next.llm.deadline import HandshakeBroken
 from gepa_next.llm.faults import Fault
+from gepa_next.llm.peers import ForbiddenPeer
 from gepa_next.llm.transport import BodyTooLarge, BrokenBody, CrossedAnswer, DeadlinePassed
 
 # Looked for in the whole chain of causes, in this order: the specific first.
 _BY_EXCEPTION: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Fault], ...] = (
+    (ForbiddenPeer, faults.FORBIDDEN_ADDRESS),
     (DeadlinePassed, faults.DEADLINE),
     (BodyTooLarge, faults.TOO_LARGE),
     (BrokenBody, faults.CUT_SHORT),
@@ -35,7 +37,7 @@ _NOT_TLS = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"}  # what OpenSSL call
 
 TRANSPORT_ERRORS = (
     requests.RequestException, urllib3.HTTPError, http.client.HTTPException, OSError, UnicodeError,
-    BodyTooLarge, BrokenBody, CrossedAnswer, DeadlinePassed,
+    BodyTooLarge, BrokenBody, CrossedAnswer, DeadlinePassed, ForbiddenPeer,
 )  # fmt: skip
 
 # The provider's own words go before its status: the same 429 says "wait" and "pay".
@@ -81,7 +83,7 @@ def describe_exception(error: BaseException) -> str:
     for link in chain:
         if isinstance(link, OSError) and link.strerror:
             return link.strerror
-    if isinstance(error, BodyTooLarge | BrokenBody | CrossedAnswer | DeadlinePassed):
+    if isinstance(error, BodyTooLarge | BrokenBody | CrossedAnswer | DeadlinePassed | ForbiddenPeer):
         return str(error)
     precise = [link for link in chain if isinstance(link, HandshakeBroken | http.client.HTTPException)]
     return type((precise or chain)[0]).__name__

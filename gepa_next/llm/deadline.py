@@ -18,6 +18,8 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NewConnectionError
 
+from gepa_next.llm.peers import Admits, check_peer
+
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
@@ -117,11 +119,13 @@ class _Handshaking(HTTPSConnection):
 class DeadlineAdapter(HTTPAdapter):
     """Mount on a session so that urllib3's `Timeout(total=…)` bounds the whole exchange.
 
-    A body in which nothing arrives for `stall_s` is given up earlier.
+    A body in which nothing arrives for `stall_s` is given up earlier. A connection to an address that is not admitted
+    is closed before anything is sent.
     """
 
-    def __init__(self, *, stall_s: float, connections: int) -> None:
+    def __init__(self, *, stall_s: float, connections: int, admits: Admits | None = None) -> None:
         self._stall_s = stall_s
+        self._admits = admits
         super().__init__(pool_connections=4, pool_maxsize=connections, max_retries=0)
 
     def init_poolmanager(self, *args: object, **kwargs: object) -> None:
@@ -129,13 +133,22 @@ class DeadlineAdapter(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)  # type: ignore[arg-type]  # passed on as they came
         respond = staticmethod(partial(_Response, stall_s=self._stall_s))
         self.poolmanager.pool_classes_by_scheme = {
-            "http": _pool_class(HTTPConnectionPool, HTTPConnection, respond),
-            "https": _pool_class(HTTPSConnectionPool, _Handshaking, respond),
+            "http": _pool_class(HTTPConnectionPool, HTTPConnection, respond, self._admits),
+            "https": _pool_class(HTTPSConnectionPool, _Handshaking, respond, self._admits),
         }
 
 
 def _pool_class(
-    pool: type[HTTPConnectionPool], connection: type[HTTPConnection], respond: Callable[..., http.client.HTTPResponse]
+    pool: type[HTTPConnectionPool],
+    connection: type[HTTPConnection],
+    respond: Callable[..., http.client.HTTPResponse],
+    admits: Admits | None,
 ) -> type[HTTPConnectionPool]:
-    keeping = type(connection.__name__, (connection,), {"response_class": respond})
+    def connect(self: HTTPConnection) -> socket.socket:
+        sock = connection._new_conn(self)  # noqa: SLF001 - where urllib3 has connected and nothing is sent yet
+        if admits is not None:
+            check_peer(sock, admits)
+        return sock
+
+    keeping = type(connection.__name__, (connection,), {"response_class": respond, "_new_conn": connect})
     return type(pool.__name__, (pool,), {"ConnectionCls": keeping})

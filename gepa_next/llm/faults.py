@@ -126,7 +126,8 @@ CUT_SHORT = Fault(
 MALFORMED = Fault(
     name="malformed",
     code="malformed",
-    shows="no HTTP, headers without end, 200 or 204 with HTML, nothing, no choices, JSON too deep, another's answer",
+    shows="no HTTP, headers without end, 200 or 204 with HTML, nothing, no choices (a program: no output),"
+    " JSON too deep, another's answer",
     advice="The endpoint does not answer as an OpenAI-compatible one does.",
     retries=2,
     wait=Wait.BACKOFF,
@@ -204,6 +205,13 @@ BAD_ADDRESS = Fault(
     code="provider_config",
     shows="a URL or key that cannot be sent, a certificate not trusted, expired or another host's, no TLS at all",
     advice="Check the base URL, the key and the certificate.",
+    scope=Scope.JOB,
+)
+FORBIDDEN_ADDRESS = Fault(
+    name="forbidden_address",
+    code="forbidden_address",
+    shows="the connection to a program leads to an IP address that is not allowed; nothing is sent",
+    advice="Only public addresses are, and loopback and private ones if PROGRAM_PRIVATE_ADDRESSES is set.",
     scope=Scope.JOB,
 )
 REFUSED = Fault(
@@ -298,9 +306,11 @@ KEY_ECHOED = Fault(
 
 FAULTS = (
     UNREACHABLE, RESET, STALLED, DEADLINE, CUT_SHORT, MALFORMED, TOO_LARGE, RATE_LIMITED, QUOTA, AUTH, NO_MODEL,
-    BAD_REQUEST, CONTEXT_LENGTH, SERVER_ERROR, REDIRECT, BAD_ADDRESS, REFUSED, EMPTY, TRUNCATED, MALFORMED_REPLY,
-    UNSUPPORTED, REASONING, ODD_USAGE, UNSTORABLE, CUT_ANSWER, UNREADABLE_REPLY, KEY_ECHOED,
+    BAD_REQUEST, CONTEXT_LENGTH, SERVER_ERROR, REDIRECT, BAD_ADDRESS, FORBIDDEN_ADDRESS, REFUSED, EMPTY, TRUNCATED,
+    MALFORMED_REPLY, UNSUPPORTED, REASONING, ODD_USAGE, UNSTORABLE, CUT_ANSWER, UNREADABLE_REPLY, KEY_ECHOED,
 )  # fmt: skip
+
+NOTHING_SENT = frozenset({UNREACHABLE, FORBIDDEN_ADDRESS})
 
 
 class Failure(Exception):

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from gepa_next.errors import Interrupted, ModelError, ProviderError
 from gepa_next.gepa.types import Completion, Message, ModelCall, Role
 from gepa_next.llm import faults
-from gepa_next.llm.faults import Failure, Scope
+from gepa_next.llm.faults import Failure, Fault, Scope
 from gepa_next.llm.provider import Provider
 from gepa_next.llm.redaction import redact
 from gepa_next.llm.retry import Retry
 from gepa_next.llm.structured import UnreadableReply, read_reply
 from gepa_next.llm.text import strip_reasoning
+from gepa_next.llm.transport import Answer
 from gepa_next.llm.turnstile import Lane
 from gepa_next.llm.usage import Bill
 from gepa_next.llm.wire import Choice, Question, build_payload, leaves_out, read_choice
@@ -143,12 +144,12 @@ class HttpModel:
             bill.sends += 1
             try:
                 answer = self.provider.send(payload, request_id=self.request_id(call), fresh=fresh, permit=self.permit)
-                return read_choice(answer, key=self.provider.endpoint.api_key)
+                return self._read(answer)
             except Interrupted:
                 bill.sends -= 1  # nothing was sent
                 raise
             except Failure as failure:
-                if failure.fault is faults.UNREACHABLE:
+                if failure.fault in faults.NOTHING_SENT:
                     bill.sends -= 1  # as above
                 if failure.fault.billed:
                     bill.add_possible(question.messages)
@@ -163,6 +164,12 @@ class HttpModel:
             bill.flag(word)
         return choice
 
+    def _read(self, answer: Answer) -> Choice:
+        return read_choice(answer, key=self.provider.endpoint.api_key)
+
+    def _advice(self, fault: Fault) -> str:
+        return fault.advice
+
     def _error(self, failure: Failure, bill: Bill) -> ModelError:
         fault, detail, used = failure.fault, failure.detail, bill.usage
         if failure.retry_after_s is not None:
@@ -171,7 +178,7 @@ class HttpModel:
         kind = ProviderError if (failure.ends or fault.scope) is Scope.JOB else ModelError
         return kind(
             fault.code,
-            f"{self.model_id}: {fault.name} ({detail}). {fault.advice}",
+            f"{self.model_id}: {fault.name} ({detail}). {self._advice(fault)}",
             sends=used.sends,
             input_tokens=used.input_tokens,
             output_tokens=used.output_tokens,

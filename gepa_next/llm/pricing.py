@@ -34,6 +34,9 @@ class Price:
         return (input_tokens * self.input + output_tokens * self.output) / TOKENS_PER_PRICE
 
 
+FREE = Price(input=0.0, output=0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Prices:
     """The operator's price table, by model id as it is sent."""

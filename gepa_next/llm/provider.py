@@ -47,7 +47,7 @@ class Provider:
             headers["Authorization"] = f"Bearer {self.endpoint.api_key}"
         permit()
         try:
-            return self._transport.post(self.endpoint.chat_url, body, headers, fresh=fresh)
+            return self._transport.post(self.endpoint.post_url, body, headers, fresh=fresh)
         except TRANSPORT_ERRORS as error:
             raise Failure(classify_exception(error), describe_exception(error)) from error
 

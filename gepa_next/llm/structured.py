@@ -29,6 +29,9 @@ def read_reply(text: str, reply_type: type) -> object:
 
     Reasoning tags, code fences and prose around the object are passed over; unknown keys are ignored.
     """
+    whole = _decode(text)  # as it stands: a tag or fence inside it is quoted, and part of what it says
+    if isinstance(whole, dict):
+        return _validate(whole, reply_type)
     body = _without_fences(strip_reasoning(text))
     whole = _decode(body)
     if isinstance(whole, dict):

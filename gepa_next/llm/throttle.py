@@ -26,6 +26,7 @@ _TOLD_APART = frozenset(
         faults.DEADLINE,
         faults.CUT_SHORT,
         faults.BAD_ADDRESS,
+        faults.FORBIDDEN_ADDRESS,
     }
 )
 

@@ -14,6 +14,7 @@ from urllib3 import Timeout
 from urllib3.exceptions import ProtocolError, SSLError
 
 from gepa_next.llm.deadline import DeadlineAdapter, TooManyBytes
+from gepa_next.llm.peers import Admits
 
 BODY_LIMIT_BYTES = 8 * 2**20
 READ_BYTES = 2**16
@@ -54,7 +55,8 @@ class Transport:
     """Own the connections to one endpoint; share it among threads and close it at the end.
 
     It follows no redirects, keeps no cookies and takes neither proxy nor key from the environment. Servers are
-    trusted by the certificates in `ca_file`, or by the usual ones.
+    trusted by the certificates in `ca_file`, or by the usual ones. `admits` says of the IP address that a connection
+    has led to whether anything may be sent there.
     """
 
     def __init__(
@@ -65,11 +67,13 @@ class Transport:
         stall_s: float = 30.0,
         connections: int = 64,
         ca_file: str = "",
+        admits: Admits | None = None,
     ) -> None:
         self._ca_file = ca_file
         self._timeout_s = timeout_s
         self._connect_s = connect_s
         self._stall_s = stall_s
+        self._admits = admits
         self._session = self._new_session(connections)
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str], *, fresh: bool = False) -> Answer:
@@ -91,7 +95,7 @@ class Transport:
         session.trust_env = False
         session.verify = self._ca_file or True
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = DeadlineAdapter(stall_s=self._stall_s, connections=connections)
+        adapter = DeadlineAdapter(stall_s=self._stall_s, connections=connections, admits=self._admits)
         session.mount("http://", adapter)
         session.mount("https://", adapter)
         session.headers["Accept-Encoding"] = "gzip, deflate"

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -69,13 +69,7 @@ def build_payload(question: Question, dialect: Dialect, extra: Mapping[str, obje
 
 def read_choice(answer: Answer, *, key: str = "") -> Choice:
     """Return the first choice of the answer, without the key it was asked with; raise the Failure it shows instead."""
-    if not 200 <= answer.status < 300:  # noqa: PLR2004  # the successful statuses
-        raise _error_failure(answer, _try_decode(answer.body), answer.status, key)
-    body = _decode(answer.body)
-    if not isinstance(body, dict):
-        raise Failure(faults.MALFORMED, f"the body is {type(body).__name__}, not an object")
-    if body.get("error"):
-        raise _error_failure(answer, body, _stated_status(body["error"]), key)
+    body = read_object(answer, key=key)
     choices = body.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     if not isinstance(choice, dict):
@@ -83,6 +77,18 @@ def read_choice(answer: Answer, *, key: str = "") -> Choice:
     if choice.get("error"):
         raise _error_failure(answer, choice, _stated_status(choice["error"]), key)
     return _read_choice(choice, body.get("usage"), key)
+
+
+def read_object(answer: Answer, *, key: str = "", load: Callable[[str], object] | None = None) -> Mapping[str, object]:
+    """Return the JSON object that a good answer is, as `load` reads it; raise the Failure that it shows instead."""
+    if not 200 <= answer.status < 300:  # noqa: PLR2004  # the successful statuses
+        raise _error_failure(answer, _try_decode(answer.body), answer.status, key)
+    body = _decode(answer.body, load or _load)
+    if not isinstance(body, dict):
+        raise Failure(faults.MALFORMED, f"the body is {type(body).__name__}, not an object")
+    if body.get("error"):
+        raise _error_failure(answer, body, _stated_status(body["error"]), key)
+    return body
 
 
 def _read_choice(choice: Mapping[str, object], usage: object, key: str) -> Choice:
@@ -117,9 +123,13 @@ def _integer(digits: str) -> float:
     return int(digits) if len(digits) <= MOST_DIGITS else math.inf
 
 
-def _decode(body: bytes) -> object:
+def _load(text: str) -> object:
+    return json.loads(text, parse_int=_integer)
+
+
+def _decode(body: bytes, load: Callable[[str], object] = _load) -> object:
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_int=_integer)
+        return load(body.decode("utf-8-sig"))
     except json.JSONDecodeError as error:
         broken_off = body.lstrip().startswith(b"{")
         fault = faults.CUT_SHORT if broken_off else faults.MALFORMED

@@ -36,7 +36,7 @@ def test_a_bad_url_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize("url", ["https://openrouter.ai/api/v1/", "http://127.0.0.1:11434/v1", "http://[::1]:8000/v1"])
 def test_a_good_url_loses_its_last_slash(url: str) -> None:
-    assert Endpoint(f" {url} ").chat_url == url.rstrip("/") + "/chat/completions"
+    assert Endpoint(f" {url} ").post_url == url.rstrip("/") + "/chat/completions"
 
 
 @pytest.mark.parametrize("key", ["sk-€", "sk-a b", "sk-a\nX: y", "sk-\ud800"])

@@ -68,7 +68,8 @@ def test_a_fault_before_the_request_ends_as_its_row_says(stage: Stage, certifica
 
 
 def test_every_row_is_provoked() -> None:
-    assert {case.fault for case in (*CASES, *MENDED, *DOORS)} == set(FAULTS)
+    of_programs = {faults.FORBIDDEN_ADDRESS}  # tests/llm/test_program.py
+    assert {case.fault for case in (*CASES, *MENDED, *DOORS)} == set(FAULTS) - of_programs
 
 
 def test_names_of_rows_are_unique() -> None:
