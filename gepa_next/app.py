@@ -13,11 +13,13 @@ from gepa_next.api.errors import register_error_handlers
 from gepa_next.api.rates import RateLimiter
 from gepa_next.api.wiring import EXTENSION, Access, Limits, Roles, Wiring
 from gepa_next.config import Settings, load_settings
-from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.types import ModelCall, Role
 from gepa_next.llm.endpoint import Endpoint
 from gepa_next.llm.http import HttpModel
+from gepa_next.llm.peers import is_public, is_public_or_private
 from gepa_next.llm.pricing import Prices, states_cost
+from gepa_next.llm.program import ProgramModel, Programs
+from gepa_next.llm.program_urls import ProgramUrls
 from gepa_next.llm.provider import Provider
 from gepa_next.llm.simulator import Simulator
 from gepa_next.llm.throttle import Throttle
@@ -123,6 +125,7 @@ def _wiring(settings: Settings, database: Database, tailer: Tailer) -> Wiring:
             free_disk_bytes=settings.min_free_disk_mb * MEGABYTE,
         ),
         roles=_roles(settings),
+        programs=ProgramUrls(settings.program_urls),
         stream=StreamSettings(retry_ms=settings.sse_retry_ms, ping_interval_s=settings.sse_ping_interval_s),
         requests=RateLimiter(per_minute=settings.rate_limit_per_min, burst=settings.rate_limit_burst),
         failures=RateLimiter(per_minute=FAILURES_PER_MIN, burst=FAILURES_PER_MIN),
@@ -156,35 +159,44 @@ def _model_ids(settings: Settings) -> dict[Role, str]:
 
 def _models_for(settings: Settings) -> ModelsFor:
     """Return what makes a job's models; connections and limits are shared by all jobs."""
-    ids = _model_ids(settings)
-    if settings.simulated:
-        simulator = Simulator()
-        simulated = {role: RoleModel(model_id=ids[role], endpoint="simulator", ask=simulator) for role in Role}
-        return lambda *_: simulated
-    providers = _providers(settings)
+    ids, simulator, programs = _model_ids(settings), Simulator(), _programs(settings)
+    providers = {} if settings.simulated else _providers(settings)
     turnstile = Turnstile(most=settings.max_concurrent_calls, patience_s=settings.provider_patience_s)
 
     def models(job_id: str, spec: JobSpec, tenure: Tenure, say_waiting: SayWaiting) -> Models:
+        called = providers | ({Role.TARGET: programs.provider(spec.program_url)} if spec.program_url else {})
         traffic = Traffic(say_waiting, aside)
-        lanes = {provider: Lane(turnstile, provider.throttle, traffic) for provider in set(providers.values())}
+        lanes = {provider: Lane(turnstile, provider.throttle, traffic) for provider in set(called.values())}
 
-        def ask(role: Role, model_id: str) -> LanguageModel:
-            return HttpModel(
-                provider=providers[role],
+        def role_model(role: Role, model_id: str) -> RoleModel:
+            if role not in called:
+                return RoleModel(model_id=ids[role], endpoint="simulator", ask=simulator)
+            kind = ProgramModel if spec.program_url and role is Role.TARGET else HttpModel
+            ask = kind(
+                provider=called[role],
                 model_id=model_id,
                 request_id=lambda call: _request_id(job_id, call),
                 wait=tenure.wait,
                 permit=tenure.permit,
-                lane=lanes[providers[role]],
+                lane=lanes[called[role]],
             )
+            return RoleModel(model_id=model_id, endpoint=called[role].endpoint.base_url, ask=ask)
 
         chosen = ids | {Role.TARGET: spec.target_model_id}
-        return {
-            role: RoleModel(model_id=model_id, endpoint=providers[role].endpoint.base_url, ask=ask(role, model_id))
-            for role, model_id in chosen.items()
-        }
+        return {role: role_model(role, model_id) for role, model_id in chosen.items()}
 
     return models
+
+
+def _programs(settings: Settings) -> Programs:
+    return Programs(
+        ProgramUrls(settings.program_urls),
+        admits=is_public_or_private if settings.program_private_addresses else is_public,
+        timeout_s=settings.llm_timeout_s,
+        connections=settings.max_concurrent_calls + settings.max_concurrent_jobs,
+        most_at_once=settings.max_concurrent_calls,
+        ca_file=settings.llm_ca_file,
+    )
 
 
 def _request_id(job_id: str, call: ModelCall) -> str:

@@ -8,7 +8,7 @@ for event in client.events(job["job_id"]):
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -42,6 +42,11 @@ class Event:
     data: Json
 
 
+def _body(prompt: str | Mapping[str, str], examples: Sequence[Json], options: Mapping[str, object]) -> Json:
+    given: Json = {"prompt": prompt} if isinstance(prompt, str) else {"prompts": dict(prompt)}
+    return {**given, "examples": list(examples), **options}
+
+
 class Client:
     """A connection to one server; close it, or use it in a `with` statement."""
 
@@ -65,21 +70,23 @@ class Client:
 
     def optimize(
         self,
-        prompt: str,
+        prompt: str | Mapping[str, str],
         *,
         examples: Sequence[Json] = (),
         idempotency_key: str | None = None,
         **options: object,
     ) -> Json:
-        """Create a job and return its state; `options` are further fields of the body (docs/API.md)."""
+        """Create a job and return its state; `options` are further fields of the body (docs/API.md).
+
+        For a program (`program_url`) the prompt may be its components by name.
+        """
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        body = {"prompt": prompt, "examples": list(examples), **options}
+        body = _body(prompt, examples, options)
         return self._json("POST", "/v1/optimize", json=body, headers=headers)
 
-    def quote(self, prompt: str, *, examples: Sequence[Json] = (), **options: object) -> Json:
+    def quote(self, prompt: str | Mapping[str, str], *, examples: Sequence[Json] = (), **options: object) -> Json:
         """Return what the same job would take, without making it."""
-        body = {"prompt": prompt, "examples": list(examples), **options}
-        return self._json("POST", "/v1/optimize/quote", json=body)
+        return self._json("POST", "/v1/optimize/quote", json=_body(prompt, examples, options))
 
     def job(self, job_id: str) -> Json:
         """Return the job's state."""

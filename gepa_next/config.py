@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gepa_next.llm.endpoint import Endpoint
 from gepa_next.llm.pricing import Prices
+from gepa_next.llm.program_urls import ProgramUrls
 
 OPENROUTER_URL = "https://openrouter.ai/api/v1"
 OPENAI_URL = "https://api.openai.com/v1"
@@ -118,6 +119,8 @@ class Settings(BaseSettings):
     reflection_requests_per_min: int = Field(0, ge=0, le=1_000_000)
     provider_patience_s: float = Field(300, ge=0, le=86_400)
     llm_ca_file: str = ""
+    program_urls: Listed = ()
+    program_private_addresses: bool = False
 
     @field_validator("api_bearer_tokens")
     @classmethod
@@ -145,6 +148,16 @@ class Settings(BaseSettings):
                     f"{each!r} is not an origin: https://HOST or https://HOST:PORT, in lower case, with no path"
                     " and no port 80 or 443 that goes without saying"
                 )
+        return value
+
+    @field_validator("program_urls")
+    @classmethod
+    def _programs(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            try:
+                ProgramUrls((each,))
+            except ValueError as error:
+                raise ValueError(f"{each!r}: {error}") from None
         return value
 
     @model_validator(mode="after")

@@ -28,7 +28,11 @@ TERMINAL_EVENTS = frozenset({"finished", "failed", "cancelled"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
-    """What was asked for, complete: every default is filled in. The examples are kept apart."""
+    """What was asked for, complete: every default is filled in. The examples are kept apart.
+
+    Where the target is a program, `prompts` are its components by name, `prompt` is all of them joined, and its URL
+    stands for the model.
+    """
 
     prompt: str
     target_model_id: str
@@ -46,6 +50,8 @@ class JobSpec:
     max_tokens: int | None = None
     cache: bool = True
     metadata: Mapping[str, object] = field(default_factory=dict)
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    program_url: str | None = None
 
     def task(self, examples: tuple[Example, ...]) -> Task:
         """Return what the engine is deterministic in; without examples it drafts its own."""
@@ -65,6 +71,7 @@ class JobSpec:
             max_prompt_tokens=self.max_prompt_tokens,
             temperature=self.temperature,
             max_tokens=self.max_tokens,
+            prompts=self.prompts,
         )
 
 
@@ -107,6 +114,7 @@ class Job:
     seed_score: float | None
     best_score: float | None
     best_prompt: str | None
+    best_prompts: Mapping[str, str]
     error_code: str | None
     error_message: str | None
     result: Mapping[str, object] | None

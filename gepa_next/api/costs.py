@@ -9,13 +9,10 @@ from gepa_next.models import JobSpec
 
 
 def models_of(roles: Roles, spec: JobSpec) -> dict[Role, str]:
-    """Return the models that the job calls; where metrics alone score, there is no judge."""
-    called = {
-        Role.TARGET: spec.target_model_id,
-        Role.JUDGE: roles.judge_model_id,
-        Role.REFLECTOR: roles.reflector_model_id,
-    }
-    return {role: each for role, each in called.items() if role is not Role.JUDGE or asks_judge(spec.metric)}
+    """Return the models that the job calls: no judge where metrics alone score, no target where it is a program."""
+    called = {} if spec.program_url else {Role.TARGET: spec.target_model_id}
+    called |= {Role.JUDGE: roles.judge_model_id} if asks_judge(spec.metric) else {}
+    return called | {Role.REFLECTOR: roles.reflector_model_id}
 
 
 def price_of(roles: Roles, model_id: str) -> Price | None:

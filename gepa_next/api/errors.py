@@ -23,6 +23,7 @@ STATUS_BY_CODE: Mapping[str, int] = MappingProxyType(
         "payload_too_large": 413,
         "unsupported_media_type": 415,
         "idempotency_key_reused": 422,
+        "program_not_allowed": 422,
         "validation_error": 422,
         "rate_limited": 429,
         "internal_error": 500,

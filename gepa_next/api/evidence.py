@@ -42,6 +42,7 @@ def _item(candidate: Candidate, mean: float | None) -> dict[str, object]:
     return {
         "id": candidate.id,
         "text": candidate.text,
+        "prompts": candidate.prompts,
         "parent_ids": candidate.parents,
         "operator": candidate.operator,
         "iteration": candidate.iteration,

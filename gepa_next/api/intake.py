@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from gepa_next.api.schemas import MOST_EXAMPLES, ExampleBody, OptimizeBody, SplitBody
 from gepa_next.errors import InvalidError, ModelError
+from gepa_next.gepa.components import joined
 from gepa_next.gepa.engine import SYNTHETIC_INPUTS
 from gepa_next.gepa.quote import usable_rollouts
 from gepa_next.gepa.splits import SplitSizes, default_sizes
@@ -62,8 +63,10 @@ def complete_spec(
     iterations = body.iterations or DEFAULT_ITERATIONS
     split = _split_sizes(body.split, len(examples))
     return JobSpec(
-        prompt=body.prompt,
-        target_model_id=body.target_model_id or target_default,
+        prompt=joined(body.components),
+        prompts=body.components if body.program_url else {},
+        program_url=body.program_url,
+        target_model_id=body.program_url or body.target_model_id or target_default,
         metric=body.metric,
         rubric=body.rubric,
         iterations=iterations,
@@ -91,7 +94,7 @@ def _check(body: OptimizeBody, examples: tuple[Example, ...], *, simulated: bool
         raise invalid("target_model_id", "the simulator is off: this server has real models")
     _check_ideals(body.metric, examples)
     for kept in body.constraints.keep:
-        if kept not in body.prompt:
+        if not any(kept in text for text in body.components.values()):
             raise invalid("constraints.keep", "a text to keep does not occur in the prompt")
     if body.bank is not None and not examples:
         raise invalid("bank", "the bank has no such examples")

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from gepa_next.errors import InvalidError
-from gepa_next.metrics import JUDGE, check_schema, compiled
+from gepa_next.metrics import JUDGE, PROGRAM, check_schema, compiled
 from gepa_next.metrics.deterministic import LONGEST_OUTPUT
 
 MOST_PARTS = 16
@@ -26,7 +26,7 @@ _ROUNDING = 1e-6
 
 Units = Annotated[int, Field(ge=0, le=LONGEST_OUTPUT, strict=True)]
 Plain = Literal[
-    "judge", "exact_match", "contains", "json_valid", "json_equal", "token_f1", "rouge_l", "edit_similarity"
+    "judge", "program", "exact_match", "contains", "json_valid", "json_equal", "token_f1", "rouge_l", "edit_similarity"
 ]  # fmt: skip
 
 
@@ -80,7 +80,7 @@ class JsonSchemaBody(MetricBody):
         try:
             check_schema(schema)
         except InvalidError as error:
-            raise _at(*((tuple(path.split(".")) if path else (), said) for path, said in error.details)) from None
+            raise wrong_at(*((tuple(path.split(".")) if path else (), said) for path, said in error.details)) from None
         return schema
 
 
@@ -97,7 +97,7 @@ class LengthBody(MetricBody):
         if not self.model_fields_set & {"min", "max"}:
             raise ValueError("length needs min, max or both")
         if self.max is not None and self.max < self.min:
-            raise _at((("max",), "less than min"))
+            raise wrong_at((("max",), "less than min"))
         return self
 
 
@@ -120,7 +120,7 @@ def _checked_metric(given: object) -> object:
     elif isinstance(given, dict):
         _checked_one(given)
         if "weight" in given:
-            raise _at((("weight",), "only in a list"))
+            raise wrong_at((("weight",), "only in a list"))
     else:
         raise ValueError(  # noqa: TRY004 - pydantic takes a ValueError for an answer
             "a name, an object with a name, or a list of such objects with weights"
@@ -131,7 +131,7 @@ def _checked_metric(given: object) -> object:
 def _checked_part(given: object) -> MetricBody:
     part = _checked_one(given)
     if part.weight is None:
-        raise _at((("weight",), "Field required"))
+        raise wrong_at((("weight",), "Field required"))
     return part
 
 
@@ -140,7 +140,7 @@ def _checked_one(given: object) -> MetricBody:
         raise ValueError("Input should be an object")  # noqa: TRY004 - pydantic takes a ValueError for an answer
     name = given.get("name")
     if not isinstance(name, str) or name not in SHAPES:
-        raise _at((("name",), f"one of {', '.join(SHAPES)}"))
+        raise wrong_at((("name",), f"one of {', '.join(SHAPES)}"))
     return SHAPES[name].model_validate(given)
 
 
@@ -153,11 +153,12 @@ def _check_together(parts: list[MetricBody]) -> None:
     total = fsum(each.weight or 0.0 for each in parts)
     if abs(total - 1) > _ROUNDING:
         raise ValueError(f"the weights sum to {total:g}, not to 1")
-    if sum(isinstance(each, PlainMetricBody) and each.name == JUDGE for each in parts) > 1:
-        raise ValueError("the judge can stand in the list once")
+    for name in (JUDGE, PROGRAM):
+        if sum(isinstance(each, PlainMetricBody) and each.name == name for each in parts) > 1:
+            raise ValueError(f"the {name} can stand in the list once")
 
 
-def _at(*details: tuple[tuple[str, ...], str]) -> ValidationError:
+def wrong_at(*details: tuple[tuple[str, ...], str]) -> ValidationError:
     """Return the error for what is wrong at places inside: pydantic puts the place of the whole before them."""
     # In a custom error's message only the names in its context are filled in, and there are none.
     return ValidationError.from_exception_data(

@@ -49,14 +49,20 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         response=JobState,
         query=("iterations",),
         headers=("Idempotency-Key",),
-        errors=(*_WRITE, "idempotency_key_reused", "queue_full", "shutting_down"),
+        errors=(*_WRITE, "idempotency_key_reused", "program_not_allowed", "queue_full", "shutting_down"),
     ),
     ("post", "/v1/optimize/quote"): Operation(
         summary="Say what the job of this body would take; makes none",
         request=OptimizeBody,
         response=QuoteState,
         query=("iterations",),
-        errors=("invalid_json", "payload_too_large", "unsupported_media_type", "validation_error"),
+        errors=(
+            "invalid_json",
+            "payload_too_large",
+            "unsupported_media_type",
+            "validation_error",
+            "program_not_allowed",
+        ),
     ),
     ("get", "/v1/optimize"): Operation(
         summary="List jobs, newest first",

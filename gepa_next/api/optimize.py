@@ -16,13 +16,14 @@ from gepa_next.api.body import read_json
 from gepa_next.api.costs import refuse_unknowable_cost
 from gepa_next.api.intake import chosen_iterations, complete_spec, distinct_examples, invalid
 from gepa_next.api.paging import cursor, encode_cursor, limit, number, refuse_unknown
+from gepa_next.api.programs import refuse_wrong_program
 from gepa_next.api.schemas import OptimizeBody
 from gepa_next.api.states import JobPage, job_state, job_url
 from gepa_next.api.wiring import Wiring, wiring
 from gepa_next.errors import InvalidError, UnavailableError
 from gepa_next.gepa.fingerprint import judge_fingerprint, metric_fingerprint
 from gepa_next.gepa.types import Example
-from gepa_next.metrics import JUDGE, asks_judge, described
+from gepa_next.metrics import JUDGE, PROGRAM, asks_judge, described
 from gepa_next.models import Job, JobSpec, JobStatus
 from gepa_next.store.bank import list_examples
 from gepa_next.store.evidence import list_usage
@@ -117,6 +118,7 @@ def _replayed(parts: Wiring, body: OptimizeBody) -> str | None:
 
 def asked_for(parts: Wiring, body: OptimizeBody) -> tuple[JobSpec, tuple[Example, ...]]:
     """Return what the body asks for, the bank's examples included; InvalidError if it cannot be had."""
+    refuse_wrong_program(body, parts.programs)
     given = distinct_examples(body.examples)
     examples = (*given, *_banked(parts, body, given))
     spec = complete_spec(
@@ -167,7 +169,8 @@ def _fingerprint(parts: Wiring, spec: JobSpec) -> str:
     judge, metrics = judge_fingerprint(parts.roles.judge_model_id, spec.rubric), described(spec.metric)
     if all(each["name"] == JUDGE for each in metrics):
         return judge
-    return metric_fingerprint(metrics, judge if asks_judge(spec.metric) else None)
+    scored = [{**each, "url": spec.program_url} if each["name"] == PROGRAM else each for each in metrics]
+    return metric_fingerprint(scored, judge if asks_judge(spec.metric) else None)
 
 
 def _idempotency_key() -> str | None:

@@ -9,6 +9,7 @@ from gepa_next.api.quote_state import quote_state
 from gepa_next.api.wiring import Roles, wiring
 from gepa_next.gepa.quote import CostOf, quote
 from gepa_next.gepa.types import Role
+from gepa_next.llm.pricing import FREE
 from gepa_next.metrics import asks_judge
 from gepa_next.models import JobSpec
 
@@ -27,6 +28,7 @@ def create() -> Response:
 
 def _cost_of(roles: Roles, spec: JobSpec) -> CostOf:
     prices = {role: price_of(roles, model_id) for role, model_id in models_of(roles, spec).items()}
+    prices |= {Role.TARGET: FREE} if spec.program_url else {}  # what it spends itself is not known here
 
     def cost_usd(role: Role, input_tokens: int, output_tokens: int) -> float | None:
         price = prices[role]

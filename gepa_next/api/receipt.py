@@ -7,7 +7,7 @@ from dataclasses import asdict
 from gepa_next.api.pacing import unhurried
 from gepa_next.gepa.splits import default_sizes, divide
 from gepa_next.gepa.types import Example
-from gepa_next.models import Job
+from gepa_next.models import Job, JobSpec
 from gepa_next.store.database import Database
 from gepa_next.store.evidence import iterate_job_examples, list_usage
 from gepa_next.version import VERSION
@@ -46,8 +46,7 @@ def spec_body(job: Job, examples: Sequence[Example]) -> dict[str, object]:
     """Return the body of a request for the same job, with drafted examples as if they had been given."""
     spec = job.spec
     body: dict[str, object] = {
-        "prompt": spec.prompt,
-        "target_model_id": spec.target_model_id,
+        **_target(spec),
         "rubric": spec.rubric,
         "metric": spec.metric,
         "constraints": {"keep": spec.keep, "max_prompt_tokens": spec.max_prompt_tokens},
@@ -68,3 +67,9 @@ def spec_body(job: Job, examples: Sequence[Example]) -> dict[str, object]:
     if examples and job.split != default_sizes(len(examples)):  # the default may give an example two purposes
         body["split"] = {"train": job.split.train, "val": job.split.validation, "test": job.split.test}
     return body
+
+
+def _target(spec: JobSpec) -> dict[str, object]:
+    if spec.program_url is not None:
+        return {"prompts": spec.prompts, "program_url": spec.program_url}
+    return {"prompt": spec.prompt, "target_model_id": spec.target_model_id}

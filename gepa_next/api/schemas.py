@@ -1,7 +1,7 @@
 """The shapes of requests, with their limits."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import (
     AfterValidator,
@@ -12,13 +12,16 @@ from pydantic import (
     JsonValue,
     PlainValidator,
     field_validator,
+    model_validator,
 )
 
-from gepa_next.api.metric_shapes import MetricField
+from gepa_next.api.metric_shapes import MetricField, wrong_at
 
 MOST_EXAMPLES = 10_000
 LONGEST_PROMPT = 100_000
 LONGEST_TEXT = 100_000
+LONGEST_URL = 2_000
+MOST_COMPONENTS = 16
 _ID = re.compile(r"[A-Za-z0-9._:@+-]{1,128}")
 
 
@@ -30,6 +33,7 @@ def _checked_id(value: str) -> str:
 
 Id = Annotated[str, AfterValidator(_checked_id)]
 Tag = Annotated[str, Field(min_length=1, max_length=64)]
+ComponentName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 PositiveInt = Annotated[int, Field(ge=1, le=10**9, strict=True)]
 Score = Annotated[float, Field(ge=0, le=1, strict=True)]
 Limit = Annotated[float, Field(gt=0, le=10**9, strict=True)]
@@ -105,7 +109,21 @@ class SplitBody(Body):
 class OptimizeBody(Body):
     """A prompt to optimise and what to optimise it on."""
 
-    prompt: str = Field(min_length=1, max_length=LONGEST_PROMPT)
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["prompt"]}, {"required": ["prompts"]}]})
+
+    prompt: str | None = Field(default=None, min_length=1, max_length=LONGEST_PROMPT)
+    prompts: dict[ComponentName, str] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MOST_COMPONENTS,
+        description="The components of a program by name, instead of a prompt.",
+    )
+    program_url: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=LONGEST_URL,
+        description="An HTTP endpoint that is the target instead of a model; the operator must allow it.",
+    )
     target_model_id: str | None = Field(
         default=None,
         min_length=1,
@@ -138,10 +156,32 @@ class OptimizeBody(Body):
 
     @field_validator("prompt")
     @classmethod
-    def _says_something(cls, value: str) -> str:
-        if not value.strip():
+    def _says_something(cls, value: str | None) -> str | None:
+        if value is not None and not value.strip():
             raise ValueError("the prompt is empty")
         return value
+
+    @field_validator("prompts")
+    @classmethod
+    def _all_say_something(cls, value: dict[str, str] | None) -> dict[str, str] | None:
+        if empty := [name for name, text in (value or {}).items() if not text.strip()]:
+            raise wrong_at(*(((name,), "the prompt is empty") for name in empty))
+        if sum(map(len, (value or {}).values())) > LONGEST_PROMPT:
+            raise ValueError(f"together more than {LONGEST_PROMPT} characters")
+        return value
+
+    @model_validator(mode="after")
+    def _has_one_or_the_other(self) -> Self:
+        if self.prompt is None and self.prompts is None:
+            raise wrong_at((("prompt",), "Field required"))
+        if self.prompt is not None and self.prompts is not None:
+            raise wrong_at((("prompts",), "not beside a prompt: send one or the other"))
+        return self
+
+    @property
+    def components(self) -> dict[str, str]:
+        """The prompts by name; one without a name is called `prompt`."""
+        return self.prompts or {"prompt": self.prompt or ""}
 
 
 class ResumeBody(Body):

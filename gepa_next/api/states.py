@@ -64,6 +64,7 @@ class JobState(BaseModel):
     iteration: int
     iterations: int
     target_model_id: str
+    program_url: str | None
     judge: JudgeState
     metric: str | dict[str, JsonValue] | list[dict[str, JsonValue]]
     simulated: bool
@@ -73,6 +74,7 @@ class JobState(BaseModel):
     seed_score: float | None
     best_score: float | None
     best_prompt: str | None
+    best_prompts: dict[str, str]
     usage: UsageState
     budget: BudgetState
     error: ErrorState | None
@@ -107,6 +109,7 @@ def job_state(job: Job, usage: Sequence[Usage]) -> JobState:
             "iteration": job.iteration,
             "iterations": spec.iterations,
             "target_model_id": spec.target_model_id,
+            "program_url": spec.program_url,
             "judge": {"model_id": job.judge.model_id, "fingerprint": job.judge.fingerprint},
             "metric": spec.metric,
             "simulated": job.simulated,
@@ -116,6 +119,7 @@ def job_state(job: Job, usage: Sequence[Usage]) -> JobState:
             "seed_score": job.seed_score,
             "best_score": job.best_score,
             "best_prompt": job.best_prompt,
+            "best_prompts": job.best_prompts,
             "usage": _usage_state(job, usage),
             "budget": spec.budget,
             "error": {"code": job.error_code, "message": job.error_message or ""} if job.error_code else None,

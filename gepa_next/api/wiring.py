@@ -10,6 +10,7 @@ from gepa_next.api.artifacts import ArtifactSizes
 from gepa_next.api.rates import RateLimiter
 from gepa_next.gepa.types import Role
 from gepa_next.llm.pricing import Prices
+from gepa_next.llm.program_urls import ProgramUrls
 from gepa_next.models import Judge
 from gepa_next.store.database import Database
 from gepa_next.streaming.stream import StreamSettings
@@ -68,6 +69,7 @@ class Wiring:
     access: Access
     limits: Limits
     roles: Roles
+    programs: ProgramUrls
     stream: StreamSettings
     requests: RateLimiter
     failures: RateLimiter

@@ -15,7 +15,16 @@ REFLECTIONS_IN_VAIN = 5  # in a row
 
 # Failures that come of what a model was sent, or of what it answered: a candidate may be the cause of them.
 ANSWERED = frozenset(
-    {"empty", "refused", "context_length", "answer_too_large", "truncated", "malformed_reply", "too_complex"}
+    {
+        "empty",
+        "refused",
+        "context_length",
+        "answer_too_large",
+        "truncated",
+        "malformed_reply",
+        "too_complex",
+        "bad_score",
+    }
 )
 UNREADABLE = frozenset({"judge_malformed_reply", "judge_truncated", "judge_empty"})
 

@@ -60,11 +60,18 @@ class Programs:
     """The programs that the jobs of a process call; what is known of each is shared as long as a job calls it."""
 
     def __init__(
-        self, urls: ProgramUrls, *, admits: Admits, timeout_s: float, connections: int, most_at_once: int
+        self,
+        urls: ProgramUrls,
+        *,
+        admits: Admits,
+        timeout_s: float,
+        connections: int,
+        most_at_once: int,
+        ca_file: str = "",
     ) -> None:
         self._urls = urls
         self._most_at_once = most_at_once
-        self._transport = Transport(timeout_s=timeout_s, connections=connections, admits=admits)
+        self._transport = Transport(timeout_s=timeout_s, connections=connections, ca_file=ca_file, admits=admits)
         self._lock = threading.Lock()
         self._called: WeakValueDictionary[str, Provider] = WeakValueDictionary()
 

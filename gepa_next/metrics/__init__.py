@@ -3,9 +3,11 @@
 from gepa_next.metrics.choice import (
     JUDGE,
     METRICS,
+    PROGRAM,
     Chosen,
     Scoring,
     asks_judge,
+    asks_program,
     described,
     deterministic_parts,
     scoring_of,
@@ -16,9 +18,11 @@ from gepa_next.metrics.schema_check import check_schema
 __all__ = [
     "JUDGE",
     "METRICS",
+    "PROGRAM",
     "Chosen",
     "Scoring",
     "asks_judge",
+    "asks_program",
     "check_schema",
     "compiled",
     "described",

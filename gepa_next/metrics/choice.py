@@ -30,7 +30,10 @@ METRICS: Mapping[str, type[DeterministicMetric]] = MappingProxyType(
         "length": Length,
     }
 )
-JUDGE = "judge"  # not a metric of ours: the judge model scores
+# Not metrics of ours: the judge model scores, or the program states a score of its own.
+JUDGE = "judge"
+PROGRAM = "program"
+OTHERS = (JUDGE, PROGRAM)
 
 # A name, an object with a name and parameters, or a list of such objects with weights that sum to 1.
 Chosen = str | Mapping[str, object] | Sequence[Mapping[str, object]]
@@ -38,21 +41,26 @@ Chosen = str | Mapping[str, object] | Sequence[Mapping[str, object]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scoring:
-    """What scores outputs: a metric, None if the judge alone does, and the judge's share beside one."""
+    """What scores outputs: a metric, None if only others do, and the shares of those: the judge, and a program."""
 
     metric: Metric | None
     judge_weight: float
+    program_weight: float = 0.0
 
 
 def scoring_of(chosen: Chosen) -> Scoring:
     """Return what scores by what was chosen; the choice is a valid one."""
     parts = deterministic_parts(chosen)
-    judge_weight = fsum(_weight(each) for each in _objects(chosen) if each["name"] == JUDGE)
-    if not parts:
-        return Scoring(metric=None, judge_weight=1.0)
-    if len(parts) == 1 and not judge_weight:
-        return Scoring(metric=parts[0].metric, judge_weight=0.0)
-    return Scoring(metric=WeightedMetric(parts), judge_weight=judge_weight)
+    judge_weight, program_weight = _share(chosen, JUDGE), _share(chosen, PROGRAM)
+    metric: Metric | None = None
+    if parts:
+        alone = len(parts) == 1 and not judge_weight and not program_weight
+        metric = parts[0].metric if alone else WeightedMetric(parts)
+    return Scoring(metric=metric, judge_weight=judge_weight, program_weight=program_weight)
+
+
+def _share(chosen: Chosen, name: str) -> float:
+    return fsum(_weight(each) for each in _objects(chosen) if each["name"] == name)
 
 
 def asks_judge(chosen: Chosen) -> bool:
@@ -60,12 +68,17 @@ def asks_judge(chosen: Chosen) -> bool:
     return any(each["name"] == JUDGE for each in _objects(chosen))
 
 
+def asks_program(chosen: Chosen) -> bool:
+    """Say whether the score that a program states has a part in the score."""
+    return any(each["name"] == PROGRAM for each in _objects(chosen))
+
+
 def deterministic_parts(chosen: Chosen) -> tuple[Part, ...]:
-    """Return the metrics chosen but for the judge."""
+    """Return the metrics chosen but for the judge and the program."""
     return tuple(
         Part(place=place, name=str(each["name"]), weight=_weight(each), metric=_metric(each))
         for place, each in enumerate(_objects(chosen))
-        if each["name"] != JUDGE
+        if each["name"] not in OTHERS
     )
 
 
@@ -74,7 +87,8 @@ def described(chosen: Chosen) -> list[dict[str, object]]:
     parts = [
         {"name": part.name, "weight": part.weight, **_parameters(part.metric)} for part in deterministic_parts(chosen)
     ]
-    return parts + [{"name": JUDGE, "weight": _weight(each)} for each in _objects(chosen) if each["name"] == JUDGE]
+    others = [each for each in _objects(chosen) if each["name"] in OTHERS]
+    return parts + [{"name": each["name"], "weight": _weight(each)} for each in others]
 
 
 def _objects(chosen: Chosen) -> Iterator[Mapping[str, object]]:

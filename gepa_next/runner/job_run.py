@@ -119,6 +119,7 @@ class JobRun:
             control=lambda point, reason=None: self._control(holder, job, point, reason),
             metric=scoring.metric,
             judge_weight=scoring.judge_weight,
+            program_weight=scoring.program_weight,
         )
         for step in optimize(run):
             if step.stage == "finished":

@@ -18,7 +18,7 @@ def iterate_candidates(database: Database, job_id: str) -> Iterator[tuple[Candid
     """
     after = -1
     while rows := database.rows(
-        "SELECT id, iteration, text, parents, operator, decision, reason, score, parent_score, compared,"
+        "SELECT id, iteration, text, prompts, parents, operator, decision, reason, score, parent_score, compared,"
         " (SELECT avg(rollouts.score) FROM rollouts WHERE rollouts.job_id = candidates.job_id"
         " AND candidate_id = candidates.id AND split = 'validation') AS validation_score"
         " FROM candidates WHERE job_id = ? AND id > ? ORDER BY id LIMIT ?",
@@ -82,6 +82,7 @@ def candidate_from(row: Row) -> Candidate:
     return Candidate(
         id=row["id"],
         text=row["text"],
+        prompts=json.loads(row["prompts"]),
         parents=tuple(json.loads(row["parents"])),
         operator=row["operator"],
         iteration=row["iteration"],

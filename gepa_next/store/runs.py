@@ -147,8 +147,8 @@ COMPLETING = frozenset({"seed", "iteration"})  # stages that complete an iterati
 _PARTS = {
     "examples": "SELECT event_id, id, input, ideal, tags, meta FROM examples WHERE job_id = ? AND event_id > 0"
     " AND event_id <= ? ORDER BY position",
-    "candidates": "SELECT event_id, id, iteration, text, parents, operator, decision, reason, score, parent_score,"
-    " compared FROM candidates WHERE job_id = ? AND event_id <= ? ORDER BY id",
+    "candidates": "SELECT event_id, id, iteration, text, prompts, parents, operator, decision, reason, score,"
+    " parent_score, compared FROM candidates WHERE job_id = ? AND event_id <= ? ORDER BY id",
     "rollouts": "SELECT event_id, candidate_id, example_id, split, output, score, feedback, error, flags"
     " FROM rollouts WHERE job_id = ? AND event_id <= ? ORDER BY event_id, position",
     "lessons": "SELECT event_id, id, text, candidate_id, iteration, gain FROM lessons WHERE job_id = ?"
@@ -167,11 +167,11 @@ def _insert_delta(db: sqlite3.Connection, job_id: str, event_id: int, delta: Del
     if delta.examples:
         _insert_drafted(db, job_id, event_id, delta.examples)
     db.executemany(
-        "INSERT INTO candidates (job_id, id, event_id, iteration, text, parents, operator, decision, reason, score,"
-        " parent_score, compared) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO candidates (job_id, id, event_id, iteration, text, prompts, parents, operator, decision, reason,"
+        " score, parent_score, compared) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (job_id, each.id, event_id, each.iteration, each.text, to_json(each.parents), each.operator, each.decision,
-             each.reason, each.score, each.parent_score, each.compared)
+            (job_id, each.id, event_id, each.iteration, each.text, to_json(each.prompts), to_json(each.parents),
+             each.operator, each.decision, each.reason, each.score, each.parent_score, each.compared)
             for each in delta.candidates
         ],
     )  # fmt: skip

@@ -212,3 +212,11 @@ def test_a_file_without_certificates_is_refused(load, tmp_path, text, said) -> N
         (tmp_path / "ca.pem").write_text(text)
     with pytest.raises(ConfigurationError, match=f"LLM_CA_FILE: .*{said}"):
         load(LLM_CA_FILE="ca.pem", **REAL)
+
+
+@pytest.mark.parametrize(
+    "text", ["agents.example", "ftp://a.example/", "https://a.example/%61", "https://a.example/?k=1"]
+)
+def test_what_cannot_be_the_url_of_a_program_is_refused_by_name(load, text) -> None:
+    with pytest.raises(ConfigurationError, match=r"PROGRAM_URLS: .* the (path of the )?URL"):
+        load(PROGRAM_URLS=f"https://fine.example/,{text}")

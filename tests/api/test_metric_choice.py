@@ -39,7 +39,7 @@ def test_a_metric_is_shown_as_it_was_given(client, metric) -> None:
 @pytest.mark.parametrize(
     ("metric", "path", "said"),
     [
-        ("vibes", "metric", "one of judge, exact_match"), ("", "metric", "one of"), (1, "metric", "a name"),
+        ("vibes", "metric", "one of judge, program, exact_match"), ("", "metric", "one of"), (1, "metric", "a name"),
         (None, "metric", "a name"), (True, "metric", "a name"), ({}, "metric.name", "one of"),
         ({"name": "vibes"}, "metric.name", "one of"), ({"name": ["judge"]}, "metric.name", "one of"),
         ("regex", "metric.pattern", "required"), ("length", "metric", "min, max or both"),

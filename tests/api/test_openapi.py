@@ -54,7 +54,7 @@ def test_the_request_names_every_field(described) -> None:
     request = described["components"]["schemas"]["OptimizeBody"]
     assert set(SMALL_JOB) <= set(request["properties"])
     assert request["additionalProperties"] is False
-    assert request["required"] == ["prompt"]
+    assert request["oneOf"] == [{"required": ["prompt"]}, {"required": ["prompts"]}]
 
 
 def test_the_response_names_every_field(done, done_id, described) -> None:

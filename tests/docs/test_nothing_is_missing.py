@@ -24,13 +24,13 @@ from gepa_next.gepa.operators import MENU
 from gepa_next.gepa.outages import ANSWERED, FEWEST_UNREADABLE, IN_A_ROW, LATEST
 from gepa_next.gepa.state import REMEMBERED
 from gepa_next.llm.faults import FAULTS, Fault
-from gepa_next.metrics import JUDGE, METRICS
+from gepa_next.metrics import JUDGE, METRICS, PROGRAM
 from gepa_next.models import JobStatus
 from gepa_next.telemetry import HELP, JOB_ENDS
 from tests.docs.pages import PAGES, page, row_of, rows, words_in_code
 
 PACKAGE = Path(gepa_next.__file__).parent
-SCORED_BY = {JUDGE, *METRICS}
+SCORED_BY = {JUDGE, PROGRAM, *METRICS}
 
 
 Routes = set[tuple[str, str]]
@@ -131,10 +131,11 @@ def test_every_outage_is_documented_with_its_limits() -> None:
     assert {REMEMBERED, FEWEST_UNREADABLE} <= numbers(said["judge_unreadable"])
 
 
-def test_what_a_candidate_may_be_the_cause_of_are_codes_of_the_fault_table_and_of_metrics() -> None:
+def test_what_a_candidate_may_be_the_cause_of_are_codes_of_faults_metrics_and_programs() -> None:
     sources = "".join(each.read_text(encoding="utf-8") for each in (PACKAGE / "metrics").glob("*.py"))
     of_metrics = re.findall(r'unscorable\(\s*"(\w+)"', sources)
-    assert {*(each.code for each in FAULTS), *of_metrics} >= ANSWERED
+    of_programs = re.findall(r'ModelError\(\s*"(\w+)"', (PACKAGE / "gepa" / "program.py").read_text(encoding="utf-8"))
+    assert {*(each.code for each in FAULTS), *of_metrics, *of_programs} >= ANSWERED
     assert words_in_code(page("faults.md").partition("## Outages")[2]) >= ANSWERED
 
 

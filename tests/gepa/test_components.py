@@ -6,10 +6,12 @@ import pytest
 
 from gepa_next.gepa.components import in_turn, joined, narrowed_task
 from gepa_next.gepa.guards import count_tokens, refusal
+from gepa_next.gepa.operators import draft
+from gepa_next.gepa.proposers.draft import Draft, Plan
 from gepa_next.gepa.proposers.merge import merged_by_component
-from gepa_next.gepa.types import Candidate
-from tests.gepa.programs import SEEDS, evolved, program_task
-from tests.gepa.stage import state_with
+from gepa_next.gepa.types import Candidate, Role
+from tests.gepa.programs import SEEDS, evolved, program_models, program_task
+from tests.gepa.stage import Models, run_of, state_with, text_of
 
 TASK = program_task()
 SEED = evolved(0)
@@ -83,3 +85,34 @@ def test_only_what_changed_since_the_nearest_ancestor_counts() -> None:
 def test_a_merge_that_was_tried_is_not_made_again() -> None:
     tried = evolved(1, 0, even="E2", odd="O3")
     assert merged(evolved(2, 0, even="E2"), evolved(3, 0, odd="O3"), tried) is None
+
+
+def drafted(one: Candidate, other: Candidate, component: str) -> tuple[Draft, Models]:
+    models, batch = program_models(), TASK.train[:2]
+    scores = {(1, each.id): 0.0 for each in batch}
+    run = run_of(state_with(TASK, SEED, one, other, scores=scores), models)
+    plan = Plan(candidate_id=3, operator="merge", parent=one, minibatch=batch, other=other, component=component)
+    return draft(run, plan), models
+
+
+def test_a_merge_of_different_components_asks_nobody() -> None:
+    made, models = drafted(evolved(1, 0, even="E1"), evolved(2, 0, odd="O2"), "odd")
+    assert (made.prompts, made.text) == ({"even": "E1", "odd": "O2"}, "[even]\nE1\n\n[odd]\nO2")
+    assert models.calls == []
+
+
+def test_where_only_one_component_differs_its_two_versions_are_merged_by_lines() -> None:
+    seed = SEEDS["odd"]
+    made, models = drafted(evolved(1, 0, odd=f"{seed}\n\nBe brief."), evolved(2, 0, odd=f"{seed}\n\nBe kind."), "odd")
+    assert made.prompts == {"even": SEEDS["even"], "odd": f"{seed}\n\nBe brief.\n\nBe kind."}
+    assert models.calls == []
+
+
+def test_two_versions_that_cannot_be_merged_by_lines_are_shown_to_the_reflector_as_one_component() -> None:
+    made, models = drafted(evolved(1, 0, odd="O1"), evolved(2, 0, odd="O2"), "odd")
+    asked = text_of(models.asked(Role.REFLECTOR)[0])
+    assert "<instructions>\nO1\n</instructions>" in asked
+    assert "<instructions>\nO2\n</instructions>" in asked
+    assert f"<part>\n{SEEDS['even']}\n</part>" in asked
+    assert made.prompts["even"] == SEEDS["even"]
+    assert made.prompts["odd"].startswith("O1")

@@ -75,18 +75,6 @@ def test_examples_of_the_whole_are_not_shown_to_one_component(whole: Ended) -> N
     assert "demonstrate" not in {each.operator for each in whole.state.candidates.values()}
 
 
-def test_lines_that_improved_different_components_are_merged() -> None:
-    ended = program_run(program_task(60, iterations=20, population=6, max_rollouts=9000))
-    merged = [each for each in ended.state.candidates.values() if each.operator == "merge" and each.prompts]
-    assert merged
-    for each in merged:
-        one, other = (ended.state.candidates[parent].prompts for parent in each.parents)
-        assert all(
-            each.prompts[name] in (one[name], other[name]) or each.prompts[name].startswith(SEEDS[name])
-            for name in SEEDS
-        )
-
-
 def test_the_state_is_the_fold_of_the_deltas(whole: Ended) -> None:
     assert folded(program_task(), [step.delta for step in whole.steps]) == whole.state
 

@@ -1,13 +1,16 @@
+import json
 from dataclasses import replace
 
 import pytest
 
 from gepa_next.errors import StoreError
+from gepa_next.gepa.components import joined
 from gepa_next.gepa.engine import optimize
+from gepa_next.gepa.replies import ProgramReply
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Delta, Step
-from gepa_next.gepa.types import Rollout, Split
+from gepa_next.gepa.types import Completion, ModelCall, Role, Rollout, Split
 from gepa_next.llm.simulator import Simulator
 from gepa_next.store.counters import list_counters
 from gepa_next.store.database import Database
@@ -20,6 +23,7 @@ from gepa_next.store.runs import Progress, load_state, record_step
 from tests.store.jobs_on_file import EXAMPLES, insert, job_spec
 
 ONE = RunnerIdentity(id="one", pid=1, pid_started_at=0, boot_id="boot")
+PROMPTS = {"item": "Extract the item.", "qty": "Extract the quantity."}
 NOTHING = Progress(iteration=0, rollouts=0, seed_score=None, best_score=None, best_candidate_id=0)
 
 
@@ -32,8 +36,8 @@ def simulated(state: State) -> Run:
     )
 
 
-def claimed(database: Database) -> int:
-    insert(database)
+def claimed(database: Database, **job: object) -> int:
+    insert(database, **job)
     register_runner(database, ONE, now=1.0, monotonic=0.0)
     claim = claim_job(database, ONE, now=1.0)
     assert claim is not None
@@ -52,6 +56,28 @@ def test_the_stored_state_equals_the_live_one_at_every_checkpoint(database: Data
             assert load_state(database, get_job(database, "job-1")) == state
             compared += 1
     assert compared == 5  # the seed, three iterations, the test
+
+
+def test_the_stored_state_of_a_program_s_job_equals_the_live_one(database: Database) -> None:
+    job = {"prompts": PROMPTS, "prompt": joined(PROMPTS), "program_url": "https://agents.example/", "metric": "program"}
+    epoch = claimed(database, **job)
+    state = State(job_spec(**job).task(EXAMPLES))
+    run = replace(simulated(state), model=with_program, program_weight=1.0)
+    for step in optimize(run):
+        if step.stage == "finished":
+            break
+        record_step(database, "job-1", epoch=epoch, step=step, progress=NOTHING, now=1.0).result()
+        if step.delta.checkpoint:
+            assert load_state(database, get_job(database, "job-1")) == state
+    assert {tuple(each.prompts) for each in state.candidates.values()} == {tuple(PROMPTS)}
+    assert len(state.candidates) > 3
+
+
+def with_program(call: ModelCall) -> Completion:
+    if call.role is not Role.TARGET:
+        return Simulator()(call)
+    length = len(json.loads(call.messages[0].content)["prompts"]["item"])
+    return Completion(text="", reply=ProgramReply(output="?", score=length % 7 / 7, feedback='Should be "x".'))
 
 
 def test_what_came_after_the_last_checkpoint_is_not_in_the_stored_state(database: Database) -> None:

@@ -65,6 +65,7 @@ CREATE TABLE candidates (
     event_id INTEGER NOT NULL,
     iteration INTEGER NOT NULL,
     text TEXT NOT NULL,
+    prompts TEXT NOT NULL, -- a JSON object: the components of a program by name, of which text is made
     parents TEXT NOT NULL,
     operator TEXT NOT NULL,
     decision TEXT NOT NULL,
