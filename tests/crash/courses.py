@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 
+from gepa_next.gepa.components import joined
 from gepa_next.gepa.types import Budget, Role
 from gepa_next.models import JobStatus
 from gepa_next.store.ledger import iterate_calls
@@ -16,6 +17,8 @@ from tests.crash.stage import Stage
 from tests.store.jobs_on_file import EXAMPLES, job_spec
 
 REFLECTION = (Role.REFLECTOR, 3)  # in the second iteration, alone: nothing else is in flight when it waits or fails
+
+COMPONENTS = {"item": "Name the item.", "quantity": "Say how many."}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +140,25 @@ def cached(stage: Stage, faults: Faults) -> Account:
     return came_to
 
 
+def program(stage: Stage, faults: Faults) -> Account:
+    """Have a program with two components for a target."""
+    url = f"{stage.models.url}/program"
+    stage.variables |= {"PROGRAM_URLS": url, "PROGRAM_PRIVATE_ADDRESSES": "true"}
+    came_to = to_its_end(
+        stage,
+        faults,
+        prompts=COMPONENTS,
+        prompt=joined(COMPONENTS),
+        program_url=url,
+        target_model_id=url,
+        metric="program",
+    )
+    assert stage.job().best_prompts != COMPONENTS
+    # Without the hash of the request, for the program's URL is in it, and that is another on each stage.
+    calls = [(call.key, call.status, call.text) for call in iterate_calls(stage.database, stage.job_id)]
+    return {**came_to, "calls": calls}
+
+
 def run(stage: Stage, faults: tuple[str, ...], *, sure: bool = True) -> Account:
     """Run the job to its end on workers that die of the faults, and one that does not."""
     for fault in faults:
@@ -201,7 +223,7 @@ JOB_COURSES: dict[str, Course] = {
     **{name: partial(to_its_end, budget=budget) for name, budget in BY_BUDGET.items()},
     **{
         each.__name__: each
-        for each in (posted, stopped, cancelled, failed, gone_on, drained, waiting, released, cached)
+        for each in (posted, stopped, cancelled, failed, gone_on, drained, waiting, released, cached, program)
     },
 }
 SAME_END = {

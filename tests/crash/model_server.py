@@ -4,7 +4,7 @@ Run as a process: it prints its port (any free one, or the one it is given), the
 part of a path is a room of its own, which knows nothing of the others: `/ROOM/v1` is a base URL, `GET /ROOM` returns
 what was asked there, and `POST /ROOM` takes orders: `latency_s`; `hold` [ROLE, N], by which the Nth request of a role
 and those after it wait; `refuse` [ROLE, N], by which they are answered 401. A request that comes again keeps its
-number.
+number. `/ROOM/program` is a program with the components `item` and `quantity`, in the role of the target.
 """
 
 import copy
@@ -74,6 +74,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self._body())
+        if self.path.endswith("/program"):
+            self._room().admit(Role.TARGET, self.headers["X-Client-Request-Id"])
+            self._answer(200, _program_answer(body["prompts"], body["input"]))
+            return
         if not self.path.endswith("/chat/completions"):
             self._answer(200, self._room().order(body))
             return
@@ -108,6 +112,20 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+
+def _program_answer(prompts: dict[str, str], text: str) -> dict[str, object]:
+    _, quantity, item, _ = text.split()  # Order 3 chair please.
+    wanted = {"item": item, "quantity": quantity}
+    said = {
+        name: Simulator()(
+            ModelCall(role=Role.TARGET, key="", messages=(Message("system", prompts[name]), Message("user", text)))
+        ).text
+        for name in wanted
+    }
+    wrong = [name for name in wanted if said[name] != wanted[name]]
+    feedback = f'The {wrong[0]} should be "{wanted[wrong[0]]}".' if wrong else ""
+    return {"output": " ".join(said.values()), "score": 1 - len(wrong) / 2, "feedback": feedback, "trace": said}
 
 
 def _call(body: dict[str, Any]) -> ModelCall:

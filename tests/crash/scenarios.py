@@ -49,6 +49,7 @@ SCENARIOS = (
     Scenario("waiting", Faults(runners=around("record_waiting"))),
     Scenario("released", Faults(runners=around("release_job"))),
     Scenario("cached", Faults(runners=around("end_call", 60, then=40))),
+    Scenario("program", Faults(runners=(*around("end_call", 40, then=20), *around("record_step", 5, then=4)))),
     Scenario("banked", Faults(servers=around("upsert_examples"), later=around("delete_example"))),
     Scenario("started", Faults(servers=around("probe_write"))),
     Scenario("migrated", Faults(runners=around("migrate", 7))),

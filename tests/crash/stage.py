@@ -50,7 +50,7 @@ class Stage:
         new = NewJob(
             id=job_id,
             token_id=NOBODY,
-            spec=job_spec(target_model_id="crash/target", **changes),
+            spec=job_spec(**{"target_model_id": "crash/target", **changes}),
             examples=EXAMPLES,
             judge=Judge(model_id="crash/judge", fingerprint="f"),
             simulated=False,
