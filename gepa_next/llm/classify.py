@@ -8,6 +8,7 @@ import requests
 from urllib3 import exceptions as urllib3
 
 from gepa_next.llm import faults
+from gepa_next.llm.complaint import Complaint
 from gepa_next.llm.deadline import HandshakeBroken
 from gepa_next.llm.faults import Fault
 from gepa_next.llm.peers import ForbiddenPeer
@@ -43,20 +44,23 @@ TRANSPORT_ERRORS = (
 # The provider's own words go before its status: the same 429 says "wait" and "pay".
 _BY_WORD: tuple[tuple[tuple[str, ...], Fault], ...] = (
     (("context_length", "context length", "context window", "context size", "maximum context", "prompt is too long",
+      "maximum prompt length", "input is too long", "range of input length", "`inputs` tokens + `max_new_tokens`",
       "too many tokens", "exceeds the maximum number of tokens", "string_above_max_length",
       "request too large"), faults.CONTEXT_LENGTH),
-    (("content_filter", "content_policy", "content management policy", "moderation", "flagged"), faults.REFUSED),
+    (("content_filter", "content filter", "content_policy", "content management policy", "data_inspection_failed",
+      "moderation", "flagged"), faults.REFUSED),
     (("insufficient_quota", "insufficient_balance", "insufficient balance", "insufficient credit",
       "insufficient_credit", "billing_hard_limit", "requires more credits", "payment required"), faults.QUOTA),
     (("invalid_api_key", "incorrect api key", "invalid api key", "authentication_error"), faults.AUTH),
     (("model_not_found", "not a valid model"), faults.NO_MODEL),
-    (("rate_limit", "rate limit", "too many requests", "resource_exhausted", "overloaded"), faults.RATE_LIMITED),
+    (("parse grammar", "compile grammar", "invalid grammar"), faults.BAD_REQUEST),
 )  # fmt: skip
+_SLOW_DOWN = ("rate_limit", "rate limit", "too many requests", "resource_exhausted", "overloaded")
 
-# A server that is down may speak of its moderation, and a wrong key of its rate limits.
+# A server that is down may speak of its moderation, and a wrong key or request of rate limits.
 _BELIEVED_AT: Mapping[Fault, set[int]] = {
     faults.REFUSED: {200, 400, 403, 422, 451},
-    faults.RATE_LIMITED: {200, 400, 403, 429, 500, 503, 529},
+    faults.RATE_LIMITED: {200, 403, 429, 500, 503, 529},
 }
 
 _BY_STATUS: Mapping[int, Fault] = {
@@ -89,13 +93,15 @@ def describe_exception(error: BaseException) -> str:
     return type((precise or chain)[0]).__name__
 
 
-def classify_error(status: int, words: str) -> Fault:
-    """Return the row for an error answer: by the words of its body first, by its status second."""
-    said = words.lower()
-    for spellings, fault in _BY_WORD:
-        if status in _BELIEVED_AT.get(fault, {status}) and any(spelling in said for spelling in spellings):
-            return fault
-    return classify_status(status)
+def classify_error(status: int, complaint: Complaint) -> Fault:
+    """Return the row for an error answer: by its codes first, by its prose second, by its status at last."""
+    for said in (complaint.codes, complaint.prose):
+        for spellings, fault in _BY_WORD:
+            if status in _BELIEVED_AT.get(fault, {status}) and any(spelling in said for spelling in spellings):
+                return fault
+    # Last, also as a code: what is too large for any minute is called a rate limit too.
+    slow_down = status in _BELIEVED_AT[faults.RATE_LIMITED] and complaint.has(*_SLOW_DOWN)
+    return faults.RATE_LIMITED if slow_down else classify_status(status)
 
 
 def classify_status(status: int) -> Fault:

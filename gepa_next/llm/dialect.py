@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Literal
 
+from gepa_next.llm.complaint import Complaint
+
 Form = Literal["json_schema", "json_object", "plain"]
 
 _SIMPLER: Mapping[Form, Form] = {"json_schema": "json_object", "json_object": "plain"}
@@ -13,9 +15,16 @@ _FORM_WORDS = (
     "invalid schema", "requested parameters",
 )  # fmt: skip
 _REFUSALS = (
-    "unsupported", "not support", "unrecognized", "unknown", "unexpected", "not permitted", "not allowed",
-    "max_completion_tokens", "deprecated",
+    "unsupported", "not support", "n't support", "unrecognized", "unknown", "unexpected", "not permitted",
+    "not allowed", "no endpoints found", "only", "max_completion_tokens", "deprecated",
 )  # fmt: skip
+# The parameter is taken, and its value is not.
+_RANGES = (
+    "less than", "greater than", "between", "at most", "at least", "in the range", "out of range", "maximum value",
+    "minimum value", "max_value", "min_value", "less_than", "greater_than", "too large", "too high", "too small",
+    "too low", "<=", ">=", "exceed",
+)  # fmt: skip
+_NEVER_LEFT_OUT = {"model", "messages", "response_format", "max_tokens", "max_completion_tokens"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,25 +35,33 @@ class Dialect:
     limit_name: str = "max_tokens"
     left_out: frozenset[str] = frozenset()
 
-    def without(self, payload: Mapping[str, object], complaint: str) -> "Dialect | None":
-        """Return the dialect that leaves out what the provider complains of, or None when it is nothing we sent."""
-        said = complaint.lower()
-        if "max_tokens" in payload and "max_tokens" in said and any(word in said for word in _REFUSALS):
+    def without(self, payload: Mapping[str, object], complaint: Complaint, *, guess: bool) -> "Dialect | None":
+        """Return the dialect that leaves out what the provider complains of, or None when it is nothing we sent.
+
+        With `guess`, a complaint that names nothing is taken to be about the form.
+        """
+        about_a_value = complaint.has(*_RANGES)
+        refuses = complaint.has(*_REFUSALS) and not about_a_value
+        if "max_tokens" in payload and refuses and complaint.has("max_tokens"):
             return replace(self, limit_name="max_completion_tokens")
-        optional = payload.keys() - {"model", "messages", "response_format", "max_tokens", "max_completion_tokens"}
-        named = {name for name in optional if name.lower() in said}
+        optional = payload.keys() - _NEVER_LEFT_OUT
+        pointed_at = set() if about_a_value else optional & complaint.names
+        named = pointed_at or {name for name in optional if refuses and name in complaint.prose}
         if named:
             return replace(self, left_out=self.left_out | named)
-        if "response_format" in payload and self.form in _SIMPLER and any(word in said for word in _FORM_WORDS):
+        if "response_format" not in payload:
+            return None
+        if complaint.has(*_FORM_WORDS):
             return replace(self, form=_SIMPLER[self.form])
-        return None
+        return replace(self, form="plain") if guess else None
 
 
 class Dialects:
-    """What has been learned of each model; shared by threads."""
+    """What has been learned of each model from what it answered; shared by threads."""
 
     def __init__(self) -> None:
         self._by_model: dict[str, Dialect] = {}
+        self._taken: dict[str, set[Form]] = {}
         self._lock = Lock()
 
     def get_dialect(self, model_id: str) -> Dialect:
@@ -52,15 +69,35 @@ class Dialects:
         with self._lock:
             return self._by_model.get(model_id, Dialect())
 
-    def learn(self, model_id: str, learned: Dialect) -> Dialect:
-        """Add to what is known, never taking back what another thread has learned; return the sum."""
+    def has_answered(self, model_id: str, form: Form | None = None) -> bool:
+        """Say whether the model has answered yet, in this form if one is given."""
+        with self._lock:
+            taken = self._taken.get(model_id, set())
+            return bool(taken) if form is None else form in taken
+
+    def note_answer(self, model_id: str, payload: Mapping[str, object]) -> None:
+        """Note that the model takes requests such as this one."""
+        with self._lock:
+            self._taken.setdefault(model_id, set()).add(_form_of(payload))
+
+    def learn(self, model_id: str, learned: Dialect) -> None:
+        """Add to what is known, never taking back what another thread has learned."""
         with self._lock:
             known = self._by_model.get(model_id, Dialect())
             simplest: Form = max(known.form, learned.form, key=_rank)
             limit_name = max(known.limit_name, learned.limit_name, key=lambda name: name != "max_tokens")
-            total = Dialect(form=simplest, limit_name=limit_name, left_out=known.left_out | learned.left_out)
-            self._by_model[model_id] = total
-            return total
+            self._by_model[model_id] = Dialect(
+                form=simplest, limit_name=limit_name, left_out=known.left_out | learned.left_out
+            )
+
+
+def _form_of(payload: Mapping[str, object]) -> Form:
+    match payload.get("response_format"):
+        case {"type": "json_schema"}:
+            return "json_schema"
+        case {"type": "json_object"}:
+            return "json_object"
+    return "plain"
 
 
 def _rank(form: Form) -> int:

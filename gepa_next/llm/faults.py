@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gepa_next.gepa.types import Role
+from gepa_next.llm.complaint import NO_COMPLAINT, Complaint
 
 
 class Wait(StrEnum):
@@ -174,7 +175,7 @@ NO_MODEL = Fault(
 BAD_REQUEST = Fault(
     name="bad_request",
     code="provider_config",
-    shows="400, 422 or another 4xx that no row explains",
+    shows="400, 422 or another 4xx that no row explains, 500 about a grammar",
     advice="The provider refuses the request as it is; its message says why.",
     scope=Scope.JOB,
 )
@@ -231,7 +232,8 @@ EMPTY = Fault(
 TRUNCATED = Fault(
     name="truncated",
     code="truncated",
-    shows="finish_reason length where a part of the answer is no use; asked once more with twice the tokens",
+    shows="finish_reason length where a part of the answer is no use; asked once more with twice the tokens if they"
+    " are limited, as the reflector's are",
     advice="Allow the answer more tokens.",
     paid=Paid.AS_SAID,
     roles=(Role.JUDGE, Role.REFLECTOR),
@@ -249,7 +251,8 @@ MALFORMED_REPLY = Fault(
 UNSUPPORTED = Fault(
     name="unsupported",
     code="parameter_left_out",
-    shows="400, 404 or 422 naming temperature, seed, response_format or max_tokens",
+    shows="400, 404 or 422 that says that temperature or max_tokens is not taken, or that names no reason where"
+    " response_format was sent",
     advice="Sent again without it, or with the limit under its other name, which is remembered for the model.",
     scope=Scope.NONE,
 )
@@ -316,8 +319,8 @@ NOTHING_SENT = frozenset({UNREACHABLE, FORBIDDEN_ADDRESS})
 class Failure(Exception):
     """Carry a fault from where it is seen to where it is decided upon; never leaves this package.
 
-    `body` is the provider's error object as text, for finding the parameter that it complains of. `ends`
-    says what the failure ends if that is decided already, and then there is no further try.
+    `complaint` is what the provider says, for finding the parameter that it complains of. `ends` says what the
+    failure ends if that is decided already, and then there is no further try.
     """
 
     def __init__(
@@ -326,12 +329,12 @@ class Failure(Exception):
         detail: str = "",
         *,
         retry_after_s: float | None = None,
-        body: str = "",
+        complaint: Complaint = NO_COMPLAINT,
         ends: Scope | None = None,
     ) -> None:
         super().__init__(f"{fault.name}: {detail}")
         self.fault = fault
         self.detail = detail
         self.retry_after_s = retry_after_s
-        self.body = body
+        self.complaint = complaint
         self.ends = ends

@@ -1,12 +1,14 @@
 """Answer model calls over HTTP, with every failure turned into an error of ours that says what it cost."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from gepa_next.errors import Interrupted, ModelError, ProviderError
 from gepa_next.gepa.types import Completion, Message, ModelCall, Role
 from gepa_next.llm import faults
+from gepa_next.llm.dialect import Dialect
 from gepa_next.llm.faults import Failure, Fault, Scope
 from gepa_next.llm.provider import Provider
 from gepa_next.llm.redaction import redact
@@ -32,7 +34,7 @@ class HttpModel:
     """A model at a provider. `request_id` names a call for ever and for this deployment alone.
 
     `wait` may raise to end a call between two tries, `permit` before each of them and while it waits for its
-    turn in the `lane`; `extra` are parameters sent with every request.
+    turn in the `lane`.
     """
 
     provider: Provider
@@ -40,7 +42,6 @@ class HttpModel:
     request_id: Callable[[ModelCall], str] = _key_of
     wait: Callable[[float], None] = time.sleep
     permit: Callable[[], None] = lambda: None
-    extra: Mapping[str, object] = field(default_factory=dict)
     lane: Lane = field(default_factory=Lane)
 
     def __call__(self, call: ModelCall, /) -> Completion:
@@ -70,14 +71,12 @@ class HttpModel:
         try:
             return _completion(choice, read_reply(choice.text, call.reply_type), bill)
         except UnreadableReply as error:
-            return self._ask_again(call, question, choice, error, bill)
+            return self._ask_again(call, question, choice.text, str(error), bill)
 
-    def _ask_again(
-        self, call: ModelCall, question: Question, choice: Choice, error: UnreadableReply, bill: Bill
-    ) -> Completion:
+    def _ask_again(self, call: ModelCall, question: Question, text: str, wrong: str, bill: Bill) -> Completion:
         """Return the reply to one more question, which says what was wrong with the first."""
-        wrong = f"That could not be read: {error}. Answer again with the JSON object and nothing else."
-        said = (Message("assistant", choice.text[:QUOTED_CHARS]), Message("user", wrong))
+        request = f"That could not be read: {wrong}. Answer again with the JSON object and nothing else."
+        said = (Message("assistant", text[:QUOTED_CHARS]), Message("user", request))
         bill.flag("asked_again")
         question = replace(question, messages=(*question.messages, *said))
         choice = self._ask(call, question, bill)
@@ -119,56 +118,68 @@ class HttpModel:
         return replace(choice, text=text)
 
     def _ask_in_its_dialect(self, call: ModelCall, question: Question, bill: Bill) -> Choice:
-        """Ask, leaving out what the model turns out not to take."""
+        """Ask, leaving out what the model turns out not to take; that is remembered when it answers."""
         dialects = self.provider.dialects
         dialect = dialects.get_dialect(self.model_id)
         while True:
-            payload = build_payload(question, dialect, self.extra)
-            if leaves_out(question, dialect, self.extra):
+            payload = build_payload(question, dialect)
+            if leaves_out(question, dialect):
                 bill.flag("parameter_left_out")
             try:
-                return self._send(call, question, payload, bill)
+                choice = self._send(call, question, payload, bill)
             except Failure as failure:
-                if failure.fault not in {faults.BAD_REQUEST, faults.NO_MODEL}:
-                    raise
-                simpler = dialect.without(payload, failure.body)
+                simpler = self._simpler(dialect, payload, failure)
                 if simpler is None:
                     raise
-                dialect = dialects.learn(self.model_id, simpler)
+                dialect = simpler
+            else:
+                dialects.learn(self.model_id, dialect)
+                return choice
+
+    def _simpler(self, dialect: Dialect, payload: Mapping[str, object], failure: Failure) -> Dialect | None:
+        if failure.fault not in {faults.BAD_REQUEST, faults.NO_MODEL}:
+            return None
+        unexplained = failure.fault is faults.BAD_REQUEST
+        guess = unexplained and not self.provider.dialects.has_answered(self.model_id, dialect.form)
+        return dialect.without(payload, failure.complaint, guess=guess)
 
     def _send(self, call: ModelCall, question: Question, payload: Mapping[str, object], bill: Bill) -> Choice:
         """Return the answer to one request, sent as often as the fault table allows."""
         turn = self.lane.turn()
 
-        def send_once(fresh: bool) -> Choice:  # noqa: FBT001  # the retry loop's signature
-            bill.sends += 1
-            try:
-                answer = self.provider.send(payload, request_id=self.request_id(call), fresh=fresh, permit=self.permit)
-                return self._read(answer)
-            except Interrupted:
-                bill.sends -= 1  # nothing was sent
-                raise
-            except Failure as failure:
-                if failure.fault in faults.NOTHING_SENT:
-                    bill.sends -= 1  # as above
-                if failure.fault.billed:
-                    bill.add_possible(question.messages)
-                raise
-
-        def send(fresh: bool) -> Choice:  # noqa: FBT001  # as above
-            return self.lane.through(turn, lambda: send_once(fresh), self.permit)
+        def send(fresh: bool) -> Choice:  # noqa: FBT001  # the retry loop's signature
+            once = partial(self._send_once, call, question, payload, bill, fresh=fresh)
+            return self.lane.through(turn, once, self.permit)
 
         choice = Retry(budget=self.provider.retry_budget, wait=self.wait)(send)
+        self.provider.dialects.note_answer(self.model_id, payload)
         bill.add(choice.usage, question.messages, choice.text)
         for word in choice.flags:
             bill.flag(word)
         return choice
 
-    def _read(self, answer: Answer) -> Choice:
-        return read_choice(answer, key=self.provider.endpoint.api_key)
+    def _read(self, answer: Answer, asked: Sequence[str]) -> Choice:
+        return read_choice(answer, key=self.provider.endpoint.api_key, asked=asked)
 
     def _advice(self, fault: Fault) -> str:
         return fault.advice
+
+    def _send_once(
+        self, call: ModelCall, question: Question, payload: Mapping[str, object], bill: Bill, *, fresh: bool
+    ) -> Choice:
+        bill.sends += 1
+        try:
+            answer = self.provider.send(payload, request_id=self.request_id(call), fresh=fresh, permit=self.permit)
+            return self._read(answer, [message.content for message in question.messages])
+        except Interrupted:
+            bill.sends -= 1  # nothing was sent
+            raise
+        except Failure as failure:
+            if failure.fault in faults.NOTHING_SENT:
+                bill.sends -= 1  # as above
+            if failure.fault.billed:
+                bill.add_possible(question.messages)
+            raise
 
     def _error(self, failure: Failure, bill: Bill) -> ModelError:
         fault, detail, used = failure.fault, failure.detail, bill.usage

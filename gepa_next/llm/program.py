@@ -3,6 +3,7 @@
 import json
 import math
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from weakref import WeakValueDictionary
 
@@ -44,9 +45,9 @@ class ProgramModel(HttpModel):
         reply = read_reply(choice.text, ProgramReply)
         return Completion(text=choice.text, reply=reply, usage=bill.usage, flags=tuple(bill.flags))
 
-    def _read(self, answer: Answer) -> Choice:
+    def _read(self, answer: Answer, asked: Sequence[str]) -> Choice:
         """Return the answer as one line of JSON in the shape of ProgramReply: what the ledger keeps."""
-        reply = read_program_reply(answer)
+        reply = read_program_reply(answer, asked)
         text = json.dumps(asdict(reply), ensure_ascii=False, allow_nan=False)
         return Choice(text=text, finish_reason="stop", refusal="", usage=NO_TOKENS)
 
@@ -92,9 +93,9 @@ class Programs:
             return found
 
 
-def read_program_reply(answer: Answer) -> ProgramReply:
-    """Return what a good answer says; raise the Failure that it shows instead."""
-    body = read_object(answer, load=_load)
+def read_program_reply(answer: Answer, asked: Sequence[str]) -> ProgramReply:
+    """Return what a good answer to these texts says; raise the Failure that it shows instead."""
+    body = read_object(answer, asked=asked, load=_load)
     output = body.get("output")
     if not isinstance(output, str):
         raise Failure(faults.MALFORMED, "there is no output, which must be a text")

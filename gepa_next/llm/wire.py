@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from gepa_next.gepa.types import Message
 from gepa_next.llm import faults
 from gepa_next.llm.classify import classify_error
+from gepa_next.llm.complaint import read_complaint, words_of
 from gepa_next.llm.dialect import Dialect
 from gepa_next.llm.faults import Failure
 from gepa_next.llm.redaction import redact
@@ -19,7 +20,7 @@ from gepa_next.llm.transport import Answer
 
 DETAIL_CHARS = 300
 MOST_DIGITS = 400
-WORDS_CHARS = 2000
+WORDS_CHARS = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,15 +45,14 @@ class Choice:
     flags: tuple[str, ...] = ()
 
 
-def leaves_out(question: Question, dialect: Dialect, extra: Mapping[str, object]) -> bool:
+def leaves_out(question: Question, dialect: Dialect) -> bool:
     """Say whether the dialect keeps the request from asking for something that it should."""
-    wanted = {*extra, *(["temperature"] if question.temperature is not None else [])}
-    return not wanted.isdisjoint(dialect.left_out)
+    return question.temperature is not None and "temperature" in dialect.left_out
 
 
-def build_payload(question: Question, dialect: Dialect, extra: Mapping[str, object]) -> dict[str, object]:
-    """Return the request body as the dialect has it; `extra` are parameters of the operator's."""
-    optional: dict[str, object] = {**extra}
+def build_payload(question: Question, dialect: Dialect) -> dict[str, object]:
+    """Return the request body as the dialect has it."""
+    optional: dict[str, object] = {}
     if question.temperature is not None:
         optional["temperature"] = question.temperature
     if question.max_tokens is not None:
@@ -67,27 +67,32 @@ def build_payload(question: Question, dialect: Dialect, extra: Mapping[str, obje
     return {"model": question.model_id, "messages": messages, **kept}
 
 
-def read_choice(answer: Answer, *, key: str = "") -> Choice:
-    """Return the first choice of the answer, without the key it was asked with; raise the Failure it shows instead."""
-    body = read_object(answer, key=key)
+def read_choice(answer: Answer, *, key: str = "", asked: Sequence[str] = ()) -> Choice:
+    """Return the first choice of the answer, without the key it was asked with; raise the Failure it shows instead.
+
+    What an error quotes of the texts that were `asked` is no word of the provider's.
+    """
+    body = read_object(answer, key=key, asked=asked)
     choices = body.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     if not isinstance(choice, dict):
         raise Failure(faults.MALFORMED, "there are no choices")
     if choice.get("error"):
-        raise _error_failure(answer, choice, _stated_status(choice["error"]), key)
+        raise _error_failure(answer, choice, _stated_status(choice["error"]), key, asked)
     return _read_choice(choice, body.get("usage"), key)
 
 
-def read_object(answer: Answer, *, key: str = "", load: Callable[[str], object] | None = None) -> Mapping[str, object]:
+def read_object(
+    answer: Answer, *, key: str = "", asked: Sequence[str] = (), load: Callable[[str], object] | None = None
+) -> Mapping[str, object]:
     """Return the JSON object that a good answer is, as `load` reads it; raise the Failure that it shows instead."""
     if not 200 <= answer.status < 300:  # noqa: PLR2004  # the successful statuses
-        raise _error_failure(answer, _try_decode(answer.body), answer.status, key)
+        raise _error_failure(answer, _try_decode(answer.body), answer.status, key, asked)
     body = _decode(answer.body, load or _load)
     if not isinstance(body, dict):
         raise Failure(faults.MALFORMED, f"the body is {type(body).__name__}, not an object")
     if body.get("error"):
-        raise _error_failure(answer, body, _stated_status(body["error"]), key)
+        raise _error_failure(answer, body, _stated_status(body["error"]), key, asked)
     return body
 
 
@@ -153,31 +158,13 @@ def _stated_status(error: object) -> int:
     return code if isinstance(code, int) and 400 <= code < 600 else 200  # noqa: PLR2004  # the statuses of errors
 
 
-def _error_failure(answer: Answer, body: object, status: int, key: str) -> Failure:
+def _error_failure(answer: Answer, body: object, status: int, key: str, asked: Sequence[str]) -> Failure:
     error = body.get("error", body) if isinstance(body, dict) else None
-    words = redact(clean_text(_words(error)), key)[:WORDS_CHARS]  # cut at the end, or half a key might stay
-    fault = classify_error(status, words)
+    words = redact(clean_text(words_of(error)), key)[:WORDS_CHARS]  # cut at the end, or half a key might stay
+    complaint = read_complaint(error, words=words, asked=asked)
+    fault = classify_error(status, complaint)
     wait_s = read_retry_after(answer.headers, now=datetime.now(UTC))
     if fault is faults.SERVER_ERROR and wait_s is not None:
         fault = faults.RATE_LIMITED
     detail = f"status {status}: {words[:DETAIL_CHARS]}" if words else f"status {status}"
-    return Failure(fault, detail, retry_after_s=wait_s, body=words)
-
-
-def _words(error: object) -> str:
-    """Return what an error object says, its message first."""
-    if isinstance(error, str):
-        return error
-    if not isinstance(error, dict):
-        return ""
-    found: Sequence[object] = [error.get(name) for name in ("message", "code", "type", "param", "detail")]
-    metadata = error.get("metadata")
-    raw = metadata.get("raw") if isinstance(metadata, dict) else None
-    return "; ".join(_spoken(each) for each in (*found, raw) if each)
-
-
-def _spoken(value: object) -> str:
-    try:
-        return value if isinstance(value, str) else json.dumps(value)
-    except RecursionError:  # writing takes a little more of the stack than reading did
-        return "(nested too deeply)"
+    return Failure(fault, detail, retry_after_s=wait_s, complaint=complaint)

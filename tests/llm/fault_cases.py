@@ -16,7 +16,10 @@ HEADERS = "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n"
 CHUNKED = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 GZIP = {"content-encoding": "gzip"}
 
-TARGET = question()
+# A prompt that has in it what providers say, and the words that they could not say it with.
+DANGEROUS = """Say whether the message exceeds the rate limit or the context window,
+or speaks of "moderation" and an unsupported temperature."""
+TARGET = question(system=DANGEROUS, text="Moderation?")
 JUDGING = question(Role.JUDGE, reply_type=JudgeReply)
 REFLECTING = question(Role.REFLECTOR, reply_type=PromptReply, max_tokens=100)
 VERDICT = '{"feedback": "right", "score": 7}'
@@ -138,16 +141,39 @@ CASES = (
     Case("403", failed(403), faults.AUTH, 1),
     Case("403 by a filter", failed(403, {"message": "Your input was flagged"}), faults.REFUSED, 1),
     Case("400 by a filter", failed(400, {"code": "content_filter"}), faults.REFUSED, 1),
+    Case("400 by Anthropic's filter", failed(400, {"message": "Output blocked by content filtering policy"}),
+         faults.REFUSED, 1),
+    Case("400 by Qwen's filter", failed(400, {"code": "data_inspection_failed"}), faults.REFUSED, 1),
+    Case("400 by a filter, quoting", failed(400, {"code": "content_filter", "message": f"No: {DANGEROUS}"}),
+         faults.REFUSED, 1),
     Case("404", failed(404, {"message": "no such model"}), faults.NO_MODEL, 1),
     Case("400", failed(400, {"message": "messages: wrong"}), faults.BAD_REQUEST, 1),
     Case("400 with HTML", {"status": 400, "body": "<html>Bad Request</html>"}, faults.BAD_REQUEST, 1),
     Case("422", failed(422), faults.BAD_REQUEST, 1),
     Case("400 that never takes max_tokens", failed(400, {"message": "max_tokens is not supported"}),
-         faults.BAD_REQUEST, 2, ask=REFLECTING),
+         faults.BAD_REQUEST, 3, ask=REFLECTING),
+    Case("400 that names nothing where a form was asked for", failed(400), faults.BAD_REQUEST, 2, ask=JUDGING),
+    *(Case(f"400 that {name}", failed(400, error), faults.BAD_REQUEST, 1)
+      for name, error in {
+          "speaks of a rate limit": {"message": "Rate limit: use a smaller batch"},
+          "quotes the prompt": {"message": f"Invalid request body: {DANGEROUS}"},
+          "quotes the prompt escaped": {"message": json.dumps({"content": DANGEROUS})},
+          "quotes the prompt in part": {"detail": [{"msg": "Bad", "input": DANGEROUS[:70]}]},
+          "quotes a short prompt": {"message": "Invalid: 'Moderation?'"},
+      }.items()),
     Case("400 too long", failed(400, {"code": "context_length_exceeded"}), faults.CONTEXT_LENGTH, 1),
     Case("400 too long, says vLLM",
          {"status": 400, "body": '{"object":"error","message":"maximum context length is 8192 tokens"}'},
          faults.CONTEXT_LENGTH, 1),
+    *(Case(f"400 too long, says {name}", failed(400, {"message": words}), faults.CONTEXT_LENGTH, 1)
+      for name, words in {
+          "xAI": "This model's maximum prompt length is 131072 but the request contains 537812 tokens.",
+          "Bedrock": "Input is too long for requested model.",
+          "Qwen": "<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 30720]",
+          "TGI": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000",
+      }.items()),
+    Case("429 too long, by a code that speaks of rates",
+         failed(429, {"message": "Request too large for m", "code": "rate_limit_exceeded"}), faults.CONTEXT_LENGTH, 1),
     Case("413", failed(413), faults.CONTEXT_LENGTH, 1),
     *(Case(str(status), failed(status), faults.SERVER_ERROR, 7)
       for status in (408, 409, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524)),
@@ -201,6 +227,11 @@ MENDED = (
           (422, "temperature", "temperature: extra inputs are not permitted"),
           (404, "temperature", "No endpoints found that support temperature"),
       )),
+    Mended("400 that points at temperature", (failed(400, {"message": "Wrong.", "param": "temperature"}), answered()),
+           faults.UNSUPPORTED),
+    Mended("422 that points at temperature",
+           ({"status": 422, "body": '{"detail": [{"loc": ["body", "temperature"], "msg": "no"}]}'}, answered()),
+           faults.UNSUPPORTED),
     Mended("reasoning", (answered("<think>hm\nhm</think>\n\nParis"),), faults.REASONING),
     Mended("reasoning without its first tag", (answered("hm</think>Paris"),), faults.REASONING),
     Mended("reasoning in brackets", (answered("[THINK]hm[/THINK]Paris"),), faults.REASONING),

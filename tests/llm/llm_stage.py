@@ -20,12 +20,17 @@ PATIENCE_S = 31.0  # six pauses of the longest kind
 
 
 def question(
-    role: Role = Role.TARGET, *, reply_type: type | None = None, max_tokens: int | None = None, text: str = "Capital?"
+    role: Role = Role.TARGET,
+    *,
+    reply_type: type | None = None,
+    max_tokens: int | None = None,
+    system: str = "Answer.",
+    text: str = "Capital?",
 ) -> ModelCall:
     return ModelCall(
         role=role,
         key="1/rollout/0",
-        messages=(Message("system", "Answer."), Message("user", text)),
+        messages=(Message("system", system), Message("user", text)),
         reply_type=reply_type,
         temperature=0.5,
         max_tokens=max_tokens,

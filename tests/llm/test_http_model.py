@@ -134,14 +134,12 @@ def test_a_model_without_response_format_is_asked_more_simply_for_good(stage: St
     [
         ("Unsupported value: 'temperature' does not support 0.5", "temperature", None),
         ("Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens'", "max_tokens", "max_completion_tokens"),
-        ("seed: extra inputs are not permitted", "seed", None),
     ],
 )
 def test_an_unsupported_parameter_is_left_out_for_good(
     stage: Stage, refusal: str, gone: str, instead: str | None
 ) -> None:
     model, play = stage.model(failed(400, {"message": refusal}), answered())
-    model = replace(model, extra={"seed": 1})
     model(question(max_tokens=50))
     model(question(max_tokens=50))
     before, *after = play.bodies
@@ -165,13 +163,67 @@ def test_a_limit_that_is_too_high_is_not_called_by_another_name(stage: Stage) ->
 
 
 def test_all_that_a_model_does_not_take_is_remembered(stage: Stage) -> None:
-    no_seed, no_temperature = (failed(400, {"message": f"{name} unsupported"}) for name in ("seed", "temperature"))
-    model, play = stage.model(no_seed, no_temperature, answered())
-    replace(model, extra={"seed": 1})(question())
-    replace(model, extra={"seed": 1})(question())
-    assert [body.keys() - {"model", "messages"} for body in play.bodies] == [
-        {"seed", "temperature"}, {"temperature"}, set(), set(),
+    words = ("temperature unsupported", "max_tokens unsupported", "response_format unsupported")
+    model, play = stage.model(*(failed(400, {"message": each}) for each in words), answered(REFLECTED))
+    reflecting = replace(REFLECTING, temperature=0.5)
+    model(reflecting)
+    model(reflecting)
+    assert ["response_format" in body for body in play.bodies] == [True] * 5
+    assert [body.keys() - {"model", "messages", "response_format"} for body in play.bodies] == [
+        {"temperature", "max_tokens"}, {"max_tokens"}, *[{"max_completion_tokens"}] * 3,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"message": "temperature: Input should be less than or equal to 1"},
+        {"message": "Invalid 'temperature': decimal above maximum value.", "param": "temperature"},
+        {"message": "Only 0 to 1", "param": "temperature", "code": "decimal_above_max_value"},
+        {"message": "The answer has no temperature."},
+    ],
+)
+def test_a_value_out_of_range_and_a_word_in_passing_take_no_parameter_away(
+    stage: Stage, refusal: dict[str, str]
+) -> None:
+    model, play = stage.model(failed(400, refusal), answered())
+    with pytest.raises(ProviderError):
+        model(question())
+    model(question())
+    assert [body["temperature"] for body in play.bodies] == [0.5, 0.5]
+
+
+def test_what_did_not_help_is_not_remembered(stage: Stage) -> None:
+    no_temperature = failed(400, {"message": "temperature unsupported"})
+    model, play = stage.model(no_temperature, failed(400, {"message": "messages: wrong"}), answered())
+    with pytest.raises(ProviderError):
+        model(question())
+    model(question())
+    assert ["temperature" in body for body in play.bodies] == [True, False, True]
+
+
+@pytest.mark.parametrize("refusal", [failed(400), failed(422, {"message": "Invalid request"})])
+def test_a_refusal_that_names_nothing_is_tried_once_without_a_form(stage: Stage, refusal: Act) -> None:
+    model, play = stage.model(refusal, answered(GOOD))
+    model(JUDGING)
+    model(JUDGING)
+    assert ["response_format" in body for body in play.bodies] == [True, False, False]
+
+
+def test_a_form_that_the_model_takes_is_kept_whatever_it_refuses(stage: Stage) -> None:
+    model, play = stage.model(answered(GOOD), failed(400), answered(GOOD))
+    model(JUDGING)
+    with pytest.raises(ModelError, match="bad_request"):
+        model(JUDGING)
+    model(JUDGING)
+    assert ["response_format" in body for body in play.bodies] == [True] * 3
+
+
+def test_a_grammar_that_the_server_cannot_make_is_asked_for_more_simply(stage: Stage) -> None:
+    model, play = stage.model(failed(500, {"message": "failed to parse grammar"}), answered(GOOD))
+    model(JUDGING)
+    model(JUDGING)
+    assert [body["response_format"]["type"] for body in play.bodies] == ["json_schema", "json_object", "json_object"]
 
 
 def test_what_one_model_does_not_take_is_still_sent_to_others(stage: Stage) -> None:
