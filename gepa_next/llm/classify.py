@@ -49,6 +49,7 @@ _BY_WORD: tuple[tuple[tuple[str, ...], Fault], ...] = (
       "request too large"), faults.CONTEXT_LENGTH),
     (("content_filter", "content filter", "content_policy", "content management policy", "data_inspection_failed",
       "moderation", "flagged"), faults.REFUSED),
+    (("json_validate_failed",), faults.MALFORMED_REPLY),
     (("insufficient_quota", "insufficient_balance", "insufficient balance", "insufficient credit",
       "insufficient_credit", "billing_hard_limit", "requires more credits", "payment required"), faults.QUOTA),
     (("invalid_api_key", "incorrect api key", "invalid api key", "authentication_error"), faults.AUTH),

@@ -175,9 +175,16 @@ NO_MODEL = Fault(
 BAD_REQUEST = Fault(
     name="bad_request",
     code="provider_config",
-    shows="400, 422 or another 4xx that no row explains, 500 about a grammar",
+    shows="400, 422 or another 4xx that no row explains, 500 about a grammar; from a model that has not answered yet"
+    " since the process began",
     advice="The provider refuses the request as it is; its message says why.",
     scope=Scope.JOB,
+)
+ODD_REQUEST = Fault(
+    name="odd_request",
+    code="request_refused",
+    shows="the same from a model that has answered: it is about this one request",
+    advice="The provider answers other requests and refuses this one; its message says why.",
 )
 CONTEXT_LENGTH = Fault(
     name="context_length",
@@ -241,7 +248,7 @@ TRUNCATED = Fault(
 MALFORMED_REPLY = Fault(
     name="malformed_reply",
     code="malformed_reply",
-    shows="a structured reply that does not fit, and the reply to one re-ask neither",
+    shows="a structured reply that does not fit, or that the provider itself refuses, and the same after one re-ask",
     advice="Choose a model that can answer in JSON.",
     paid=Paid.AS_SAID,
     roles=(Role.JUDGE, Role.REFLECTOR),
@@ -309,7 +316,7 @@ KEY_ECHOED = Fault(
 
 FAULTS = (
     UNREACHABLE, RESET, STALLED, DEADLINE, CUT_SHORT, MALFORMED, TOO_LARGE, RATE_LIMITED, QUOTA, AUTH, NO_MODEL,
-    BAD_REQUEST, CONTEXT_LENGTH, SERVER_ERROR, REDIRECT, BAD_ADDRESS, FORBIDDEN_ADDRESS, REFUSED, EMPTY, TRUNCATED,
+    BAD_REQUEST, ODD_REQUEST, CONTEXT_LENGTH, SERVER_ERROR, REDIRECT, BAD_ADDRESS, FORBIDDEN_ADDRESS, REFUSED, EMPTY, TRUNCATED,
     MALFORMED_REPLY, UNSUPPORTED, REASONING, ODD_USAGE, UNSTORABLE, CUT_ANSWER, UNREADABLE_REPLY, KEY_ECHOED,
 )  # fmt: skip
 

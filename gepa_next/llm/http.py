@@ -65,7 +65,12 @@ class HttpModel:
             temperature=call.temperature,
             max_tokens=call.max_tokens,
         )
-        question, choice = self._ask_for_the_whole(call, question, bill)
+        try:
+            question, choice = self._ask_for_the_whole(call, question, bill)
+        except Failure as failure:
+            if failure.fault is not faults.MALFORMED_REPLY:
+                raise
+            return self._ask_again(call, question, "", failure.detail, bill)  # the provider has read and refused it
         if call.reply_type is None:
             return _completion(choice, None, bill)
         try:
@@ -76,9 +81,9 @@ class HttpModel:
     def _ask_again(self, call: ModelCall, question: Question, text: str, wrong: str, bill: Bill) -> Completion:
         """Return the reply to one more question, which says what was wrong with the first."""
         request = f"That could not be read: {wrong}. Answer again with the JSON object and nothing else."
-        said = (Message("assistant", text[:QUOTED_CHARS]), Message("user", request))
+        said = (Message("assistant", text[:QUOTED_CHARS]),) if text else ()
         bill.flag("asked_again")
-        question = replace(question, messages=(*question.messages, *said))
+        question = replace(question, messages=(*question.messages, *said, Message("user", request)))
         choice = self._ask(call, question, bill)
         if choice.finish_reason == "length" or call.reply_type is None:
             raise Failure(faults.TRUNCATED, "the reply to the second question")
@@ -181,8 +186,13 @@ class HttpModel:
                 bill.add_possible(question.messages)
             raise
 
+    def _row(self, fault: Fault) -> Fault:
+        """Return the row for the end of a call: what a model refuses that answers others is odd itself."""
+        odd = fault is faults.BAD_REQUEST and self.provider.dialects.has_answered(self.model_id)
+        return faults.ODD_REQUEST if odd else fault
+
     def _error(self, failure: Failure, bill: Bill) -> ModelError:
-        fault, detail, used = failure.fault, failure.detail, bill.usage
+        fault, detail, used = self._row(failure.fault), failure.detail, bill.usage
         if failure.retry_after_s is not None:
             detail = f"asked to wait {failure.retry_after_s:.0f} s; {detail}"
         detail = redact(detail, self.provider.endpoint.api_key)

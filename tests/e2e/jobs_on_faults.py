@@ -37,6 +37,7 @@ def run_job(
     stall_s: float = 10.0,
     connect_s: float = 10.0,
     patience_s: float = 86_400.0,
+    calls_at_once: int = CALLS_AT_ONCE,
     **spec: float,
 ) -> Job:
     """Return the job after it has ended, each role at its endpoint; the patience is a thousandth as long too."""
@@ -45,7 +46,7 @@ def run_job(
     with opened(by_role, timeout_s=timeout_s, stall_s=stall_s, connect_s=connect_s) as providers:
         turnstile = Turnstile(patience_s=patience_s, clock=_clock, nap=_nap)
         models_for = partial(_models, providers, turnstile)
-        runner = Runner(database, models_for, concurrent_jobs=1, concurrent_calls=CALLS_AT_ONCE)
+        runner = Runner(database, models_for, concurrent_jobs=1, concurrent_calls=calls_at_once)
         ended = threading.Event()
         database.listen(lambda: get_job(database, JOB_ID).status.terminal and ended.set())
         runner.start()

@@ -146,6 +146,25 @@ def test_a_fault_that_is_mended_leaves_a_flag(
     assert (fault.code in flags) == (role is Role.TARGET)
 
 
+@pytest.mark.parametrize("role", [Role.TARGET, Role.JUDGE])
+def test_one_request_that_a_model_refuses_while_it_answers_others_leaves_the_job_going(
+    database: Database, fault_server: FaultServer, role: Role
+) -> None:
+    second = job_spec().task(EXAMPLES).validation[1].input
+    play = fault_server.play_by_words(([f'"acme/{role}"', second], [failed(400, {"message": "messages: wrong"})]))
+    ended = Ended(database, run_job(database, play.base_url, calls_at_once=1, iterations=1, population=2))
+    code = f"{'judge_' if role is Role.JUDGE else ''}{faults.ODD_REQUEST.code}"
+    assert (ended.job.status, ended.errors) == (JobStatus.FINISHED, {(None, True), (code, False)})
+
+
+def test_a_model_that_comes_to_refuse_all_requests_ends_the_job(database: Database, fault_server: FaultServer) -> None:
+    refused = [answered("Paris"), failed(400, {"message": "messages: wrong"})]
+    play = fault_server.play_by_words((['"acme/target"'], refused))
+    job = run_job(database, play.base_url, calls_at_once=1)
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "too_many_errors")
+    assert faults.ODD_REQUEST.code in (job.error_message or "")
+
+
 @pytest.mark.parametrize("role", [Role.JUDGE, Role.REFLECTOR])
 def test_a_model_that_takes_no_response_format_is_asked_without_for_good(
     database: Database, fault_server: FaultServer, role: Role
@@ -199,4 +218,5 @@ def judged_at(database: Database, server: FaultServer, url: str) -> Ended:
 def test_every_row_has_its_job() -> None:
     waited_for = {faults.RATE_LIMITED, faults.UNREACHABLE}
     elsewhere = {faults.BAD_ADDRESS, faults.FORBIDDEN_ADDRESS}  # the latter in tests/e2e/test_programs.py
-    assert {*ACTS, *(fault for fault, _ in MENDED), *waited_for, *elsewhere} == set(FAULTS)
+    alone = {*waited_for, *elsewhere, faults.ODD_REQUEST}
+    assert {*ACTS, *(fault for fault, _ in MENDED), *alone} == set(FAULTS)

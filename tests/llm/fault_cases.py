@@ -22,6 +22,7 @@ or speaks of "moderation" and an unsupported temperature."""
 TARGET = question(system=DANGEROUS, text="Moderation?")
 JUDGING = question(Role.JUDGE, reply_type=JudgeReply)
 REFLECTING = question(Role.REFLECTOR, reply_type=PromptReply, max_tokens=100)
+UNREADABLE = failed(400, {"message": "Failed to generate JSON.", "code": "json_validate_failed"})
 VERDICT = '{"feedback": "right", "score": 7}'
 
 
@@ -190,6 +191,7 @@ CASES = (
     Case("a verdict behind reasoning without end", answered("<think>" + VERDICT), faults.EMPTY, 1, ask=JUDGING),
     Case("a verdict cut at the limit", answered(VERDICT, finish_reason="length"), faults.TRUNCATED, 1, ask=JUDGING),
     Case("a proposal cut twice", answered("{", finish_reason="length"), faults.TRUNCATED, 2, ask=REFLECTING),
+    Case("a verdict refused by the provider", UNREADABLE, faults.MALFORMED_REPLY, 2, ask=JUDGING),
     *(Case(f"a verdict {name}", answered(text), faults.MALFORMED_REPLY, 2, ask=JUDGING)
       for name, text in {
           "in prose": "I would say 7",
@@ -247,6 +249,8 @@ MENDED = (
     Mended("a lone surrogate", (answered("Par\ud800is"),), faults.UNSTORABLE, text="Par\ufffdis"),
     Mended("NUL", (answered("Par\0is"),), faults.UNSTORABLE, text="Par\ufffdis"),
     Mended("an answer cut at the limit", (answered("Par", finish_reason="length"),), faults.CUT_ANSWER, text="Par"),
+    Mended("a verdict refused by the provider", (UNREADABLE, answered(VERDICT)), faults.UNREADABLE_REPLY,
+           text=VERDICT, ask=JUDGING),
     Mended("a verdict in prose", (answered("I would say 7"), answered(VERDICT)), faults.UNREADABLE_REPLY,
            text=VERDICT, ask=JUDGING),
     *(Mended(f"our key {name}", (answered(f"It is {spelled}."),), faults.KEY_ECHOED, text="It is (key).")

@@ -1,6 +1,7 @@
 """Each row of the fault table, provoked by a server that really does it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,8 +69,27 @@ def test_a_fault_before_the_request_ends_as_its_row_says(stage: Stage, certifica
 
 
 def test_every_row_is_provoked() -> None:
-    of_programs = {faults.FORBIDDEN_ADDRESS}  # tests/llm/test_program.py
-    assert {case.fault for case in (*CASES, *MENDED, *DOORS)} == set(FAULTS) - of_programs
+    provoked = {case.fault for case in (*CASES, *MENDED, *DOORS)}
+    elsewhere = {faults.ODD_REQUEST, faults.FORBIDDEN_ADDRESS}  # below, and in tests/llm/test_program.py
+    assert provoked | elsewhere == set(FAULTS)
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_request_refused_by_a_model_that_answers_others_fails_alone(stage: Stage, status: int) -> None:
+    model, play = stage.model(answered(), failed(status, {"message": "messages: wrong"}))
+    model(question())
+    with pytest.raises(ModelError, match=r": odd_request \(status .*messages: wrong") as caught:
+        model(question())
+    assert (caught.value.code, caught.value.sends, len(play.seen)) == (faults.ODD_REQUEST.code, 1, 2)
+    assert not isinstance(caught.value, ProviderError)
+
+
+def test_a_model_that_never_answered_refuses_for_the_job_whatever_others_do(stage: Stage) -> None:
+    model, _ = stage.model(answered(), failed(400))
+    model(question())
+    with pytest.raises(ProviderError) as caught:
+        replace(model, model_id="acme/large")(question())
+    assert caught.value.code == faults.BAD_REQUEST.code
 
 
 def test_names_of_rows_are_unique() -> None:
