@@ -12,6 +12,7 @@ from gepa_next.errors import Interrupted, ModelError, ProviderError
 from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.spending import NO_USAGE, add_usage
 from gepa_next.gepa.types import CallUsage, Completion, ModelCall, Role
+from gepa_next.llm.faults import UNSUPPORTED
 from gepa_next.llm.structured import read_reply
 from gepa_next.models import LedgerCall
 from gepa_next.runner.asking import Asking
@@ -180,6 +181,7 @@ def _done(intent: LedgerCall, answer: Completion, *, latency_s: float) -> Ledger
         request_sha256=intent.request_sha256,
         attempts=intent.attempts,
         status="done",
+        question=None if UNSUPPORTED.code in answer.flags else intent.question,  # not what temperature 0 gives
         text=answer.text,
         finish_reason=answer.finish_reason,
         flags=answer.flags,

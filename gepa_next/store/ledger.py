@@ -15,8 +15,8 @@ from gepa_next.store.pending import Pending
 from gepa_next.store.runs import refuse_strangers
 
 _COLUMNS = """
-    key, request_sha256, role, model_id, status, attempts, lost, text, finish_reason, flags, error_code, error_message,
-    sends, input_tokens, output_tokens, cost_usd, latency_s
+    key, request_sha256, question, role, model_id, status, attempts, lost, text, finish_reason, flags, error_code,
+    error_message, sends, input_tokens, output_tokens, cost_usd, latency_s
 """
 
 # The fence is in the statement: nothing is inserted for a job that does not run under this epoch.
@@ -99,16 +99,18 @@ def end_call(database: Database, holder: Holder, call: LedgerCall) -> Pending[No
 
     It is kept until it is written, and what is queued after it, the intent of another call or a step, is not
     committed without it. A `refused` call keeps what it consumed but is asked again once the provider is mended.
+    With its question gone, the answer serves no other call.
     """
 
     def unit(db: sqlite3.Connection) -> None:
         written = db.execute(
-            "UPDATE calls SET status = ?, text = ?, finish_reason = ?, flags = ?, error_code = ?, error_message = ?,"
+            "UPDATE calls SET status = ?, question = ?, text = ?, finish_reason = ?, flags = ?, error_code = ?,"
+            " error_message = ?,"
             " cost_usd = CASE WHEN sends = 0 THEN ? ELSE cost_usd + ? END, sends = sends + ?,"
             " input_tokens = input_tokens + ?, output_tokens = output_tokens + ?, latency_s = ?"
             " WHERE job_id = ? AND key = ? AND request_sha256 = ? AND status = 'started'"
             " AND EXISTS (SELECT 1 FROM jobs WHERE id = ? AND owner_epoch = ?)",
-            (call.status, call.text, call.finish_reason, flags, call.error_code, call.error_message,
+            (call.status, call.question, call.text, call.finish_reason, flags, call.error_code, call.error_message,
              call.cost_usd, call.cost_usd, call.sends, call.input_tokens, call.output_tokens, call.latency_s,
              holder.job_id, call.key, call.request_sha256, holder.job_id, holder.epoch),
         ).rowcount  # fmt: skip
@@ -182,6 +184,7 @@ def _call(row: Row) -> LedgerCall:
         role=Role(row["role"]),
         model_id=row["model_id"],
         request_sha256=row["request_sha256"],
+        question=row["question"],
         attempts=row["attempts"],
         lost=row["lost"],
         status=row["status"],

@@ -132,6 +132,25 @@ def test_without_a_temperature_of_0_the_same_question_is_asked_every_time(stage:
     assert stage.asked == ["first", "again"]
 
 
+def test_an_answer_that_was_given_without_the_temperature_answers_nobody(stage: Stage) -> None:
+    stage.ask = lambda call: replace(answered(call), flags=("parameter_left_out",))
+    stage.model("a")(FIRST)
+    model = stage.model("b")
+    model(FIRST)
+    model(AGAIN)
+    assert stage.asked == ["first", "first", "again"]
+
+
+def test_the_ledger_shows_which_calls_one_answer_serves(stage: Stage) -> None:
+    model = stage.model("a")
+    model(FIRST)
+    model(AGAIN)
+    model(replace(FIRST, key="other", temperature=1.0))
+    again, first, other = (call.question for call in stage.calls("a"))
+    assert first == again != other
+    assert other is None
+
+
 def test_a_failed_call_answers_nobody(stage: Stage) -> None:
     model = stage.model("a")
     stage.ask = failed
