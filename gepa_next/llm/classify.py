@@ -27,7 +27,8 @@ _BY_EXCEPTION: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...]
     ((UnicodeError, urllib3.LocationValueError, urllib3.URLSchemeUnknown, requests.exceptions.InvalidURL),
      faults.BAD_ADDRESS),
     ((requests.exceptions.InvalidHeader, requests.exceptions.InvalidSchema), faults.BAD_ADDRESS),
-    ((requests.exceptions.SSLError, urllib3.SSLError), faults.UNREACHABLE),
+    ((ssl.SSLEOFError, ssl.SSLZeroReturnError), faults.RESET),
+    ((requests.exceptions.SSLError, urllib3.SSLError), faults.CUT_SHORT),
     (http.client.RemoteDisconnected, faults.RESET),
     (http.client.HTTPException, faults.MALFORMED),
     ((urllib3.ProtocolError, ConnectionError), faults.RESET),
@@ -74,7 +75,8 @@ _BY_STATUS: Mapping[int, Fault] = {
 def classify_exception(error: BaseException) -> Fault:
     """Return the row for what requests, urllib3 or the transport raised."""
     chain = list(_chain(error))
-    if any(isinstance(link, ssl.SSLError) and getattr(link, "reason", "") in _NOT_TLS for link in chain):
+    reasons = {getattr(link, "reason", "") for link in chain if isinstance(link, ssl.SSLError)}
+    if reasons & _NOT_TLS and any(isinstance(link, HandshakeBroken) for link in chain):
         return faults.BAD_ADDRESS
     for types, fault in _BY_EXCEPTION:
         if any(isinstance(link, types) for link in chain):

@@ -7,7 +7,6 @@ No thread is needed, and the same code runs under gevent.
 import http.client
 import io
 import socket
-import ssl
 import time
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import NewConnectionError, SSLError
 
 from gepa_next.llm.peers import Admits, check_peer
 
@@ -36,7 +35,7 @@ class LengthsDisagree(http.client.HTTPException):
 
 
 class HandshakeBroken(NewConnectionError):
-    """Report a TLS handshake that hung or was broken off: nothing has been sent."""
+    """Report a TLS handshake that failed, however: nothing has been sent."""
 
 
 class _Reader(io.RawIOBase):
@@ -105,15 +104,13 @@ class _Response(http.client.HTTPResponse):
 
 
 class _Handshaking(HTTPSConnection):
-    """A connection that tells a handshake that failed for want of an answer from an answer that failed to come."""
+    """A connection that tells a handshake that failed from an answer that failed to come."""
 
     def connect(self) -> None:
         try:
             super().connect()
-        except ssl.SSLError:
-            raise
-        except OSError as error:
-            raise HandshakeBroken(self, "the TLS handshake was broken off") from error
+        except (OSError, SSLError) as error:
+            raise HandshakeBroken(self, "the TLS handshake failed") from error
 
 
 class DeadlineAdapter(HTTPAdapter):

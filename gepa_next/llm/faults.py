@@ -79,7 +79,7 @@ class Fault:
 UNREACHABLE = Fault(
     name="unreachable",
     code="provider_down",
-    shows="DNS failure, connection refused, connect time-out, TLS handshake that hangs or is broken off",
+    shows="DNS failure, connection refused, connect time-out, TLS handshake that hangs or fails",
     advice="Check the base URL and the network; the job can be resumed when the provider answers.",
     retries=None,
     wait=Wait.TOGETHER,
@@ -117,7 +117,7 @@ DEADLINE = Fault(
 CUT_SHORT = Fault(
     name="cut_short",
     code="broken_body",
-    shows="body shorter than announced, bad chunk, bad gzip, JSON that breaks off",
+    shows="body shorter than announced, bad chunk, bad gzip, JSON that breaks off, TLS that breaks",
     advice="Something between here and the provider damages answers.",
     retries=3,
     wait=Wait.BACKOFF,

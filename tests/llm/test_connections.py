@@ -100,6 +100,9 @@ TLS_CASES = (
     Case("stall before the headers", stall(), faults.DEADLINE, 3, timeout_s=0.2),
     Case("stall in the body", stall(HEADERS + "{"), faults.STALLED, 4, stall_s=0.05),
     Case("hung up in the body", {"act": "raw", "raw": HEADERS + "{"}, faults.CUT_SHORT, 4),
+    Case("hung up before a byte", {"act": "hang_up"}, faults.RESET, 5),
+    Case("garbage before the headers", {"act": "scribble", "raw": ""}, faults.CUT_SHORT, 4),
+    Case("garbage in the headers", {"act": "scribble", "raw": "HTTP/1.1 200 OK\r\nx: "}, faults.CUT_SHORT, 4),
     Case("garbage in the body", {"act": "scribble", "raw": HEADERS + "{"}, faults.CUT_SHORT, 4),
 )
 
@@ -113,6 +116,7 @@ def test_a_fault_inside_tls_ends_as_its_row_says(stage: Stage, certificates: Pat
         model(question())
     assert f": {case.fault.name} (" in caught.value.message
     assert (caught.value.sends, len(play.seen)) == (case.sends, case.sends)
+    assert (caught.value.input_tokens > 0) == case.fault.billed
 
 
 def behind_tls(stage: Stage, certificates: Path, name: str) -> str:

@@ -1,5 +1,6 @@
 """Each row of the fault table, provoked by a server that really does it."""
 
+import ssl
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -101,6 +102,11 @@ def test_names_of_rows_are_unique() -> None:
 )
 def test_an_address_that_got_past_the_check_at_start_has_its_row(error: Exception) -> None:
     assert classify_exception(error) is faults.BAD_ADDRESS
+
+
+@pytest.mark.parametrize("error", [ssl.SSLEOFError(8, "EOF"), ssl.SSLZeroReturnError(6, "closed")])
+def test_a_connection_that_closes_behind_tls_is_one_that_closes(error: ssl.SSLError) -> None:
+    assert classify_exception(urllib3.exceptions.SSLError(error)) is faults.RESET
 
 
 def test_a_redirect_gets_neither_key_nor_prompt(stage: Stage) -> None:
