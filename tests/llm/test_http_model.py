@@ -20,6 +20,7 @@ from gepa_next.llm.structured import reply_schema
 from tests.support.certificates import make_certificates
 
 GOOD = '{"feedback": "right", "score": 7}'
+BODY = answered("Paris")["body"].encode()
 PRICES = Prices.from_mapping({"acme/small": {"input": 2.0, "output": 10.0}})
 JUDGING = question(Role.JUDGE, reply_type=JudgeReply)
 REFLECTING = question(Role.REFLECTOR, reply_type=PromptReply, max_tokens=100)
@@ -43,10 +44,13 @@ def test_an_answer_comes_back_counted(stage: Stage) -> None:
     assert completion.flags == ()
 
 
-def test_a_packed_answer_is_unpacked(stage: Stage) -> None:
-    packed = b64encode(gzip.compress(answered("Paris")["body"].encode())).decode()
-    model, _ = stage.model({"headers": {"content-encoding": "gzip"}, "base64": packed})
+@pytest.mark.parametrize(
+    "packed", [gzip.compress(BODY), gzip.compress(BODY[:30]) + gzip.compress(BODY[30:]), gzip.compress(BODY) + b"\0\0"]
+)
+def test_a_packed_answer_is_unpacked(stage: Stage, packed: bytes) -> None:
+    model, play = stage.model({"headers": {"content-encoding": "gzip"}, "base64": b64encode(packed).decode()})
     assert model(question()).text == "Paris"
+    assert play.seen[0]["headers"]["accept-encoding"] == "gzip"
 
 
 def test_a_byte_order_mark_does_no_harm(stage: Stage) -> None:
