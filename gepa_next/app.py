@@ -159,12 +159,21 @@ def _model_ids(settings: Settings) -> dict[Role, str]:
 
 def _models_for(settings: Settings) -> ModelsFor:
     """Return what makes a job's models; connections and limits are shared by all jobs."""
-    ids, simulator, programs = _model_ids(settings), Simulator(), _programs(settings)
     providers = {} if settings.simulated else _providers(settings)
     turnstile = Turnstile(most=settings.max_concurrent_calls, patience_s=settings.provider_patience_s)
+    return models_at(_model_ids(settings), providers, turnstile, _programs(settings))
+
+
+def models_at(
+    ids: Mapping[Role, str], providers: Mapping[Role, Provider], turnstile: Turnstile, programs: Programs | None = None
+) -> ModelsFor:
+    """Return what makes a job's models, all requests through the one turnstile; a role without provider is simulated."""
+    simulator = Simulator()
 
     def models(job_id: str, spec: JobSpec, tenure: Tenure, say_waiting: SayWaiting) -> Models:
-        called = providers | ({Role.TARGET: programs.provider(spec.program_url)} if spec.program_url else {})
+        called = dict(providers)
+        if programs and spec.program_url:
+            called[Role.TARGET] = programs.provider(spec.program_url)
         traffic = Traffic(say_waiting, aside)
         lanes = {provider: Lane(turnstile, provider.throttle, traffic) for provider in set(called.values())}
 
@@ -182,7 +191,7 @@ def _models_for(settings: Settings) -> ModelsFor:
             )
             return RoleModel(model_id=model_id, endpoint=called[role].endpoint.base_url, ask=ask)
 
-        chosen = ids | {Role.TARGET: spec.target_model_id}
+        chosen = {**ids, Role.TARGET: spec.target_model_id}
         return {role: role_model(role, model_id) for role, model_id in chosen.items()}
 
     return models

@@ -15,7 +15,10 @@ from gepa_next.llm.transport import Answer, Transport
 
 
 class Provider:
-    """One endpoint in use; share it among threads and jobs, and close it at the end."""
+    """One endpoint in use; share it among threads and jobs.
+
+    It lives as long as its process; what makes one for less closes it.
+    """
 
     def __init__(
         self,

@@ -4,17 +4,16 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import replace
 
-from gepa_next.gepa.types import ModelCall, Role
+from gepa_next.app import models_at
+from gepa_next.gepa.types import Role
 from gepa_next.llm.endpoint import Endpoint
-from gepa_next.llm.http import HttpModel
 from gepa_next.llm.provider import Provider
 from gepa_next.llm.transport import Transport
-from gepa_next.llm.turnstile import Lane, Traffic, Turnstile
+from gepa_next.llm.turnstile import Turnstile
 from gepa_next.models import Job, JobSpec
-from gepa_next.runner.job_run import Models, SayWaiting
-from gepa_next.runner.ledger import RoleModel
+from gepa_next.runner.job_run import Models, ModelsFor, SayWaiting
 from gepa_next.runner.runner import Runner
 from gepa_next.runner.tenure import Tenure
 from gepa_next.store.database import Database
@@ -25,6 +24,7 @@ PATIENCE_S = 60
 HASTE = 1000
 CALLS_AT_ONCE = 8
 JOB_ID = "job"
+MODEL_IDS = {role: f"acme/{role}" for role in Role}
 
 Urls = Mapping[Role, str]
 
@@ -41,11 +41,11 @@ def run_job(
     **spec: float,
 ) -> Job:
     """Return the job after it has ended, each role at its endpoint; the patience is a thousandth as long too."""
-    insert(database, JOB_ID, **spec)
+    insert(database, JOB_ID, target_model_id=MODEL_IDS[Role.TARGET], **spec)
     by_role = urls if isinstance(urls, Mapping) else dict.fromkeys(Role, urls)
     with opened(by_role, timeout_s=timeout_s, stall_s=stall_s, connect_s=connect_s) as providers:
         turnstile = Turnstile(patience_s=patience_s, clock=_clock, nap=_nap)
-        models_for = partial(_models, providers, turnstile)
+        models_for = _hasty(models_at(MODEL_IDS, providers, turnstile))
         runner = Runner(database, models_for, concurrent_jobs=1, concurrent_calls=calls_at_once)
         ended = threading.Event()
         database.listen(lambda: get_job(database, JOB_ID).status.terminal and ended.set())
@@ -75,29 +75,12 @@ def _nap(event: threading.Event, seconds: float) -> bool:
     return event.wait(seconds / HASTE)
 
 
-def _models(
-    providers: Mapping[Role, Provider],
-    turnstile: Turnstile,
-    job_id: str,
-    _: JobSpec,
-    tenure: Tenure,
-    say_waiting: SayWaiting,
-) -> Models:
-    traffic = Traffic(say_waiting)
-    lanes = {provider: Lane(turnstile, provider.throttle, traffic) for provider in {*providers.values()}}
+def _hasty(models_for: ModelsFor) -> ModelsFor:
+    def models(job_id: str, spec: JobSpec, tenure: Tenure, say_waiting: SayWaiting) -> Models:
+        def wait(seconds: float) -> None:
+            tenure.wait(seconds / HASTE)
 
-    def ask(role: Role) -> HttpModel:
-        return HttpModel(
-            provider=providers[role],
-            model_id=f"acme/{role}",
-            request_id=partial(_request_id, job_id),
-            wait=lambda seconds: tenure.wait(seconds / HASTE),
-            permit=tenure.permit,
-            lane=lanes[providers[role]],
-        )
+        made = models_for(job_id, spec, tenure, say_waiting)
+        return {role: replace(model, ask=replace(model.ask, wait=wait)) for role, model in made.items()}
 
-    return {role: RoleModel(model_id=f"acme/{role}", ask=ask(role)) for role in providers}
-
-
-def _request_id(job_id: str, call: ModelCall) -> str:
-    return f"{job_id}/{call.key}"
+    return models
