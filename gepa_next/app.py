@@ -167,7 +167,7 @@ def _models_for(settings: Settings) -> ModelsFor:
 def models_at(
     ids: Mapping[Role, str], providers: Mapping[Role, Provider], turnstile: Turnstile, programs: Programs | None = None
 ) -> ModelsFor:
-    """Return what makes a job's models, all requests through the one turnstile; a role without provider is simulated."""
+    """Return what makes a job's models, all through the one turnstile; a role without a provider is simulated."""
     simulator = Simulator()
 
     def models(job_id: str, spec: JobSpec, tenure: Tenure, say_waiting: SayWaiting) -> Models:
