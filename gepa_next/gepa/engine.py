@@ -59,7 +59,7 @@ def _drafted_examples(run: Run) -> Step:
         reply_type=InputsReply,
         max_tokens=REFLECTION_MAX_TOKENS,
     )
-    answer = run.model(call)
+    answer = next(iter(run.fan_out(run.model, [call])))  # as all calls are made: others wait for it or give it up
     inputs = answer.reply.inputs if isinstance(answer.reply, InputsReply) else []
     distinct = list(dict.fromkeys(text.strip() for text in inputs if text.strip()))[:SYNTHETIC_INPUTS]
     if not distinct:

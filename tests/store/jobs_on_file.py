@@ -29,12 +29,14 @@ def job_spec(**changes: object) -> JobSpec:
     return JobSpec(**{**values, **changes})
 
 
-def insert(database: Database, job_id: str = "job-1", **changes: object) -> str:
+def insert(
+    database: Database, job_id: str = "job-1", *, examples: tuple[Example, ...] = EXAMPLES, **changes: object
+) -> str:
     new = NewJob(
         id=job_id,
         token_id="token",  # noqa: S106 - an id
         spec=job_spec(**changes),
-        examples=EXAMPLES,
+        examples=examples,
         judge=Judge(model_id="sim/judge", fingerprint="f"),
         simulated=True,
         created_at=1.0,
