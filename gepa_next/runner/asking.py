@@ -3,6 +3,9 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from gepa_next.errors import ModelError
 
 NOTICE_S = 0.1
 
@@ -12,26 +15,56 @@ class Asking:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._asked: dict[str, threading.Event] = {}
+        self._asked: dict[str, _Asker] = {}
 
     @contextmanager
-    def alone(self, question: str | None, *, permit: Callable[[], None]) -> Iterator[None]:
-        """Let nobody else ask the question meanwhile; `permit` may raise to end the wait. None is asked by all."""
+    def alone(
+        self, question: str | None, *, permit: Callable[[], None], is_over: Callable[[], bool] = lambda: False
+    ) -> Iterator[None]:
+        """Let nobody else ask the question meanwhile; `permit` may raise to end the wait. None is asked by all.
+
+        When `is_over`, so that the answer may be long in coming though its job wants it no more, another asks. When
+        the asking fails, all that waited ask at once: one after another they might wait for each other's time-outs.
+        """
         if question is None:
             yield
             return
-        while (other := self._begin(question)) is not None:
-            while not other.wait(NOTICE_S):
-                permit()
+        asker = _Asker(is_over)
+        self._wait_for_turn(question, asker, permit)
         try:
             yield
+        except ModelError:
+            asker.failed = True
+            raise
         finally:
-            with self._lock:
-                self._asked.pop(question).set()
+            self._end(question, asker)
 
-    def _begin(self, question: str) -> threading.Event | None:
-        """Return the event that ends another's asking, None if it is ours now."""
+    def _wait_for_turn(self, question: str, asker: "_Asker", permit: Callable[[], None]) -> None:
+        while (other := self._begin(question, asker)) is not asker:
+            while not (other.done.wait(NOTICE_S) or other.is_over()):
+                permit()
+            if other.failed:
+                return
+
+    def _begin(self, question: str, asker: "_Asker") -> "_Asker":
+        """Return who asks the question now: this one, if nobody else does."""
         with self._lock:
-            if (other := self._asked.get(question)) is None:
-                self._asked[question] = threading.Event()
+            other = self._asked.get(question)
+            if other is None or other.is_over():
+                self._asked[question] = other = asker
             return other
+
+    def _end(self, question: str, asker: "_Asker") -> None:
+        with self._lock:
+            if self._asked.get(question) is asker:
+                del self._asked[question]
+        asker.done.set()
+
+
+@dataclass(slots=True)
+class _Asker:
+    """A call that asks a question for others too."""
+
+    is_over: Callable[[], bool]
+    done: threading.Event = field(default_factory=threading.Event)
+    failed: bool = False

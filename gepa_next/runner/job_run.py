@@ -72,6 +72,8 @@ class JobRun:
         except Exception:
             log.exception("job %s: failed", job_id, extra={"job_id": job_id})
             self._fail("internal_error", f"an error in the service; its log says more under job {job_id}")
+        finally:
+            self._give_up()  # its calls may hang on, and nobody is to wait for their answers
 
     def _put_back(self) -> None:
         """Put the job back into the queue as soon as the store can be written again: it is not at fault."""
@@ -82,12 +84,16 @@ class JobRun:
 
     def _wait_for_calls(self) -> None:
         """Let the calls in flight come in, so that whoever takes the job next does not buy them again."""
+        self._give_up()
         if self._ledger is None:
             return
-        self._ledger.give_up()
         deadline = time.monotonic() + LONGEST_CALL_S
         while self._ledger.calls_under_way and time.monotonic() < deadline and not self.let_go.wait(NOTICE_S):
             pass
+
+    def _give_up(self) -> None:
+        if self._ledger is not None:
+            self._ledger.give_up()
 
     def _insist(self, write: Callable[[], None]) -> None:
         """Write, again and again while the store cannot be written, unless the runner lets go of the job."""

@@ -90,7 +90,7 @@ class LedgerModel:
             status="started",
         )
         intent = replace(intent, question=self._question(model, call, intent))
-        with self._asking.alone(intent.question, permit=self._tenure.permit):
+        with self._asking.alone(intent.question, permit=self._tenure.permit, is_over=self._tenure.is_over):
             return self._replayed_or_asked(model, call, intent)
 
     def _question(self, model: RoleModel, call: ModelCall, intent: LedgerCall) -> str | None:

@@ -34,13 +34,17 @@ class Tenure:
 
         A process that was frozen may wake up anywhere, with its job long in other hands. It must not pay.
         """
-        if self.let_go.is_set() or self._given_up:
+        if self.is_over():
             raise _let_go()
         now = self.clock()
         if now - self._proved_at > PROOF_S:
             if not still_held(self.database, self.holder):
                 raise _let_go()
             self.prove(now)
+
+    def is_over(self) -> bool:
+        """Say whether the job is known here to be nothing to send for any more."""
+        return self.let_go.is_set() or self._given_up
 
     def wait(self, seconds: float) -> None:
         """Wait between two tries of a call, but not for a job that is not ours any more."""
