@@ -44,7 +44,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.calls
 	$(BIN)/python -m benchmarks.big_job
 
-# Kills and freezes by the hundred, and the eight design mistakes that must be caught (minutes each).
+# Kills and freezes by the hundred, and the nine design mistakes that must be caught (minutes each).
 crash: $(VENV)/.dev-installed
 	$(BIN)/python -m tests.crash.many $(ARGS)
 

@@ -1,4 +1,4 @@
-"""`make crash-mutants`: make each of the eight design mistakes and see the harness catch it."""
+"""`make crash-mutants`: make each of the nine design mistakes and see the harness catch it."""
 
 import tempfile
 from collections.abc import Callable
@@ -12,14 +12,17 @@ from tests.crash.mishaps import through_a_freeze, through_kills
 from tests.crash.models import Models, models_served
 from tests.crash.mutants import MUTANTS
 
+CROWDED = Faults(servers=("insert_job:5:before:kill", "cancel_job:4:before:kill"))
 FAULTS = (
     "record_step:12:after:kill",
     "record_step:30:before:kill",
     "end_call:60:after:kill",
     "begin_call:90:after:kill",
+    "begin_call:50:before:kill",
 )
 ATTEMPTS: tuple[tuple[str, Callable[..., Outcome]], ...] = (
     *(("kills at commits", partial(through_faults, faults=Faults(runners=(fault,)))) for fault in FAULTS),
+    ("kills while many are answered", partial(through_faults, faults=CROWDED, course="crowded")),
     ("kills at random moments", partial(through_kills, after_s=[0.1, 0.2, 0.05])),
     ("a frozen owner", through_a_freeze),
 )

@@ -227,6 +227,6 @@ JOB_COURSES: dict[str, Course] = {
     },
 }
 SAME_END = {
-    **dict.fromkeys(("posted", "drained", "waiting", "released"), "iterations"),
+    **dict.fromkeys(("posted", "crowded", "drained", "waiting", "released"), "iterations"),
     "migrated_by_two": "migrated",
 }

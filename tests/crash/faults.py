@@ -1,8 +1,8 @@
 """A fault: its process kills or stops itself, or finds the disk full, before or after a commit of a kind.
 
 It is written `KIND:NTH:before|after:kill|stop|fill`. KIND is the function whose unit of writing is committed, or
-`migrate`. Before is inside the transaction, when all of the unit is done but the commit; after is when the commit is
-done and next to nothing else.
+`migrate`. Before is at COMMIT itself, the last statement of the transaction, and late enough that whoever was told too
+early that it is done has acted on it; after is when the commit is done and next to nothing else.
 """
 
 import os
@@ -18,6 +18,7 @@ from gepa_next.store.database import Database
 from gepa_next.store.pending import Pending
 from tests.crash.disk import fill
 
+ACT_S = 0.2  # so long a request, or an answer to one, takes at most to be on its way
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
@@ -34,6 +35,11 @@ class Fault:
         self.seen += kind == self.kind
         return kind == self.kind and self.seen >= self.nth
 
+    def struck_unit(self) -> bool:
+        """Say whether the transaction has a unit that the fault is for, which is not undone by an error."""
+        unit, self.unit = self.unit, None
+        return unit is not None and unit.error is None
+
     def strike(self) -> None:
         self.kind = "none any more"
         if self.what == "fill":
@@ -42,7 +48,7 @@ class Fault:
         # The whole group: gunicorn's parent would start another worker with the same fault.
         os.killpg(os.getpgrp(), SIGNALS[self.what])
         # The lead of the next commit is not handed on before the signal has struck: it strikes between transactions.
-        time.sleep(0.2)
+        time.sleep(ACT_S)
 
 
 def install(fault: Fault) -> None:
@@ -54,24 +60,27 @@ def install(fault: Fault) -> None:
 
 
 def strike_at_commit(fault: Fault) -> None:
-    run, commit = Pending.run, Database._commit_queue
+    run, run_batch, commit = Pending.run, Database._run, Database._commit_queue
 
     def run_unit(self: Pending[Any], connection: sqlite3.Connection) -> None:
         run(self, connection)
         if self.error is None and fault.is_due(kind_of(self._work)):
-            if fault.moment == "before":
-                fault.strike()
-            else:
-                fault.unit = self
+            fault.unit = self
 
-    def commit_queue(self: Database) -> None:
+    def run_and_strike(self: Database, *batch_and_time: Any) -> None:
+        run_batch(self, *batch_and_time)
+        if fault.moment == "before" and fault.struck_unit():
+            time.sleep(ACT_S)
+            fault.strike()
+
+    def commit_and_strike(self: Database) -> None:
         commit(self)
-        unit, fault.unit = fault.unit, None
-        if unit is not None and unit.error is None:
+        if fault.struck_unit():
             fault.strike()
 
     Pending.run = run_unit  # type: ignore[method-assign]  # the fault is the point
-    Database._commit_queue = commit_queue  # type: ignore[method-assign]  # as above
+    Database._run = run_and_strike  # type: ignore[method-assign]  # as above
+    Database._commit_queue = commit_and_strike  # type: ignore[method-assign]  # as above
 
 
 def strike_in_migration(fault: Fault) -> None:

@@ -10,13 +10,14 @@ from pathlib import Path
 from tests.crash.account import Account
 from tests.crash.books import problems_of_books, unknown_calls
 from tests.crash.courses import JOB_COURSES, NONE, SAME_END, Faults, account
+from tests.crash.crowd import crowded
 from tests.crash.housework import HOUSEWORK
 from tests.crash.models import Models
 from tests.crash.stage import CONCURRENCY, Stage, stage
 
 Variables = Mapping[str, str]
 LONGEST_SHOWN = 300
-COURSES = JOB_COURSES | HOUSEWORK
+COURSES = JOB_COURSES | HOUSEWORK | {crowded.__name__: crowded}
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""The eight design mistakes of durable runners, each made on purpose to show that the harness sees it."""
+"""The nine design mistakes of durable runners, each made on purpose to show that the harness sees it."""
 
 import itertools
 import random
 import sqlite3
 import threading
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import as_completed
 from contextvars import copy_context
 from dataclasses import replace
@@ -83,6 +83,18 @@ def two_transactions() -> None:
 
 
 def early_acknowledgement() -> None:
+    """Tell writers that what they wrote is done when all but COMMIT is."""
+
+    def run(self: Database, batch: Sequence[Pending[Any]], until: float) -> None:
+        original(self, batch, until)
+        for unit in batch:
+            unit.settle()
+
+    original = Database._run
+    Database._run = run  # type: ignore[method-assign]
+
+
+def late_outcome() -> None:
     """Tell a writer that its outcome is queued before it is, so that what follows from it is committed first."""
 
     def submit(self: Database, unit: Callable[[sqlite3.Connection], Any], *, keep: bool = False) -> Any:
@@ -130,6 +142,7 @@ MUTANTS: dict[str, Callable[[], None]] = {
         completion_order,
         two_transactions,
         early_acknowledgement,
+        late_outcome,
         no_natural_keys,
         no_fence,
     )

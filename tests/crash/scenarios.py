@@ -38,6 +38,7 @@ SCENARIOS = (
     Scenario("max_tokens", Faults(runners=around("record_step", 12, then=4))),
     Scenario("max_cost_usd", Faults(runners=("end_call:30:before:kill", "record_step:9:after:kill"))),
     Scenario("posted", Faults(servers=around("insert_job"))),
+    Scenario("crowded", Faults(servers=("insert_job:5:before:kill", "cancel_job:4:before:kill"))),
     Scenario("stopped", Faults(servers=around("stop_job"), later=("decide_once:1:after:kill",))),
     Scenario("cancelled", Faults(runners=("begin_call:60:after:kill",), servers=around("cancel_job"))),
     Scenario(

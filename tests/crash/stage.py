@@ -108,16 +108,16 @@ class Stage:
         for fault in faults:
             web = self.start("web", fault=fault)
             with suppress(requests.ConnectionError):
-                answer = self._request(method, path, **options)
+                answer = self.request(method, path, **options)
                 raise AssertionError(f"{fault} did not strike: {answer.text}")
             self.wait_for(lambda web=web: web.poll() is not None)
             self.kill(web)
         web = self.start("web")
-        answers = [self._request(method, path, **options) for _ in range(2)]
+        answers = [self.request(method, path, **options) for _ in range(2)]
         self.kill(web)
         return answers
 
-    def _request(self, method: str, path: str, **options: Any) -> requests.Response:
+    def request(self, method: str, path: str, **options: Any) -> requests.Response:
         url = f"http://127.0.0.1:{self.listener.getsockname()[1]}{path}"
         return requests.request(method, url, timeout=TIMEOUT_S, **options)
 
