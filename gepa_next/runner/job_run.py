@@ -201,7 +201,7 @@ def _progress(state: State) -> Progress:
 
 
 def _elapsed_s(job: Job, now: float) -> float:
-    """Return how long the job has been going, without the time between an ending and a resumption."""
+    """Return how long the job has been going, without the time that it waited for a runner."""
     return now - (job.started_at or job.created_at) - job.paused_s
 
 

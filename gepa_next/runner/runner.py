@@ -128,8 +128,9 @@ class Runner:
     def _beat(self) -> None:
         """Renew the leases; enter the runner at first, and again if others took it for dead and struck it off."""
         monotonic = time.monotonic()
-        if not beat(self._database, self.identity, monotonic=monotonic, draining=self._draining.is_set()):
-            register_runner(self._database, self.identity, now=self._clock(), monotonic=monotonic)
+        now, draining = self._clock(), self._draining.is_set()
+        if not beat(self._database, self.identity, now=now, monotonic=monotonic, draining=draining):
+            register_runner(self._database, self.identity, now=now, monotonic=monotonic)
 
     def _watch_others(self) -> None:
         while not self._stopped.wait(LOOK_S):

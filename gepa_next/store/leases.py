@@ -41,31 +41,37 @@ def register_runner(database: Database, runner: RunnerIdentity, *, now: float, m
 
     def unit(db: sqlite3.Connection) -> None:
         db.execute(
-            "INSERT INTO runners (id, pid, pid_started_at, boot_id, started_at, heartbeat_at)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (runner.id, runner.pid, runner.pid_started_at, runner.boot_id, now, monotonic),
+            "INSERT INTO runners (id, pid, pid_started_at, boot_id, started_at, heartbeat_at, seen_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (runner.id, runner.pid, runner.pid_started_at, runner.boot_id, now, monotonic, now),
         )
 
     database.write(unit)
 
 
-def beat(database: Database, runner: RunnerIdentity, *, monotonic: float, draining: bool) -> bool:
+def beat(database: Database, runner: RunnerIdentity, *, now: float, monotonic: float, draining: bool) -> bool:
     """Renew every lease of this runner at once; False if the runner is not entered, or was struck off."""
     return database.write(
         lambda db: bool(
             db.execute(
-                "UPDATE runners SET heartbeat_at = ?, draining = ? WHERE id = ?", (monotonic, draining, runner.id)
+                "UPDATE runners SET heartbeat_at = ?, seen_at = ?, draining = ? WHERE id = ?",
+                (monotonic, now, draining, runner.id),
             ).rowcount
         )
     )
 
 
 def retire_runner(database: Database, runner_id: str) -> None:
-    """Strike a runner off and put its jobs back into the queue, from where anybody may go on with them."""
+    """Strike a runner off and put its jobs back into the queue, from where anybody may go on with them.
+
+    They count as waiting since it was last heard of.
+    """
 
     def unit(db: sqlite3.Connection) -> None:
         db.execute(
-            "UPDATE jobs SET status = 'queued', owner = NULL WHERE owner = ? AND status = 'running'", (runner_id,)
+            "UPDATE jobs SET status = 'queued', owner = NULL, left_at = max(updated_at, runners.seen_at)"
+            " FROM runners WHERE runners.id = ? AND owner = runners.id AND status = 'running'",
+            (runner_id,),
         )
         db.execute("DELETE FROM runners WHERE id = ?", (runner_id,))
 
@@ -76,9 +82,9 @@ def release_job(database: Database, job_id: str, *, epoch: int, now: float) -> N
     """Put a job of this owner's back into the queue; nothing if it is not this owner's any more."""
     database.write(
         lambda db: db.execute(
-            "UPDATE jobs SET status = 'queued', owner = NULL, updated_at = ?"
+            "UPDATE jobs SET status = 'queued', owner = NULL, left_at = ?, updated_at = ?"
             " WHERE id = ? AND owner_epoch = ? AND status = 'running'",
-            (now, job_id, epoch),
+            (now, now, job_id, epoch),
         )
     )
 
@@ -101,8 +107,9 @@ def claim_job(database: Database, runner: RunnerIdentity, *, now: float) -> Clai
 def _take(db: sqlite3.Connection, job_id: str, runner: RunnerIdentity, *, now: float, resumed: bool) -> Claim:
     epoch = db.execute(
         "UPDATE jobs SET status = 'running', owner = ?, owner_epoch = owner_epoch + 1,"
+        " paused_s = paused_s + max(0, ? - coalesce(left_at, ?)), left_at = NULL,"
         " started_at = coalesce(started_at, ?), updated_at = ? WHERE id = ? RETURNING owner_epoch",
-        (runner.id, now, now, job_id),
+        (runner.id, now, now, now, now, job_id),
     ).fetchone()["owner_epoch"]
     kind = "resumed" if resumed else "started"
     append_event(db, job_id, key=f"{kind}/{epoch}", kind=kind, now=now, data=_about(db, job_id, resumed=resumed))

@@ -26,9 +26,10 @@ def cancel_job(database: Database, job_id: str, *, token_id: str, now: float) ->
         if status.terminal:
             raise ConflictError("not_cancelable", f"the job is {status}")
         epoch = db.execute(
-            "UPDATE jobs SET status = 'cancelled', stop_reason = 'cancelled', finished_at = ?, updated_at = ?"
+            "UPDATE jobs SET status = 'cancelled', stop_reason = 'cancelled', finished_at = ?, updated_at = ?,"
+            " paused_s = paused_s + max(0, ? - coalesce(left_at, ?)), left_at = NULL"
             " WHERE id = ? RETURNING owner_epoch",
-            (now, now, job_id),
+            (now, now, now, now, job_id),
         ).fetchone()["owner_epoch"]
         append_event(db, job_id, key=f"cancelled/{epoch}/{now}", kind="cancelled", now=now, data=CANCELLED)
         count(db, "jobs", status="cancelled")
@@ -74,11 +75,11 @@ def resume_job(database: Database, resumption: Resumption, *, now: float) -> Non
     def unit(db: sqlite3.Connection) -> None:
         moved = db.execute(
             "UPDATE jobs SET status = 'queued', spec = ?, stop_reason = NULL, error_code = NULL, error_message = NULL,"
-            " result = NULL, paused_s = paused_s + CASE WHEN started_at IS NULL THEN 0 ELSE ? - finished_at END,"
+            " result = NULL, left_at = CASE WHEN started_at IS NOT NULL THEN finished_at END,"
             " finished_at = NULL, stop_requested = 0,"
             " owner = NULL, updated_at = ? WHERE id = ? AND last_event_id = ?"
             " AND status IN ('finished', 'failed', 'cancelled')",
-            (spec, now, now, resumption.job_id, resumption.seen_event_id),
+            (spec, now, resumption.job_id, resumption.seen_event_id),
         ).rowcount
         if not moved:
             raise ConflictError("not_resumable", "the job has moved on meanwhile")

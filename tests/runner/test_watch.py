@@ -50,7 +50,7 @@ def test_a_runner_that_beats_is_left_alone(database: Database, other: RunnerIden
     clock = Clock()
     watch = Watch(database, OWN, kill_hung=True, clock=clock)
     for clock.now in (0.0, LEASE_S, LEASE_S + CONFIRM_S, 2 * LEASE_S):
-        beat(database, other, monotonic=clock.now, draining=False)
+        beat(database, other, now=1.0, monotonic=clock.now, draining=False)
         watch()
     assert names(database) == ["other", "own"]
 
@@ -92,7 +92,7 @@ def test_after_a_pause_of_the_whole_machine_nobody_is_killed(
     watch = Watch(database, OWN, kill_hung=True, clock=clock)
     clock.now = 1000.0
     watch()
-    beat(database, other, monotonic=1000.5, draining=False)
+    beat(database, other, now=1.0, monotonic=1000.5, draining=False)
     clock.now = 1000.0 + CONFIRM_S
     watch()
     assert names(database) == ["other", "own"]

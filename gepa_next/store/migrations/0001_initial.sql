@@ -23,6 +23,7 @@ CREATE TABLE jobs (
     last_event_id INTEGER NOT NULL DEFAULT 0,
     stop_requested INTEGER NOT NULL DEFAULT 0,
     paused_s REAL NOT NULL DEFAULT 0,
+    left_at REAL, -- since when a job that has run waits for a runner
     drafted INTEGER NOT NULL DEFAULT 0,
     owner TEXT,
     owner_epoch INTEGER NOT NULL DEFAULT 0
@@ -178,6 +179,7 @@ CREATE TABLE runners (
     boot_id TEXT NOT NULL,
     started_at REAL NOT NULL,
     heartbeat_at REAL NOT NULL,
+    seen_at REAL NOT NULL,
     draining INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
