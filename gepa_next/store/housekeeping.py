@@ -1,9 +1,11 @@
 """Keeping house: a copy while in use, old jobs deleted in small batches, and a check of the file."""
 
+import fcntl
+import os
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -29,21 +31,53 @@ PARTS = {
 def back_up(database: Database, target: Path) -> int:
     """Write a consistent copy to a new file while the database is in use; return its size in bytes.
 
-    StoreError if the file exists or cannot be written.
+    The file is there when all of it is on the disk, and not before. StoreError if there is one or it cannot be written.
     """
+    part = target.with_name(f"{target.name}.part")
     try:
-        target.touch(mode=PRIVATE, exist_ok=False)
-    except FileExistsError:
-        raise StoreError("file_exists", f"{target} exists already") from None
-    except OSError as error:
+        _refuse_existing(target)
+        with _own(part) as descriptor:
+            _copy(database, part)
+            os.fsync(descriptor)
+            os.link(part, target)  # which overwrites nothing, were it made meanwhile
+        _sync_folder(target)
+        return target.stat().st_size
+    except (OSError, sqlite3.Error) as error:
         raise StoreError("backup_failed", f"the backup cannot be written: {error}") from error
+
+
+def _refuse_existing(target: Path) -> None:
+    if target.exists():
+        raise StoreError("file_exists", f"{target} exists already")
+
+
+@contextmanager
+def _own(part: Path) -> Iterator[int]:
+    """Have an empty file for this process alone, whatever a backup that was killed left there; remove it at the end."""
+    descriptor = os.open(part, os.O_RDWR | os.O_CREAT, PRIVATE)
     try:
-        # A connection of its own: it takes seconds, and the shared one only reads.
-        with closing(sqlite3.connect(database.path)) as connection:
-            connection.execute("VACUUM INTO ?", (str(target),))
-    except sqlite3.Error as error:
-        raise StoreError("backup_failed", f"the backup cannot be written: {error}") from error
-    return target.stat().st_size
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            os.truncate(descriptor, 0)
+            yield descriptor
+        finally:
+            part.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+
+
+def _copy(database: Database, path: Path) -> None:
+    # A connection of its own: it takes seconds, and the shared one only reads.
+    with closing(sqlite3.connect(database.path)) as connection:
+        connection.execute("VACUUM INTO ?", (str(path),))
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def prune_jobs(

@@ -1,4 +1,11 @@
+import fcntl
+import resource
+import signal
 import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -6,7 +13,7 @@ import pytest
 from gepa_next.errors import StoreError
 from gepa_next.store.checks import check_at_start
 from gepa_next.store.counters import list_counters
-from gepa_next.store.database import Database
+from gepa_next.store.database import PRIVATE, Database
 from gepa_next.store.events import append_event, list_events
 from gepa_next.store.housekeeping import PARTS, back_up, check_file, prune_jobs
 from gepa_next.store.jobs import find_job
@@ -42,6 +49,54 @@ def test_a_backup_overwrites_nothing(database: Database, tmp_path: Path) -> None
     with pytest.raises(StoreError, match="exists"):
         back_up(database, target)
     assert target.read_text() == "mine"
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_backup_that_fails_leaves_nothing_and_can_be_tried_again(database: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    with files_of_at_most(4096), pytest.raises(StoreError, match="cannot be written"):
+        back_up(database, folder / "copy")
+    assert list(folder.iterdir()) == []
+    assert back_up(database, folder / "copy") > 4096
+    assert list(folder.iterdir()) == [folder / "copy"]
+
+
+KILLED_BEFORE_THE_END = """
+import os, signal, sys
+from pathlib import Path
+from gepa_next.store import housekeeping
+from gepa_next.store.database import Database
+database = Database(Path(sys.argv[1]))
+housekeeping.os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+housekeeping.back_up(database, Path(sys.argv[2]))
+"""
+
+
+def test_a_backup_that_was_killed_leaves_no_copy_and_can_be_made_again(database: Database, tmp_path: Path) -> None:
+    target = tmp_path / "copy"
+    killed = subprocess.run([sys.executable, "-c", KILLED_BEFORE_THE_END, database.path, target], check=False)
+    assert (killed.returncode, target.exists()) == (-signal.SIGKILL, False)
+    assert (tmp_path / "copy.part").exists()
+    back_up(database, target)
+    assert not (tmp_path / "copy.part").exists()
+    assert target.stat().st_mode & 0o777 == PRIVATE
+
+
+def test_two_backups_to_one_file_do_not_mix(database: Database, tmp_path: Path) -> None:
+    with (tmp_path / "copy.part").open("wb") as part:
+        fcntl.flock(part, fcntl.LOCK_EX)  # as another that is under way has it
+        with pytest.raises(StoreError, match="cannot be written"):
+            back_up(database, tmp_path / "copy")
 
 
 def test_only_jobs_that_ended_before_are_pruned_with_all_their_rows(database: Database) -> None:
