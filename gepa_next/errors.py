@@ -27,7 +27,8 @@ class GepaNextError(Exception):
 class ModelError(GepaNextError):
     """Report one model call that yielded nothing usable; the job goes on without it.
 
-    The numbers say what the failed call consumed, every request counted; `cost_usd` None is unknown.
+    The numbers say what the failed call consumed, every request counted; `cost_usd` None is unknown, and
+    without the `doubtful` requests, of which nobody knows whether they were paid.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class ModelError(GepaNextError):
         input_tokens: int = 0,
         output_tokens: int = 0,
         cost_usd: float | None = None,
+        doubtful: int = 0,
     ) -> None:
         super().__init__(code, message)
         self.sends = sends
         self.input_tokens = input_tokens
         self.output_tokens = output_tokens
         self.cost_usd = cost_usd
+        self.doubtful = doubtful
 
 
 class ProviderError(ModelError):
@@ -92,3 +95,4 @@ class Interrupted(GepaNextError):
     input_tokens = 0
     output_tokens = 0
     cost_usd: float | None = 0.0
+    doubtful = 0

@@ -85,13 +85,14 @@ class Judge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a job consumed through one role; `cost_usd` None is unknown, not free."""
+    """What a job consumed through one role; `cost_usd` None is unknown, not free, but for a part that is known."""
 
     role: Role
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float | None = 0.0
+    known_cost_usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +153,7 @@ class LedgerCall:
 
     `attempts` counts how often it was begun, `lost` those of them whose outcome never came to be known.
     Calls with one `question` are answered by one answer: all but the first to be asked are `cached`.
+    `cost_usd` is None if an answer came without, and tells nothing of the `doubtful` requests nor of those lost.
     """
 
     key: str
@@ -171,6 +173,7 @@ class LedgerCall:
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float | None = None
+    doubtful: int = 0
     latency_s: float | None = None
 
 

@@ -47,12 +47,10 @@ def _ran_s(job: Job) -> float:
 
 
 def _check_spent(given: BudgetBody, job: Job, usage: Sequence[Usage]) -> None:
-    costs = [each.cost_usd for each in usage]
-    known_cost = None if None in costs else sum(cost or 0.0 for cost in costs)
     _refuse_less("budget.max_rollouts", given.max_rollouts, job.rollouts)
     _refuse_less("budget.max_calls", given.max_calls, sum(each.calls for each in usage))
     _refuse_less("budget.max_tokens", given.max_tokens, sum(each.input_tokens + each.output_tokens for each in usage))
-    _refuse_less("budget.max_cost_usd", given.max_cost_usd, known_cost)
+    _refuse_less("budget.max_cost_usd", given.max_cost_usd, sum(each.known_cost_usd for each in usage))
     _refuse_less("budget.max_seconds", given.max_seconds, _ran_s(job))
 
 

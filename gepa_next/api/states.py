@@ -17,7 +17,7 @@ class JudgeState(BaseModel):
 
 
 class RoleUsage(BaseModel):
-    """What went through one role; `calls` counts every request sent."""
+    """What went through one role; `calls` counts every request sent, `cost_usd` is null if a part of it is unknown."""
 
     calls: int
     input_tokens: int
@@ -26,10 +26,23 @@ class RoleUsage(BaseModel):
 
 
 class UsageState(RoleUsage):
-    """What the job consumed in all."""
+    """What a job consumes in all."""
 
     rollouts: int
     by_role: dict[str, RoleUsage]
+
+
+class RoleSpent(RoleUsage):
+    """What was really spent on a role; `known_cost_usd` is the part of the cost that is known."""
+
+    known_cost_usd: float
+
+
+class SpentState(RoleSpent):
+    """What the job has consumed in all."""
+
+    rollouts: int
+    by_role: dict[str, RoleSpent]
 
 
 class BudgetState(BaseModel):
@@ -75,7 +88,7 @@ class JobState(BaseModel):
     best_score: float | None
     best_prompt: str | None
     best_prompts: dict[str, str]
-    usage: UsageState
+    usage: SpentState
     budget: BudgetState
     error: ErrorState | None
     result: dict[str, JsonValue] | None
@@ -142,6 +155,7 @@ def _role_usage(usage: Sequence[Usage]) -> dict[str, object]:
         "input_tokens": sum(each.input_tokens for each in usage),
         "output_tokens": sum(each.output_tokens for each in usage),
         "cost_usd": None if None in costs else sum(cost or 0.0 for cost in costs),
+        "known_cost_usd": sum(each.known_cost_usd for each in usage),
     }
 
 

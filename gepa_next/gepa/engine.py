@@ -83,7 +83,7 @@ def _seed_rollouts(run: Run, seed: Candidate) -> Made:
     made = NOTHING_MADE
     for pair in pairs if run.counts_tokens_or_money else pairs[:MOST_TRIED_ALONE]:
         made = make_rollouts(run, [pair], after=made)
-        if made.rollouts[-1].score is not None and all(each.sends for each in made.spending.values()):
+        if made.rollouts[-1].score is not None and all(each.answered for each in made.spending.values()):
             break
     rest = pairs[len(made.rollouts) :]
     _refuse_small(exceeded(run, rollouts=len(rest), unrecorded=made.spending))

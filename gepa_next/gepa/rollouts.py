@@ -121,6 +121,7 @@ def _judged(run: Run, pair: Pair, output: str) -> tuple[Verdict, Spending]:
             input_tokens=answer.usage.input_tokens,
             output_tokens=answer.usage.output_tokens,
             cost_usd=answer.usage.cost_usd,
+            doubtful=answer.usage.doubtful,
         )
     return Verdict(score=answer.reply.score / SCORE_POINTS, feedback=answer.reply.feedback), spent_on(
         Role.JUDGE, answer.usage
@@ -141,6 +142,7 @@ def spent_by(role: Role, error: ModelError) -> Spending:
         input_tokens=error.input_tokens,
         output_tokens=error.output_tokens,
         cost_usd=error.cost_usd,
+        doubtful=error.doubtful,
     )
     return spent_on(role, used)
 

@@ -6,7 +6,16 @@ from itertools import accumulate
 
 from gepa_next.errors import InvalidError
 from gepa_next.gepa.ports import Control, FanOut, LanguageModel, Metric
-from gepa_next.gepa.spending import NOTHING_SPENT, Spending, Spent, add_spending, most_cost_usd, most_tokens, sends
+from gepa_next.gepa.spending import (
+    NEVER_ASKED,
+    NOTHING_SPENT,
+    Spending,
+    Spent,
+    add_spending,
+    most_cost_usd,
+    most_tokens,
+    sends,
+)
 from gepa_next.gepa.state import State
 from gepa_next.gepa.types import Role, Task
 
@@ -75,7 +84,7 @@ def exceeded(run: Run, *, rollouts: int = 0, reflections: int = 0, unrecorded: S
     """Return the first limit that a batch of this size could break, the final test held in reserve.
 
     A call to come is taken to cost twice the dearest of its role so far. What is `unrecorded` is spent but not
-    in the state yet. InvalidError if there is a limit in USD and a role's calls have no price.
+    in the state yet. InvalidError if there is a limit in USD and the answers to a role's calls have no price.
     """
     standing = standing_of(run.state, unrecorded=unrecorded)
     calls = calls_of(rollouts + standing.tests_to_come, reflections, asks_judge=run.asks_judge)
@@ -125,7 +134,8 @@ def how_many_fit(run: Run, rollouts: Sequence[int], *, reflections: int = 0) -> 
     While nobody knows what a reflection costs, one at most where that counts.
     """
     fitting = 0
-    if reflections and run.counts_tokens_or_money and Role.REFLECTOR not in run.state.spending:
+    known = run.state.spending.get(Role.REFLECTOR, NEVER_ASKED).answered
+    if reflections and run.counts_tokens_or_money and not known:
         rollouts = rollouts[:1]
     for place, total in enumerate(accumulate(rollouts), 1):
         if exceeded(run, rollouts=total, reflections=reflections * place) is not None:

@@ -11,17 +11,20 @@ WORST_OF_DEAREST = 2  # a call to come is taken to cost at most so many times th
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """What the calls of one role consumed. `cost_usd` is the known part: `unpriced` calls cost nobody knows what.
+    """What the calls of one role consumed. `cost_usd` is the known part.
 
-    `most_tokens` and `most_cost_usd` are of the dearest single call, its retries included.
+    `priced` calls were answered at a known cost, `unpriced` ones without; `doubtful` requests got no answer, and
+    may have been paid all the same. `most_tokens` and `most_cost_usd` are of the dearest single call, its retries
+    included. A call that was answered from elsewhere, or refused for nothing, is none of these.
     """
 
-    calls: int = 0
     sends: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float = 0.0
+    priced: int = 0
     unpriced: int = 0
+    doubtful: int = 0
     most_tokens: int = 0
     most_cost_usd: float = 0.0
 
@@ -31,18 +34,23 @@ class Spent:
         return self.input_tokens + self.output_tokens
 
     @property
+    def answered(self) -> bool:
+        """Whether a call has shown what one takes."""
+        return bool(self.priced or self.unpriced)
+
+    @property
     def likely_cost_usd(self) -> float | None:
-        """The cost with every unpriced call taken for the dearest one, None if no call has a price."""
-        if self.unpriced and self.unpriced == self.calls:
+        """The cost with all that is unknown of it taken for the dearest call, None if no answer has a price."""
+        if self.unpriced and not self.priced:
             return None
-        return self.cost_usd + self.unpriced * self.most_cost_usd
+        return self.cost_usd + (self.unpriced + self.doubtful) * self.most_cost_usd
 
 
 Spending = Mapping[Role, Spent]
 
 NO_USAGE = CallUsage(sends=0, cost_usd=0.0)
 NOTHING_SPENT: Spending = MappingProxyType({})
-_NEVER_ASKED = Spent()
+NEVER_ASKED = Spent()
 
 
 def add_usage(one: CallUsage, other: CallUsage) -> CallUsage:
@@ -53,6 +61,7 @@ def add_usage(one: CallUsage, other: CallUsage) -> CallUsage:
         input_tokens=one.input_tokens + other.input_tokens,
         output_tokens=one.output_tokens + other.output_tokens,
         cost_usd=None if unknown else (one.cost_usd or 0.0) + (other.cost_usd or 0.0),
+        doubtful=one.doubtful + other.doubtful,
     )
 
 
@@ -62,12 +71,13 @@ def spent_on(role: Role, usage: CallUsage) -> Spending:
     tokens = usage.input_tokens + usage.output_tokens
     return {
         role: Spent(
-            calls=1,
             sends=usage.sends,
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
             cost_usd=cost_usd,
-            unpriced=usage.cost_usd is None,
+            priced=int(usage.priced),
+            unpriced=int(usage.cost_usd is None),
+            doubtful=usage.doubtful,
             most_tokens=tokens,
             most_cost_usd=cost_usd,
         )
@@ -78,17 +88,18 @@ def add_spending(one: Spending, other: Spending) -> Spending:
     """Return the sum by role."""
     if not one or not other:
         return one or other
-    return {role: _sum(one.get(role, _NEVER_ASKED), other.get(role, _NEVER_ASKED)) for role in {**one, **other}}
+    return {role: _sum(one.get(role, NEVER_ASKED), other.get(role, NEVER_ASKED)) for role in {**one, **other}}
 
 
 def _sum(one: Spent, other: Spent) -> Spent:
     return Spent(
-        calls=one.calls + other.calls,
         sends=one.sends + other.sends,
         input_tokens=one.input_tokens + other.input_tokens,
         output_tokens=one.output_tokens + other.output_tokens,
         cost_usd=one.cost_usd + other.cost_usd,
+        priced=one.priced + other.priced,
         unpriced=one.unpriced + other.unpriced,
+        doubtful=one.doubtful + other.doubtful,
         most_tokens=max(one.most_tokens, other.most_tokens),
         most_cost_usd=max(one.most_cost_usd, other.most_cost_usd),
     )
@@ -100,8 +111,8 @@ def sends(spending: Spending) -> int:
 
 
 def cost_usd(spending: Spending) -> float | None:
-    """Return what it all cost, None as soon as one call has no price."""
-    if any(each.unpriced for each in spending.values()):
+    """Return what it all cost, None as soon as a part of it is unknown."""
+    if any(each.unpriced or each.doubtful for each in spending.values()):
         return None
     return sum(each.cost_usd for each in spending.values())
 
@@ -123,7 +134,7 @@ def most_tokens(spending: Spending, calls: Mapping[Role, int]) -> int:
     """Return the tokens spent when so many more calls have been made, each at its role's worst."""
     now = sum(each.tokens for each in spending.values())
     return now + sum(
-        WORST_OF_DEAREST * number * spending.get(role, _NEVER_ASKED).most_tokens for role, number in calls.items()
+        WORST_OF_DEAREST * number * spending.get(role, NEVER_ASKED).most_tokens for role, number in calls.items()
     )
 
 
@@ -134,5 +145,5 @@ def most_cost_usd(spending: Spending, calls: Mapping[Role, int]) -> float | None
     if len(known) < len(costs):
         return None
     return sum(known) + sum(
-        WORST_OF_DEAREST * number * spending.get(role, _NEVER_ASKED).most_cost_usd for role, number in calls.items()
+        WORST_OF_DEAREST * number * spending.get(role, NEVER_ASKED).most_cost_usd for role, number in calls.items()
     )

@@ -124,12 +124,22 @@ class ModelCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallUsage:
-    """What one call consumed, retries and re-asks included; `cost_usd` None is unknown, not free."""
+    """What one call consumed, retries and re-asks included; `cost_usd` None is unknown, not free.
+
+    It is without the `doubtful` requests: they got no answer, may have been paid, and nobody knows the price.
+    """
 
     sends: int = 1
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float | None = None
+    doubtful: int = 0
+
+    @property
+    def priced(self) -> bool:
+        """Whether it tells what an answer costs: one that is free is an answer too, a failed request is none."""
+        known = self.cost_usd is not None and (self.cost_usd > 0 or not self.doubtful)
+        return known and self.output_tokens > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

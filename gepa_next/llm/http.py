@@ -55,6 +55,7 @@ class HttpModel:
             used = bill.usage
             interruption.sends, interruption.cost_usd = used.sends, used.cost_usd
             interruption.input_tokens, interruption.output_tokens = used.input_tokens, used.output_tokens
+            interruption.doubtful = used.doubtful
             raise
 
     def _complete(self, call: ModelCall, bill: Bill) -> Completion:
@@ -204,6 +205,7 @@ class HttpModel:
             input_tokens=used.input_tokens,
             output_tokens=used.output_tokens,
             cost_usd=used.cost_usd,
+            doubtful=used.doubtful,
         )
 
 

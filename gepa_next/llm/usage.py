@@ -45,6 +45,7 @@ class Bill:
     sends: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    doubtful: int = 0
     flags: list[str] = field(default_factory=list)
     _cost_usd: float = 0.0
     _unknown: bool = False
@@ -61,26 +62,31 @@ class Bill:
             self.flag("usage_estimated")
         sent = estimate_input_tokens(messages) if sent is None else sent
         got = estimate_tokens(text) if got is None else got
-        stated = clean_cost_usd(usage.get("cost"))
-        priced = self.prices.cost_usd(self.model_id, input_tokens=sent, output_tokens=got)
-        self._add(sent, got, priced if stated is None else stated)
+        if not self._is_charged(sent, got, stated=clean_cost_usd(usage.get("cost"))):
+            self._unknown = True
 
     def add_possible(self, messages: Iterable[Message]) -> None:
         """Add a request that failed after the provider had it: its input was probably read and charged."""
         self.flag("possibly_billed")
-        sent = estimate_input_tokens(messages)
-        self._add(sent, 0, self.prices.cost_usd(self.model_id, input_tokens=sent, output_tokens=0))
+        if not self._is_charged(estimate_input_tokens(messages), 0):
+            self.doubtful += 1
 
     @property
     def usage(self) -> CallUsage:
-        """Return the sums; the cost is None as soon as one part of it is unknown."""
-        cost_usd = None if self._unknown else self._cost_usd
+        """Return the sums; the cost is None as soon as one answer came without."""
         return CallUsage(
-            sends=self.sends, input_tokens=self.input_tokens, output_tokens=self.output_tokens, cost_usd=cost_usd
+            sends=self.sends,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            cost_usd=None if self._unknown else self._cost_usd,
+            doubtful=self.doubtful,
         )
 
-    def _add(self, sent: int, got: int, cost_usd: float | None) -> None:
+    def _is_charged(self, sent: int, got: int, *, stated: float | None = None) -> bool:
+        """Count the tokens, and add what they cost; False if nobody knows that."""
         self.input_tokens += sent
         self.output_tokens += got
+        priced = self.prices.cost_usd(self.model_id, input_tokens=sent, output_tokens=got)
+        cost_usd = priced if stated is None else stated
         self._cost_usd += cost_usd or 0.0
-        self._unknown = self._unknown or cost_usd is None
+        return cost_usd is not None

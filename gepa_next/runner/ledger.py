@@ -189,6 +189,7 @@ def _done(intent: LedgerCall, answer: Completion, *, latency_s: float) -> Ledger
         input_tokens=answer.usage.input_tokens,
         output_tokens=answer.usage.output_tokens,
         cost_usd=answer.usage.cost_usd,
+        doubtful=answer.usage.doubtful,
         latency_s=latency_s,
     )
 
@@ -204,35 +205,47 @@ def _failed(intent: LedgerCall, error: ModelError | Interrupted, *, latency_s: f
         input_tokens=error.input_tokens,
         output_tokens=error.output_tokens,
         cost_usd=error.cost_usd,
+        doubtful=error.doubtful,
     )
 
 
 def _consumed(earlier: LedgerCall | None) -> CallUsage:
     """Return what the attempts before this one consumed."""
-    return _spent(earlier) if earlier is not None and earlier.sends else NO_USAGE
+    return _in_all(earlier) if earlier is not None and (earlier.sends or earlier.lost) else NO_USAGE
+
+
+def _in_all(call: LedgerCall) -> CallUsage:
+    """Return what the call has consumed; attempts whose outcome was lost may have been paid."""
+    used = _spent(call)
+    return replace(used, doubtful=used.doubtful + call.lost)
 
 
 def _spent(one: LedgerCall | ModelError) -> CallUsage:
     return CallUsage(
-        sends=one.sends, input_tokens=one.input_tokens, output_tokens=one.output_tokens, cost_usd=one.cost_usd
+        sends=one.sends,
+        input_tokens=one.input_tokens,
+        output_tokens=one.output_tokens,
+        cost_usd=one.cost_usd,
+        doubtful=one.doubtful,
     )
 
 
 def _bill(error: ModelError, usage: CallUsage) -> None:
     error.sends, error.cost_usd = usage.sends, usage.cost_usd
     error.input_tokens, error.output_tokens = usage.input_tokens, usage.output_tokens
+    error.doubtful = usage.doubtful
 
 
 def _replayed(call: ModelCall, earlier: LedgerCall) -> Completion:
     if earlier.status == "failed":
         error = ModelError(earlier.error_code or "failed", earlier.error_message or "")
-        _bill(error, _spent(earlier))
+        _bill(error, _in_all(earlier))
         raise error
     text = earlier.text or ""
     return Completion(
         text=text,
         reply=read_reply(text, call.reply_type) if call.reply_type else None,
         finish_reason=earlier.finish_reason or "stop",
-        usage=_spent(earlier),
+        usage=_in_all(earlier),
         flags=earlier.flags,
     )

@@ -63,7 +63,8 @@ def iterate_job_examples(database: Database, job_id: str) -> Iterator[Example]:
 def list_usage(database: Database, job_id: str) -> list[Usage]:
     """Return what the job consumed, by role."""
     rows = database.rows(
-        "SELECT role, calls, input_tokens, output_tokens, cost_usd FROM usage WHERE job_id = ? ORDER BY role", (job_id,)
+        "SELECT role, calls, input_tokens, output_tokens, cost_usd, unpriced FROM usage WHERE job_id = ? ORDER BY role",
+        (job_id,),
     )
     return [
         Usage(
@@ -71,7 +72,8 @@ def list_usage(database: Database, job_id: str) -> list[Usage]:
             calls=row["calls"],
             input_tokens=row["input_tokens"],
             output_tokens=row["output_tokens"],
-            cost_usd=row["cost_usd"],
+            cost_usd=None if row["unpriced"] else row["cost_usd"],
+            known_cost_usd=row["cost_usd"],
         )
         for row in rows
     ]

@@ -16,7 +16,7 @@ from gepa_next.store.runs import refuse_strangers
 
 _COLUMNS = """
     key, request_sha256, question, role, model_id, status, attempts, lost, text, finish_reason, flags, error_code,
-    error_message, sends, input_tokens, output_tokens, cost_usd, latency_s
+    error_message, sends, input_tokens, output_tokens, cost_usd, doubtful, latency_s
 """
 
 # The fence is in the statement: nothing is inserted for a job that does not run under this epoch.
@@ -66,15 +66,16 @@ def _begin_again(db: sqlite3.Connection, holder: Holder, call: LedgerCall, *, no
     ).fetchone()
     if row["status"] in OUTCOMES:
         return _call(row)
+    lost = row["status"] == "started"
     db.execute(
         "UPDATE calls SET status = 'started', question = ?, attempts = attempts + 1, started_at = ?, lost = lost + ?"
         " WHERE job_id = ? AND key = ? AND request_sha256 = ?",
-        (call.question, now, row["status"] == "started", *place),
+        (call.question, now, lost, *place),
     )
-    if row["status"] == "started":
+    if lost:
         # It was sent, as far as anybody knows: a request that counts, whatever it cost.
-        _add_usage(db, holder.job_id, replace(call, sends=1, cost_usd=0.0, error_code="outcome_unknown"))
-    return replace(_call(row), status="started")
+        _add_usage(db, holder.job_id, replace(call, sends=1, cost_usd=0.0, doubtful=1, error_code="outcome_unknown"))
+    return replace(_call(row), status="started", lost=row["lost"] + lost)
 
 
 def _answered_before(db: sqlite3.Connection, job_id: str, call: LedgerCall) -> LedgerCall | None:
@@ -86,7 +87,7 @@ def _answered_before(db: sqlite3.Connection, job_id: str, call: LedgerCall) -> L
         return None
     row = db.execute(
         "UPDATE calls SET status = 'cached', text = ?, finish_reason = ?, flags = ?, latency_s = 0,"  # noqa: S608 - constant
-        " error_code = NULL, error_message = NULL, cost_usd = CASE WHEN sends = 0 THEN 0 ELSE cost_usd END"
+        " error_code = NULL, error_message = NULL"
         f" WHERE job_id = ? AND key = ? AND request_sha256 = ? RETURNING {_COLUMNS}",
         (*answer, job_id, call.key, call.request_sha256),
     ).fetchone()
@@ -106,12 +107,12 @@ def end_call(database: Database, holder: Holder, call: LedgerCall) -> Pending[No
         written = db.execute(
             "UPDATE calls SET status = ?, question = ?, text = ?, finish_reason = ?, flags = ?, error_code = ?,"
             " error_message = ?,"
-            " cost_usd = CASE WHEN sends = 0 THEN ? ELSE cost_usd + ? END, sends = sends + ?,"
+            " cost_usd = cost_usd + ?, doubtful = doubtful + ?, sends = sends + ?,"  # NULL + x stays NULL
             " input_tokens = input_tokens + ?, output_tokens = output_tokens + ?, latency_s = ?"
             " WHERE job_id = ? AND key = ? AND request_sha256 = ? AND status = 'started'"
             " AND EXISTS (SELECT 1 FROM jobs WHERE id = ? AND owner_epoch = ?)",
             (call.status, call.question, call.text, call.finish_reason, flags, call.error_code, call.error_message,
-             call.cost_usd, call.cost_usd, call.sends, call.input_tokens, call.output_tokens, call.latency_s,
+             call.cost_usd, call.doubtful, call.sends, call.input_tokens, call.output_tokens, call.latency_s,
              holder.job_id, call.key, call.request_sha256, holder.job_id, holder.epoch),
         ).rowcount  # fmt: skip
         if written:
@@ -167,13 +168,15 @@ def decide_once(database: Database, holder: Holder, point: str, answer: str | No
 
 
 def _add_usage(db: sqlite3.Connection, job_id: str, call: LedgerCall) -> None:
-    # A sum with an unknown part is unknown: NULL + x stays NULL.
+    unpriced = call.doubtful + (call.cost_usd is None)
     db.execute(
-        "INSERT INTO usage (job_id, role, calls, input_tokens, output_tokens, cost_usd) VALUES (?, ?, ?, ?, ?, ?)"
+        "INSERT INTO usage (job_id, role, calls, input_tokens, output_tokens, cost_usd, unpriced)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET calls = calls + excluded.calls,"
         " input_tokens = input_tokens + excluded.input_tokens,"
-        " output_tokens = output_tokens + excluded.output_tokens, cost_usd = cost_usd + excluded.cost_usd",
-        (job_id, call.role, call.sends, call.input_tokens, call.output_tokens, call.cost_usd),
+        " output_tokens = output_tokens + excluded.output_tokens, cost_usd = cost_usd + excluded.cost_usd,"
+        " unpriced = unpriced + excluded.unpriced",
+        (job_id, call.role, call.sends, call.input_tokens, call.output_tokens, call.cost_usd or 0.0, unpriced),
     )
     count_call(db, call)
 
@@ -197,5 +200,6 @@ def _call(row: Row) -> LedgerCall:
         input_tokens=row["input_tokens"],
         output_tokens=row["output_tokens"],
         cost_usd=row["cost_usd"],
+        doubtful=row["doubtful"],
         latency_s=row["latency_s"],
     )

@@ -15,6 +15,7 @@ Account = Mapping[str, object]
 
 ABOUT_TIME = {"elapsed_s", "eta_s", "artifacts"}
 ABOUT_REFUSALS = {"calls"}  # a refused call is asked again after a crash: it costs nothing, but counts
+ABOUT_LOSSES = {"cost_usd"}  # is unknown once the outcome of a call is lost; what each call cost is in the ledger
 ABOUT_CRASHES = {"started", "resumed"}
 
 
@@ -59,4 +60,4 @@ def timeless(event: StoredEvent) -> str:
 
 
 def without_times(values: dict[str, object]) -> dict[str, object]:
-    return {name: value for name, value in values.items() if name not in ABOUT_TIME | ABOUT_REFUSALS}
+    return {name: value for name, value in values.items() if name not in ABOUT_TIME | ABOUT_REFUSALS | ABOUT_LOSSES}

@@ -40,6 +40,7 @@ def problems_of_books(database: Database, seen: Seen) -> list[str]:
         *differences("usage", sum_of_usage(database), "in the ledger", sum_of_ledger(database)),
         *differences("counters", sum_of_counters(database), "in the jobs", sum_of_jobs(database)),
         *uncounted_requests(database, seen),
+        *hidden_losses(database),
     ]
 
 
@@ -65,15 +66,23 @@ def uncounted_requests(database: Database, seen: Seen) -> Iterator[str]:
             yield f"{role}: {len(requests)} different requests sent, {answered} to {len(mine)} in the ledger"
 
 
+def hidden_losses(database: Database) -> Iterator[str]:
+    """Yield each job whose cost is not unknown for just those roles that lost the outcome of a call."""
+    for job_id in job_ids(database):
+        lost = {call.role for call in iterate_calls(database, job_id) if call.lost}
+        unknown = {usage.role for usage in list_usage(database, job_id) if usage.cost_usd is None}
+        if lost != unknown:
+            yield f"{job_id}: calls of {sorted(lost)} were lost, the cost of {sorted(unknown)} is unknown"
+
+
 def sum_of_usage(database: Database) -> Sums:
     found: Counter[tuple[str, str]] = Counter()
     for job_id in job_ids(database):
         for usage in list_usage(database, job_id):
-            assert usage.cost_usd is not None, "every answer of the model server has a price"
             found["calls", usage.role] += usage.calls
             found["input", usage.role] += usage.input_tokens
             found["output", usage.role] += usage.output_tokens
-            found["cost_usd", usage.role] += usage.cost_usd
+            found["cost_usd", usage.role] += usage.known_cost_usd
     return rounded(found)
 
 

@@ -36,7 +36,7 @@ SCENARIOS = (
     Scenario("max_calls", Faults(runners=around("begin_call", 30, then=20))),
     Scenario("max_rollouts", Faults(runners=around("end_call", 50, then=20))),
     Scenario("max_tokens", Faults(runners=around("record_step", 12, then=4))),
-    Scenario("max_cost_usd", Faults(runners=("end_call:30:before:kill", "record_step:9:after:kill"))),
+    Scenario("max_cost_usd", Faults(runners=("end_call:30:before:kill", "record_step:3:after:kill"))),
     Scenario("posted", Faults(servers=around("insert_job"))),
     Scenario("crowded", Faults(servers=("insert_job:5:before:kill", "cancel_job:4:before:kill"))),
     Scenario("stopped", Faults(servers=around("stop_job"), later=("decide_once:1:after:kill",))),

@@ -15,7 +15,7 @@ from gepa_next.api.metric_shapes import SHAPES
 from gepa_next.api.openapi import document
 from gepa_next.api.quote_state import QuoteState, RoleCallState, SmallestGainState, TokensState, WarningState
 from gepa_next.api.schemas import BankBody, BudgetBody, ConstraintsBody, ExampleBody, OptimizeBody, SplitBody
-from gepa_next.api.states import BudgetState, JobState, JudgeState, UsageState
+from gepa_next.api.states import BudgetState, JobState, JudgeState, SpentState
 from gepa_next.api.wiring import EXTENSION
 from gepa_next.app import BLUEPRINTS, create_app
 from gepa_next.cli import _parser
@@ -211,7 +211,7 @@ def test_every_field_of_request_and_state_has_its_row_or_stands_in_one(field: st
         BankBody,
         SplitBody,
         JudgeState,
-        UsageState,
+        SpentState,
         BudgetState,
         RoleCallState,
         SmallestGainState,

@@ -38,23 +38,24 @@ def run_job(
     connect_s: float = 10.0,
     patience_s: float = 86_400.0,
     calls_at_once: int = CALLS_AT_ONCE,
-    **spec: float,
+    job_id: str = JOB_ID,
+    **spec: object,
 ) -> Job:
     """Return the job after it has ended, each role at its endpoint; the patience is a thousandth as long too."""
-    insert(database, JOB_ID, target_model_id=MODEL_IDS[Role.TARGET], **spec)
+    insert(database, job_id, **{"target_model_id": MODEL_IDS[Role.TARGET], **spec})
     by_role = urls if isinstance(urls, Mapping) else dict.fromkeys(Role, urls)
     with opened(by_role, timeout_s=timeout_s, stall_s=stall_s, connect_s=connect_s) as providers:
         turnstile = Turnstile(patience_s=patience_s, clock=_clock, nap=_nap)
         models_for = _hasty(models_at(MODEL_IDS, providers, turnstile))
         runner = Runner(database, models_for, concurrent_jobs=1, concurrent_calls=calls_at_once)
         ended = threading.Event()
-        database.listen(lambda: get_job(database, JOB_ID).status.terminal and ended.set())
+        database.listen(lambda: get_job(database, job_id).status.terminal and ended.set())
         runner.start()
         try:
             assert ended.wait(PATIENCE_S), "the job does not end"
         finally:
             runner.drain(PATIENCE_S)
-    return get_job(database, JOB_ID)
+    return get_job(database, job_id)
 
 
 @contextmanager

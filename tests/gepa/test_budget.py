@@ -10,7 +10,7 @@ from gepa_next.errors import InvalidError
 from gepa_next.gepa.engine import optimize
 from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.run import exceeded, how_many_fit
-from gepa_next.gepa.spending import cost_usd, most_cost_usd, spent_on
+from gepa_next.gepa.spending import add_spending, cost_usd, most_cost_usd, spent_on
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Delta
 from gepa_next.gepa.types import Budget, CallUsage, Completion, ModelCall, Role, Task
@@ -180,10 +180,41 @@ def test_without_a_limit_in_usd_an_unknown_price_is_no_matter() -> None:
 
 
 def test_a_single_call_without_a_price_is_taken_for_the_dearest() -> None:
-    state = spent(cost_usd=0.01)
+    state = spent(cost_usd=0.01, output_tokens=1)
     state.apply(Delta(spending=spent_on(Role.TARGET, CallUsage(cost_usd=None))))
     worst = most_cost_usd(state.spending, {Role.TARGET: 1})
     assert worst == pytest.approx(0.01 + 0.01 + 2 * 0.01)
+
+
+@pytest.mark.parametrize("free", [CallUsage(sends=0, cost_usd=0.0), CallUsage(sends=7, cost_usd=0.0)])
+def test_calls_that_cost_nothing_since_nobody_answered_them_are_no_price(free: CallUsage) -> None:
+    state = spent()
+    state.apply(Delta(spending=add_spending(spent_on(Role.TARGET, free), spent_on(Role.TARGET, CallUsage()))))
+    with pytest.raises(InvalidError) as refused:
+        exceeded(run_of(state, Models()))
+    assert refused.value.code == "unknown_price"
+
+
+def test_an_answer_that_is_stated_to_be_free_is_a_price() -> None:
+    state = spent(output_tokens=1)
+    state.apply(Delta(spending=spent_on(Role.TARGET, CallUsage())))
+    assert exceeded(run_of(state, Models())) is None
+
+
+def test_requests_that_may_have_been_paid_wait_for_an_answer_to_be_priced() -> None:
+    state = spent(cost_usd=0.0, doubtful=2)
+    assert most_cost_usd(state.spending, {Role.TARGET: 1}) == 0
+    state.apply(Delta(spending=spent_on(Role.TARGET, CallUsage(output_tokens=1, cost_usd=0.01, doubtful=1))))
+    assert most_cost_usd(state.spending, {Role.TARGET: 1}) == pytest.approx(0.01 + 3 * 0.01 + 2 * 0.01)
+    assert cost_usd(state.spending) is None
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_reflection_that_nobody_answered_leaves_its_price_unknown(*, answered: bool) -> None:
+    state = spent()
+    usage = CallUsage(sends=7, cost_usd=0.0, output_tokens=int(answered))
+    state.apply(Delta(spending=spent_on(Role.REFLECTOR, usage)))
+    assert how_many_fit(run_of(state, Models()), [1, 1, 1], reflections=1) == (3 if answered else 1)
 
 
 def test_items_fit_in_their_order_until_the_first_that_does_not() -> None:

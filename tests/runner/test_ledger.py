@@ -1,6 +1,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -52,6 +53,7 @@ def spent_on(model: LedgerModel) -> CallUsage:
             input_tokens=error.input_tokens,
             output_tokens=error.output_tokens,
             cost_usd=error.cost_usd,
+            doubtful=error.doubtful,
         )
 
 
@@ -69,6 +71,15 @@ def test_the_engine_is_told_of_refused_attempts_as_a_replay_would_tell_it(tenure
     live = spent_on(ledger(tenure, ask))
     replayed = spent_on(ledger(tenure, raising(ZeroDivisionError())))
     assert (live, replayed) == (BOTH, BOTH)
+
+
+def test_the_engine_is_told_of_lost_attempts_as_a_replay_would_tell_it(database: Database, tenure: Tenure) -> None:
+    with pytest.raises(ZeroDivisionError):
+        ledger(tenure, raising(ZeroDivisionError()))(CALL)  # as a crash, which leaves no outcome either
+    live = spent_on(ledger(tenure, lambda _: Completion(text="yes", usage=USAGE)))
+    replayed = spent_on(ledger(tenure, raising(ZeroDivisionError())))
+    assert live == replayed == replace(USAGE, doubtful=1)
+    assert [call.lost for call in iterate_calls(database, "job-1")] == [1]
 
 
 @contextmanager

@@ -44,7 +44,22 @@ def test_a_call_of_unknown_outcome_is_counted_again(database: Database, holder: 
     assert again is not None
     assert again.status == "started"
     (call,), (usage,) = list(iterate_calls(database, "job-1")), list_usage(database, "job-1")
-    assert (call.attempts, call.lost, usage.calls) == (2, 1, 1)
+    assert (call.attempts, call.lost, again.lost, usage.calls) == (2, 1, 1, 1)
+
+
+def test_a_call_of_unknown_outcome_has_an_unknown_cost_beside_what_is_known(database: Database, holder: Holder) -> None:
+    for now in (1.0, 2.0):
+        begin_call(database, holder, INTENT, now=now)
+    end_call(database, holder, OUTCOME).result()
+    (call,), (usage,) = list(iterate_calls(database, "job-1")), list_usage(database, "job-1")
+    assert (call.cost_usd, usage.cost_usd, usage.known_cost_usd) == (0.25, None, 0.25)
+
+
+def test_requests_that_were_perhaps_paid_leave_the_cost_of_the_others_known(database: Database, holder: Holder) -> None:
+    begin_call(database, holder, INTENT, now=1.0)
+    end_call(database, holder, replace(OUTCOME, doubtful=1)).result()
+    (call,), (usage,) = list(iterate_calls(database, "job-1")), list_usage(database, "job-1")
+    assert (call.cost_usd, call.doubtful, usage.cost_usd, usage.known_cost_usd) == (0.25, 1, None, 0.25)
 
 
 def test_another_request_under_the_same_key_is_another_call(database: Database, holder: Holder) -> None:
@@ -109,7 +124,7 @@ def test_a_sum_with_an_unknown_cost_is_unknown(database: Database, holder: Holde
     for key, cost in (("a", 0.5), ("b", None), ("c", 0.5)):
         begin_call(database, holder, replace(INTENT, key=key), now=1.0)
         end_call(database, holder, replace(OUTCOME, key=key, cost_usd=cost)).result()
-    assert [usage.cost_usd for usage in list_usage(database, "job-1")] == [None]
+    assert [(usage.cost_usd, usage.known_cost_usd) for usage in list_usage(database, "job-1")] == [(None, 1.0)]
 
 
 def test_counters_rise_with_the_outcome(database: Database, holder: Holder) -> None:

@@ -125,7 +125,8 @@ CREATE TABLE calls (
     sends INTEGER NOT NULL DEFAULT 0,
     input_tokens INTEGER NOT NULL DEFAULT 0,
     output_tokens INTEGER NOT NULL DEFAULT 0,
-    cost_usd REAL,
+    cost_usd REAL DEFAULT 0, -- NULL once an answer came without
+    doubtful INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (job_id, key, request_sha256)
 ) STRICT, WITHOUT ROWID;
 
@@ -138,7 +139,8 @@ CREATE TABLE usage (
     calls INTEGER NOT NULL,
     input_tokens INTEGER NOT NULL,
     output_tokens INTEGER NOT NULL,
-    cost_usd REAL,
+    cost_usd REAL NOT NULL, -- as far as it is known
+    unpriced INTEGER NOT NULL,
     PRIMARY KEY (job_id, role)
 ) STRICT, WITHOUT ROWID;
 
