@@ -9,7 +9,7 @@ from urllib3 import exceptions as urllib3
 
 from gepa_next.llm import faults
 from gepa_next.llm.complaint import Complaint
-from gepa_next.llm.deadline import HandshakeBroken
+from gepa_next.llm.deadline import AnswerBroken, HandshakeBroken
 from gepa_next.llm.faults import Fault
 from gepa_next.llm.peers import ForbiddenPeer
 from gepa_next.llm.transport import BodyTooLarge, BrokenBody, CrossedAnswer, DeadlinePassed
@@ -19,7 +19,7 @@ _BY_EXCEPTION: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...]
     (ForbiddenPeer, faults.FORBIDDEN_ADDRESS),
     (DeadlinePassed, faults.DEADLINE),
     (BodyTooLarge, faults.TOO_LARGE),
-    (BrokenBody, faults.CUT_SHORT),
+    ((BrokenBody, AnswerBroken), faults.CUT_SHORT),
     (CrossedAnswer, faults.MALFORMED),
     (ssl.SSLCertVerificationError, faults.BAD_ADDRESS),
     ((urllib3.NewConnectionError, urllib3.ConnectTimeoutError, requests.ConnectTimeout), faults.UNREACHABLE),

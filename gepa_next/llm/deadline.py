@@ -34,6 +34,10 @@ class LengthsDisagree(http.client.HTTPException):
     """Report a body of two lengths: where it ends, and what comes after it, is anybody's guess."""
 
 
+class AnswerBroken(http.client.HTTPException):
+    """Report an answer that had begun when the connection broke: somebody had read the request."""
+
+
 class HandshakeBroken(NewConnectionError):
     """Report a TLS handshake that failed, however: nothing has been sent."""
 
@@ -49,6 +53,7 @@ class _Reader(io.RawIOBase):
         self._ends_at = None if timeout_s is None else time.monotonic() + timeout_s
         self._bytes_left = HEADERS_LIMIT_BYTES
         self._in_body = False
+        self.heard = False
 
     def begin_body(self) -> None:
         """Count from here what the body may have, and have it stall no longer than a body may."""
@@ -68,6 +73,7 @@ class _Reader(io.RawIOBase):
             raise TooManyBytes
         got = self._stream.readinto(buffer)
         self._bytes_left -= got or 0
+        self.heard = self.heard or bool(got)
         return got
 
     def close(self) -> None:
@@ -93,6 +99,16 @@ class _Response(http.client.HTTPResponse):
         self.fp = io.BufferedReader(self._reader)
 
     def begin(self) -> None:
+        try:
+            self._begin()
+        except TimeoutError:
+            raise
+        except OSError as error:
+            if not self._reader.heard:
+                raise
+            raise AnswerBroken("the headers break off") from error
+
+    def _begin(self) -> None:
         super().begin()
         while 100 <= self.status < 200:  # noqa: PLR2004  # an answer is still to come, which nobody else must get
             self.headers = None  # type: ignore[assignment]  # has the next one read

@@ -1,5 +1,6 @@
 """List everything that goes wrong with a model call and what is done about it: one row for each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -117,7 +118,7 @@ DEADLINE = Fault(
 CUT_SHORT = Fault(
     name="cut_short",
     code="broken_body",
-    shows="body shorter than announced, bad chunk, bad gzip, JSON that breaks off, TLS that breaks",
+    shows="reset inside an answer, body shorter than announced, bad chunk, bad gzip, JSON or TLS that breaks off",
     advice="Something between here and the provider damages answers.",
     retries=3,
     wait=Wait.BACKOFF,
@@ -326,8 +327,9 @@ NOTHING_SENT = frozenset({UNREACHABLE, FORBIDDEN_ADDRESS})
 class Failure(Exception):
     """Carry a fault from where it is seen to where it is decided upon; never leaves this package.
 
-    `complaint` is what the provider says, for finding the parameter that it complains of. `ends` says what the
-    failure ends if that is decided already, and then there is no further try.
+    `complaint` is what the provider says, for finding the parameter that it complains of, `usage` what it says that
+    the failed request consumed. `ends` says what the failure ends if that is decided already, and then there is no
+    further try.
     """
 
     def __init__(
@@ -345,3 +347,4 @@ class Failure(Exception):
         self.retry_after_s = retry_after_s
         self.complaint = complaint
         self.ends = ends
+        self.usage: Mapping[str, object] = {}

@@ -183,8 +183,7 @@ class HttpModel:
         except Failure as failure:
             if failure.fault in faults.NOTHING_SENT:
                 bill.sends -= 1  # as above
-            if failure.fault.billed:
-                bill.add_possible(question.messages)
+            bill.add_failed(failure.usage, question.messages, perhaps=failure.fault.billed)
             raise
 
     def _row(self, fault: Fault) -> Fault:

@@ -57,19 +57,16 @@ class Bill:
 
     def add(self, usage: Mapping[str, object], messages: Iterable[Message], text: str) -> None:
         """Add an answered request: the provider's figures, estimates in their place where they cannot be."""
-        sent, got = clean_tokens(usage.get("prompt_tokens")), clean_tokens(usage.get("completion_tokens"))
-        if sent is None or got is None:
-            self.flag("usage_estimated")
-        sent = estimate_input_tokens(messages) if sent is None else sent
-        got = estimate_tokens(text) if got is None else got
-        if not self._is_charged(sent, got, stated=clean_cost_usd(usage.get("cost"))):
+        if not self._is_charged_as_said(usage, messages, text):
             self._unknown = True
 
-    def add_possible(self, messages: Iterable[Message]) -> None:
-        """Add a request that failed after the provider had it: its input was probably read and charged."""
-        self.flag("possibly_billed")
-        if not self._is_charged(estimate_input_tokens(messages), 0):
-            self.doubtful += 1
+    def add_failed(self, usage: Mapping[str, object], messages: Iterable[Message], *, perhaps: bool) -> None:
+        """Add a request that failed: the provider's figures, without any its input if it was perhaps charged."""
+        if usage:
+            self.doubtful += not self._is_charged_as_said(usage, messages, "")
+        elif perhaps:
+            self.flag("possibly_billed")
+            self.doubtful += not self._is_charged(estimate_input_tokens(messages), 0)
 
     @property
     def usage(self) -> CallUsage:
@@ -81,6 +78,14 @@ class Bill:
             cost_usd=None if self._unknown else self._cost_usd,
             doubtful=self.doubtful,
         )
+
+    def _is_charged_as_said(self, usage: Mapping[str, object], messages: Iterable[Message], text: str) -> bool:
+        sent, got = clean_tokens(usage.get("prompt_tokens")), clean_tokens(usage.get("completion_tokens"))
+        if sent is None or got is None:
+            self.flag("usage_estimated")
+        sent = estimate_input_tokens(messages) if sent is None else sent
+        got = estimate_tokens(text) if got is None else got
+        return self._is_charged(sent, got, stated=clean_cost_usd(usage.get("cost")))
 
     def _is_charged(self, sent: int, got: int, *, stated: float | None = None) -> bool:
         """Count the tokens, and add what they cost; False if nobody knows that."""

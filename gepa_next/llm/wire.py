@@ -73,13 +73,11 @@ def read_choice(answer: Answer, *, key: str = "", asked: Sequence[str] = ()) -> 
     What an error quotes of the texts that were `asked` is no word of the provider's.
     """
     body = read_object(answer, key=key, asked=asked)
-    choices = body.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    if not isinstance(choice, dict):
-        raise Failure(faults.MALFORMED, "there are no choices")
-    if choice.get("error"):
-        raise _error_failure(answer, choice, _stated_status(choice["error"]), key, asked)
-    return _read_choice(choice, body.get("usage"), key)
+    try:
+        return _choice_of(answer, body, key, asked)
+    except Failure as failure:
+        failure.usage = _usage_of(body)
+        raise
 
 
 def read_object(
@@ -92,11 +90,28 @@ def read_object(
     if not isinstance(body, dict):
         raise Failure(faults.MALFORMED, f"the body is {type(body).__name__}, not an object")
     if body.get("error"):
-        raise _error_failure(answer, body, _stated_status(body["error"]), key, asked)
+        failure = _error_failure(answer, body, _stated_status(body["error"]), key, asked)
+        failure.usage = _usage_of(body)
+        raise failure
     return body
 
 
-def _read_choice(choice: Mapping[str, object], usage: object, key: str) -> Choice:
+def _choice_of(answer: Answer, body: Mapping[str, object], key: str, asked: Sequence[str]) -> Choice:
+    choices = body.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(choice, dict):
+        raise Failure(faults.MALFORMED, "there are no choices")
+    if choice.get("error"):
+        raise _error_failure(answer, choice, _stated_status(choice["error"]), key, asked)
+    return _read_choice(choice, _usage_of(body), key)
+
+
+def _usage_of(body: Mapping[str, object]) -> Mapping[str, object]:
+    usage = body.get("usage")
+    return usage if isinstance(usage, dict) else {}
+
+
+def _read_choice(choice: Mapping[str, object], usage: Mapping[str, object], key: str) -> Choice:
     message = choice.get("message")
     if not isinstance(message, dict):
         raise Failure(faults.MALFORMED, "the choice has no message")
@@ -110,7 +125,7 @@ def _read_choice(choice: Mapping[str, object], usage: object, key: str) -> Choic
         text=text,
         finish_reason=redact(clean_text(finish_reason), key)[:40],
         refusal=redact(clean_text(_text_of(message.get("refusal"))), key),
-        usage=usage if isinstance(usage, dict) else {},
+        usage=usage,
         flags=("text_cleaned",) * (cleaned != said) + ("key_redacted",) * (text != cleaned),
     )
 

@@ -65,7 +65,7 @@ class Case:
 
 CASES = (
     Case("reset before a byte", {"act": "reset"}, faults.RESET, 5),
-    Case("reset in the headers", {"act": "reset", "raw": "HTTP/1.1 200 OK\r\nx: "}, faults.RESET, 5),
+    Case("reset in the headers", {"act": "reset", "raw": "HTTP/1.1 200 OK\r\nx: "}, faults.CUT_SHORT, 4),
     Case("hung up before a byte", {"act": "hang_up"}, faults.RESET, 5),
     Case("stall after the headers", stall(HEADERS), faults.STALLED, 4, stall_s=0.05),
     Case("stall in the body", stall(HEADERS + "{"), faults.STALLED, 4, stall_s=0.05),

@@ -1,6 +1,7 @@
 """A call is asked as the model takes it, and its answer comes back whole, counted and priced."""
 
 import gzip
+import json
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -363,6 +364,34 @@ def test_a_failure_that_may_be_billed_is_priced_and_one_that_cannot_be_is_free(s
         with pytest.raises(ModelError) as caught:
             model(question())
         assert caught.value.cost_usd == pytest.approx(cost_usd)
+
+
+STATED = {"prompt_tokens": 7, "completion_tokens": 3, "cost": 0.25}
+
+
+@pytest.mark.parametrize(
+    "broken_off",
+    [
+        {"body": json.dumps({"error": {"message": "upstream died"}, "usage": STATED})},
+        {"body": json.dumps({"choices": [{"error": {"code": 502}}], "usage": STATED})},
+        answered(finish_reason="error", usage=STATED),
+        {"body": json.dumps({"choices": [], "usage": STATED})},
+    ],
+    ids=["an error", "an error in the choice", "finish_reason error", "no choices"],
+)
+def test_a_failed_request_that_says_what_it_consumed_is_counted_by_it(stage: Stage, broken_off: Act) -> None:
+    model, _ = stage.model(broken_off, answered(usage=STATED))
+    completion = model(question())
+    assert completion.usage == CallUsage(sends=2, input_tokens=14, output_tokens=6, cost_usd=0.5)
+    assert completion.flags == ()
+
+
+def test_a_failed_request_that_states_no_cost_leaves_that_of_the_answer_known(stage: Stage) -> None:
+    broken_off = answered(finish_reason="error", usage={"prompt_tokens": 7, "completion_tokens": 3})
+    model, _ = stage.model(broken_off, answered(usage=STATED))
+    usage = model(question()).usage
+    assert usage == CallUsage(sends=2, input_tokens=14, output_tokens=6, cost_usd=0.25, doubtful=1)
+    assert usage.priced
 
 
 def test_many_threads_share_a_provider(stage: Stage) -> None:
