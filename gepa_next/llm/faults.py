@@ -306,6 +306,15 @@ UNREADABLE_REPLY = Fault(
     scope=Scope.NONE,
     roles=(Role.JUDGE, Role.REFLECTOR),
 )
+BROKEN_JSON = Fault(
+    name="broken_json",
+    code="reply_repaired",
+    shows="a structured reply whose JSON is broken, though complete: single quotes, a comma too many, no quotes",
+    advice="Repaired.",
+    paid=Paid.AS_SAID,
+    scope=Scope.NONE,
+    roles=(Role.JUDGE, Role.REFLECTOR),
+)
 KEY_ECHOED = Fault(
     name="key_echoed",
     code="key_redacted",
@@ -318,7 +327,8 @@ KEY_ECHOED = Fault(
 FAULTS = (
     UNREACHABLE, RESET, STALLED, DEADLINE, CUT_SHORT, MALFORMED, TOO_LARGE, RATE_LIMITED, QUOTA, AUTH, NO_MODEL,
     BAD_REQUEST, ODD_REQUEST, CONTEXT_LENGTH, SERVER_ERROR, REDIRECT, BAD_ADDRESS, FORBIDDEN_ADDRESS, REFUSED, EMPTY,
-    TRUNCATED, MALFORMED_REPLY, UNSUPPORTED, REASONING, ODD_USAGE, UNSTORABLE, CUT_ANSWER, UNREADABLE_REPLY, KEY_ECHOED,
+    TRUNCATED, MALFORMED_REPLY, UNSUPPORTED, REASONING, ODD_USAGE, UNSTORABLE, CUT_ANSWER, UNREADABLE_REPLY,
+    BROKEN_JSON, KEY_ECHOED,
 )  # fmt: skip
 
 NOTHING_SENT = frozenset({UNREACHABLE, FORBIDDEN_ADDRESS})

@@ -75,7 +75,7 @@ class HttpModel:
         if call.reply_type is None:
             return _completion(choice, None, bill)
         try:
-            return _completion(choice, read_reply(choice.text, call.reply_type), bill)
+            return _completion(choice, read_reply(choice.text, call.reply_type, flag=bill.flag), bill)
         except UnreadableReply as error:
             return self._ask_again(call, question, choice.text, str(error), bill)
 
@@ -89,7 +89,7 @@ class HttpModel:
         if choice.finish_reason == "length" or call.reply_type is None:
             raise Failure(faults.TRUNCATED, "the reply to the second question")
         try:
-            return _completion(choice, read_reply(choice.text, call.reply_type), bill)
+            return _completion(choice, read_reply(choice.text, call.reply_type, flag=bill.flag), bill)
         except UnreadableReply as second:
             raise Failure(faults.MALFORMED_REPLY, str(second)) from second
 

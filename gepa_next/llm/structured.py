@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import get_type_hints
 
@@ -24,10 +25,15 @@ class UnreadableReply(ValueError):
     """Report a reply that is not the object asked for, in words that the model can act on."""
 
 
-def read_reply(text: str, reply_type: type) -> object:
+def _flag_nothing(_: str) -> None:
+    """Drop the flag."""
+
+
+def read_reply(text: str, reply_type: type, *, flag: Callable[[str], None] = _flag_nothing) -> object:
     """Return the one JSON object in the text as a `reply_type`, a dataclass; UnreadableReply otherwise.
 
-    Reasoning tags, code fences and prose around the object are passed over; unknown keys are ignored.
+    Reasoning tags, code fences and prose around the object are passed over; unknown keys are ignored. `flag`
+    is told when the JSON had to be repaired.
     """
     whole = _decode(text)  # as it stands: a tag or fence inside it is quoted, and part of what it says
     if isinstance(whole, dict):
@@ -38,7 +44,9 @@ def read_reply(text: str, reply_type: type) -> object:
         return _validate(whole, reply_type)
     found = _objects(body)
     if not found:
-        return _validate(_repair(body, reply_type), reply_type)
+        reply = _validate(_repair(body, reply_type), reply_type)
+        flag("reply_repaired")
+        return reply
     return _the_only_valid(found, reply_type)
 
 

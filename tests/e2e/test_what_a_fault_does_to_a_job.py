@@ -64,6 +64,7 @@ def mending(fault: Fault, role: Role) -> tuple[Act, ...]:
         faults.UNSTORABLE: (answered(good.replace("r", "r\ud800", 1)),),
         faults.CUT_ANSWER: (answered(good, finish_reason="length"),),
         faults.UNREADABLE_REPLY: (answered("I would say 7"), answered(good)),
+        faults.BROKEN_JSON: (answered(good.replace("}", ",}")),),
         faults.KEY_ECHOED: (answered(good.replace("r", "r {key}", 1)),),
     }[fault]
 

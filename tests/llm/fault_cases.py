@@ -257,6 +257,8 @@ MENDED = (
            text=VERDICT, ask=JUDGING),
     Mended("a verdict in prose", (answered("I would say 7"), answered(VERDICT)), faults.UNREADABLE_REPLY,
            text=VERDICT, ask=JUDGING),
+    Mended("a verdict in single quotes", (answered(VERDICT.replace('"', "'")),), faults.BROKEN_JSON,
+           text=VERDICT.replace('"', "'"), ask=JUDGING),
     *(Mended(f"our key {name}", (answered(f"It is {spelled}."),), faults.KEY_ECHOED, text="It is (key).")
       for name, spelled in {
           "in the answer": "{key}",
