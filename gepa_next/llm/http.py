@@ -12,8 +12,9 @@ from gepa_next.llm.dialect import Dialect
 from gepa_next.llm.faults import Failure, Fault, Scope
 from gepa_next.llm.provider import Provider
 from gepa_next.llm.redaction import redact
+from gepa_next.llm.repair import UnreadableReply
 from gepa_next.llm.retry import Retry
-from gepa_next.llm.structured import UnreadableReply, read_reply
+from gepa_next.llm.structured import read_reply
 from gepa_next.llm.text import strip_reasoning
 from gepa_next.llm.transport import Answer
 from gepa_next.llm.turnstile import Lane

@@ -1,28 +1,23 @@
 """Read a model's reply as a dataclass: the whole reply or nothing, never a number found in prose."""
 
-import dataclasses
 import json
 import re
 from collections.abc import Callable
+from dataclasses import fields
 from functools import cache
 from typing import get_type_hints
 
-import json_repair
 from pydantic import TypeAdapter, ValidationError
 
+from gepa_next.llm.json_text import DECODER, decode
+from gepa_next.llm.repair import UnreadableReply, repaired
 from gepa_next.llm.text import clean_value, strip_reasoning
 
-REPAIR_LIMIT_CHARS = 5_000  # repairing is quadratic: 20,000 characters of "{a:" took 35 s
-REPAIR_LIMIT_BRACKETS = 64
 OBJECTS_READ = 20
 
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n`]*$", re.MULTILINE)
 _OBJECT_START = re.compile(r"""\{\s*(?:["'}]|\w+\s*:)""")  # in prose {x} is no object
 _DROPPED_KEYWORDS = ("title", "default", "description")
-
-
-class UnreadableReply(ValueError):
-    """Report a reply that is not the object asked for, in words that the model can act on."""
 
 
 def _flag_nothing(_: str) -> None:
@@ -39,7 +34,7 @@ def read_reply(text: str, reply_type: type, *, flag: Callable[[str], None] = _fl
     if isinstance(whole, dict):
         return _validate(whole, reply_type)
     body = _without_fences(strip_reasoning(text))
-    whole = _decode(body)
+    whole = decode(body)
     if isinstance(whole, dict):
         return _validate(whole, reply_type)
     found = _objects(body)
@@ -91,29 +86,6 @@ def _without_fences(text: str) -> str:
     return text[fences[0].end() : end].strip()
 
 
-def _finite(number: str) -> float:
-    value = float(number)
-    if value in {float("inf"), float("-inf")}:
-        raise ValueError(f"{number} is too large")
-    return value
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is not JSON")
-
-
-# Line breaks inside strings are the commonest slip, and harmless: hence not strict.
-_DECODER = json.JSONDecoder(strict=False, parse_float=_finite, parse_constant=_no_constant)
-
-
-def _decode(body: str) -> object:
-    """Return the decoded text, or None when it is not JSON."""
-    try:
-        return clean_value(_DECODER.decode(body))
-    except (ValueError, RecursionError):
-        return None
-
-
 def _objects(body: str) -> list[dict[str, object]]:
     """Return the objects among the prose, outermost only; none when one of them is broken.
 
@@ -123,7 +95,7 @@ def _objects(body: str) -> list[dict[str, object]]:
     start = _OBJECT_START.search(body)
     while start:
         try:
-            value, end = _DECODER.raw_decode(body, start.start())
+            value, end = DECODER.raw_decode(body, start.start())
             item = clean_value(value)
         except (ValueError, RecursionError):
             return []
@@ -152,36 +124,10 @@ def _the_only_valid(found: list[dict[str, object]], reply_type: type) -> object:
 
 
 def _repair(body: str, reply_type: type) -> dict[str, object]:
-    """Return the object after mending its JSON.
-
-    Refused: an object that does not end, for its end is lost, and one that has a key twice, for one
-    of the two may be a quotation.
-    """
     start = _OBJECT_START.search(body)
     if not start:
         raise UnreadableReply("there is no JSON object")
-    broken = body[start.start() :]
-    if not broken.endswith("}"):
-        raise UnreadableReply("the JSON object does not end")
-    names = [field.name for field in dataclasses.fields(reply_type)]
-    if not _is_small(broken) or any(_times_a_key(name, broken) > 1 for name in names):
-        raise UnreadableReply("the JSON is broken")
-    try:
-        mended = clean_value(json_repair.loads(broken, skip_json_loads=True))
-    except (ValueError, RecursionError, IndexError, TypeError) as error:
-        raise UnreadableReply("the JSON is broken") from error
-    if not isinstance(mended, dict):
-        raise UnreadableReply("the JSON is broken")
-    return mended
-
-
-def _is_small(broken: str) -> bool:
-    brackets = broken.count("{") + broken.count("[")
-    return len(broken) <= REPAIR_LIMIT_CHARS and brackets <= REPAIR_LIMIT_BRACKETS
-
-
-def _times_a_key(name: str, broken: str) -> int:
-    return len(re.findall(rf"""{re.escape(name)}["']?\s*:""", broken))
+    return repaired(body[start.start() :], reply_type)
 
 
 def _validate(raw: dict[str, object], reply_type: type) -> object:
@@ -201,6 +147,6 @@ def _validate(raw: dict[str, object], reply_type: type) -> object:
 
 def _refuse_booleans_as_numbers(raw: dict[str, object], reply_type: type) -> None:
     types = get_type_hints(reply_type)
-    for field in dataclasses.fields(reply_type):
+    for field in fields(reply_type):
         if isinstance(raw.get(field.name), bool) and types[field.name] in {int, float}:
             raise UnreadableReply(f"{field.name}: a number, not true or false")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import pytest
 
 from gepa_next.gepa.replies import InputsReply, JudgeReply, PromptReply
-from gepa_next.llm.structured import REPAIR_LIMIT_CHARS, UnreadableReply, read_reply, reply_schema
+from gepa_next.llm.repair import REPAIR_LIMIT_CHARS, UnreadableReply
+from gepa_next.llm.structured import read_reply, reply_schema
 
 GOOD = '{"feedback": "right", "score": 7}'
 SEVEN = JudgeReply(feedback="right", score=7)
@@ -30,6 +31,7 @@ SEVEN = JudgeReply(feedback="right", score=7)
         "{'feedback': 'right', 'score': 7,}",
         '{feedback: "right", score: 7}',
         '{"feedback": "right", "score": 7 // of ten\n}',
+        '{"feedback": "right", "confidence": "high", "score": 7,}',
     ],
 )
 def test_a_reply_is_found_in_what_models_put_around_it(text: str) -> None:
@@ -114,6 +116,39 @@ def test_a_prompt_with_fences_in_it_stays_whole() -> None:
 def test_a_broken_prompt_is_not_adopted_in_part() -> None:
     with pytest.raises(UnreadableReply):
         read_reply('{"lesson": "a", "prompt": "Answer {x} and th', PromptReply)
+
+
+TEXTS_WITH_MARKS = (
+    'Answer with {"item": "apple"} only.',
+    'Answer with {"item": "apple", "qty": 3} and nothing else.',
+    'Say "yes", or "no", never both.',
+    '"Yes" is no answer.',
+    'Answer "positive", "negative" or "neutral"',
+    'Write a list: ["a", "b"].\nOne a line.',
+    'It\'s "fine" to say \\"no\\".',
+)
+
+
+@pytest.mark.parametrize("style", ['{{"lesson": "{0}", "prompt": "{1}"}}', '{{lesson: "{0}",\n prompt: "{1}",}}'])
+@pytest.mark.parametrize("prompt", TEXTS_WITH_MARKS)
+@pytest.mark.parametrize("lesson", TEXTS_WITH_MARKS)
+def test_quotation_marks_that_were_not_escaped_cost_no_word(lesson: str, prompt: str, style: str) -> None:
+    reply = read_reply(style.format(lesson, prompt), PromptReply)
+    assert reply == PromptReply(lesson=lesson.replace("\\", ""), prompt=prompt.replace("\\", ""))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"lesson": "say "a"", "prompt": "b", "note": "c"}',
+        '{"prompt": "Answer with {"item": "apple", "qty": 3} only.", "lesson": "a"}',
+        '{"lesson": "a", "prompt": "Write {"item": "apple", "qty": 3}}',
+        "{'lesson': 'a', 'prompt': 'b', 'c': 'd'}",
+    ],
+)
+def test_where_a_text_ends_is_never_guessed(text: str) -> None:
+    with pytest.raises(UnreadableReply):
+        read_reply(text, PromptReply)
 
 
 def test_lone_surrogates_and_nul_become_replacement_characters() -> None:

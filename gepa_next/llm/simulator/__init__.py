@@ -10,10 +10,11 @@ from dataclasses import asdict
 
 from gepa_next.errors import ModelError
 from gepa_next.gepa.types import CallUsage, Completion, ModelCall, Role
+from gepa_next.llm.repair import UnreadableReply
 from gepa_next.llm.simulator.judge import judge
 from gepa_next.llm.simulator.reflector import reflect
 from gepa_next.llm.simulator.target import answer
-from gepa_next.llm.structured import UnreadableReply, read_reply
+from gepa_next.llm.structured import read_reply
 
 _CHARACTERS_PER_TOKEN = 4
 
