@@ -1,7 +1,7 @@
 """Answer model calls over HTTP, with every failure turned into an error of ours that says what it cost."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -14,7 +14,7 @@ from gepa_next.llm.provider import Provider
 from gepa_next.llm.redaction import redact
 from gepa_next.llm.repair import UnreadableReply
 from gepa_next.llm.retry import Retry
-from gepa_next.llm.structured import read_reply
+from gepa_next.llm.structured import read_reply, reply_form
 from gepa_next.llm.text import strip_reasoning
 from gepa_next.llm.transport import Answer
 from gepa_next.llm.turnstile import Lane
@@ -70,29 +70,33 @@ class HttpModel:
         try:
             question, choice = self._ask_for_the_whole(call, question, bill)
         except Failure as failure:
-            if failure.fault is not faults.MALFORMED_REPLY:
-                raise
-            return self._ask_again(call, question, "", failure.detail, bill)  # the provider has read and refused it
+            if failure.fault is not faults.MALFORMED_REPLY or call.reply_type is None:
+                raise  # else the provider has read the reply, and refused it
+            return self._ask_again(
+                call, call.reply_type, question, _complaint("", failure.detail, call.reply_type), bill
+            )
         if call.reply_type is None:
             return _completion(choice, None, bill)
         try:
             return _completion(choice, read_reply(choice.text, call.reply_type, flag=bill.flag), bill)
         except UnreadableReply as error:
-            return self._ask_again(call, question, choice.text, str(error), bill)
+            return self._ask_again(
+                call, call.reply_type, question, _complaint(choice.text, str(error), call.reply_type), bill
+            )
 
-    def _ask_again(self, call: ModelCall, question: Question, text: str, wrong: str, bill: Bill) -> Completion:
-        """Return the reply to one more question, which says what was wrong with the first."""
-        request = f"That could not be read: {wrong}. Answer again with the JSON object and nothing else."
-        said = (Message("assistant", text[:QUOTED_CHARS]),) if text else ()
+    def _ask_again(
+        self, call: ModelCall, reply_type: type, question: Question, complaint: Iterable[Message], bill: Bill
+    ) -> Completion:
+        """Return the reply to the second question, which is the last and says what was wrong with the first reply."""
         bill.flag("asked_again")
-        question = replace(question, messages=(*question.messages, *said, Message("user", request)))
+        question = replace(question, messages=(*question.messages, *complaint))
         choice = self._ask(call, question, bill)
-        if choice.finish_reason == "length" or call.reply_type is None:
+        if choice.finish_reason == "length":
             raise Failure(faults.TRUNCATED, "the reply to the second question")
         try:
-            return _completion(choice, read_reply(choice.text, call.reply_type, flag=bill.flag), bill)
-        except UnreadableReply as second:
-            raise Failure(faults.MALFORMED_REPLY, str(second)) from second
+            return _completion(choice, read_reply(choice.text, reply_type, flag=bill.flag), bill)
+        except UnreadableReply as error:
+            raise Failure(faults.MALFORMED_REPLY, str(error)) from error
 
     def _ask_for_the_whole(self, call: ModelCall, question: Question, bill: Bill) -> tuple[Question, Choice]:
         """Ask, and once more with twice the tokens where a part of the answer would be no use."""
@@ -207,6 +211,16 @@ class HttpModel:
             cost_usd=used.cost_usd,
             doubtful=used.doubtful,
         )
+
+
+def _complaint(said: str, wrong: str, reply_type: type) -> tuple[Message, ...]:
+    """Return what follows an unreadable reply: the reply, what was wrong with it, and the form it should have had."""
+    request = (
+        f"That could not be read: {wrong}. Answer what was asked above once more, with one JSON object of this form"
+        f" and nothing else: {reply_form(reply_type)}"
+    )
+    quoted = (Message("assistant", said[:QUOTED_CHARS]),) if said else ()
+    return *quoted, Message("user", request)
 
 
 def _completion(choice: Choice, reply: object, bill: Bill) -> Completion:

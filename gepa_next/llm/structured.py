@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import fields
 from functools import cache
-from typing import get_type_hints
+from typing import get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -51,6 +51,21 @@ def reply_schema(reply_type: type) -> dict[str, object]:
     if not isinstance(schema, dict):
         raise TypeError(f"{reply_type.__name__} has no object schema")
     return schema
+
+
+def reply_form(reply_type: type) -> str:
+    """Return the object as it is to be written, with dots for what it says: small models copy what they see."""
+    types = get_type_hints(reply_type)
+    return "{" + ", ".join(f'"{field.name}": {_form(types[field.name])}' for field in fields(reply_type)) + "}"
+
+
+def _form(kind: object) -> str:
+    if kind is str:
+        return '"..."'
+    if get_origin(kind) is list:
+        item = _form(get_args(kind)[0])
+        return f"[{item}, {item}]"
+    return "..."
 
 
 @cache

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gepa_next.gepa.guards import placeholders
 from gepa_next.gepa.messages import reflector_messages
 from gepa_next.gepa.operators import MENU, operator_worth, plan_proposals
 from gepa_next.gepa.proposers.reflect import unwrapped
@@ -144,7 +145,7 @@ def test_the_reflector_reads_prompt_case_feedback_and_lessons(template: str) -> 
     text = asked(template)
     assert all(part in text for part in (SEED_PROMPT, TASK.train[0].input, "Score 0.30. No.", "- Kinds matter."))
     assert ("The other one." in text) == (template == "merge")
-    assert "{" not in text
+    assert placeholders(text) == set()
     assert "\n\n\n" not in text
 
 

@@ -263,6 +263,7 @@ def test_an_unreadable_reply_is_asked_for_once_more(stage: Stage) -> None:
     *_, bad, wrong = play.bodies[1]["messages"]
     assert bad == {"role": "assistant", "content": '{"feedback": "right", "score": 70}'}
     assert "score must be from 0 to 10" in wrong["content"]
+    assert wrong["content"].endswith('{"feedback": "...", "score": ...}')
 
 
 def test_two_unreadable_replies_are_an_error_that_says_what_they_cost(stage: Stage) -> None:

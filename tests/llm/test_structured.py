@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from gepa_next.gepa.replies import InputsReply, JudgeReply, PromptReply
+from gepa_next.gepa.messages import template_text
+from gepa_next.gepa.replies import AdditionReply, InputsReply, JudgeReply, PromptReply
 from gepa_next.llm.repair import REPAIR_LIMIT_CHARS, UnreadableReply
-from gepa_next.llm.structured import read_reply, reply_schema
+from gepa_next.llm.structured import read_reply, reply_form, reply_schema
 
 GOOD = '{"feedback": "right", "score": 7}'
 SEVEN = JudgeReply(feedback="right", score=7)
@@ -180,6 +181,27 @@ def test_the_schema_is_strict() -> None:
         "required": ["feedback", "score"],
         "additionalProperties": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("template", "reply_type"),
+    [
+        ("judge", JudgeReply),
+        ("reflect", PromptReply),
+        ("restructure", PromptReply),
+        ("compress", PromptReply),
+        ("merge", PromptReply),
+        ("constrain", AdditionReply),
+        ("inputs", InputsReply),
+    ],
+)
+def test_every_message_ends_with_the_form_of_its_reply(template: str, reply_type: type) -> None:
+    assert template_text(template).endswith(f"\nThe form of your reply: {reply_form(reply_type)}")
+
+
+def test_the_form_of_a_reply_shows_what_is_text_and_what_is_a_list() -> None:
+    assert reply_form(JudgeReply) == '{"feedback": "...", "score": ...}'
+    assert reply_form(InputsReply) == '{"inputs": ["...", "..."]}'
 
 
 @dataclass(frozen=True)
