@@ -27,14 +27,16 @@ def _flag_nothing(_: str) -> None:
 def read_reply(text: str, reply_type: type, *, flag: Callable[[str], None] = _flag_nothing) -> object:
     """Return the one JSON object in the text as a `reply_type`, a dataclass; UnreadableReply otherwise.
 
-    Reasoning tags, code fences and prose around the object are passed over; unknown keys are ignored. `flag`
-    is told when the JSON had to be repaired.
+    Reasoning tags, code fences and prose around the object are passed over; unknown keys are ignored. A list alone is
+    taken for the one field of a type that has no other. `flag` is told when the JSON had to be repaired.
     """
     whole = _decode(text)  # as it stands: a tag or fence inside it is quoted, and part of what it says
     if isinstance(whole, dict):
         return _validate(whole, reply_type)
     body = _without_fences(strip_reasoning(text))
     whole = decode(body)
+    if isinstance(whole, list) and len(fields(reply_type)) == 1 and not any(isinstance(each, dict) for each in whole):
+        whole = {fields(reply_type)[0].name: whole}
     if isinstance(whole, dict):
         return _validate(whole, reply_type)
     found = _objects(body)

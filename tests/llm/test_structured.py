@@ -114,6 +114,19 @@ def test_a_prompt_with_fences_in_it_stays_whole() -> None:
     assert reply == PromptReply(lesson="a", prompt="Use\n```\ncode\n```\nalways")
 
 
+def test_a_list_alone_is_the_one_field_of_a_reply() -> None:
+    assert read_reply('```json\n["one", "two"]\n```', InputsReply) == InputsReply(inputs=["one", "two"])
+    assert read_reply('[{"inputs": ["one"]}]', InputsReply) == InputsReply(inputs=["one"])
+
+
+@pytest.mark.parametrize(
+    "text", ['["one"], ["two"]', '["one", 2]', '[["one"]]', '[{"inputs": ["one"]}, {"inputs": []}]']
+)
+def test_no_other_list_is(text: str) -> None:
+    with pytest.raises(UnreadableReply):
+        read_reply(text, InputsReply)
+
+
 def test_a_broken_prompt_is_not_adopted_in_part() -> None:
     with pytest.raises(UnreadableReply):
         read_reply('{"lesson": "a", "prompt": "Answer {x} and th', PromptReply)
