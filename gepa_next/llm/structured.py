@@ -34,17 +34,15 @@ def read_reply(text: str, reply_type: type, *, flag: Callable[[str], None] = _fl
     if isinstance(whole, dict):
         return _validate(whole, reply_type)
     body = _without_fences(strip_reasoning(text))
-    whole = decode(body)
-    if isinstance(whole, list) and len(fields(reply_type)) == 1 and not any(isinstance(each, dict) for each in whole):
-        whole = {fields(reply_type)[0].name: whole}
-    if isinstance(whole, dict):
+    whole = _whole(body, reply_type)
+    if whole is not None:
         return _validate(whole, reply_type)
     found = _objects(body)
-    if not found:
-        reply = _validate(_repair(body, reply_type), reply_type)
-        flag("reply_repaired")
-        return reply
-    return _the_only_valid(found, reply_type)
+    if found:
+        return _the_only_valid(found, reply_type)
+    reply = _validate(_repair(body, reply_type), reply_type)
+    flag("reply_repaired")
+    return reply
 
 
 def reply_schema(reply_type: type) -> dict[str, object]:
@@ -103,6 +101,14 @@ def _without_fences(text: str) -> str:
     return text[fences[0].end() : end].strip()
 
 
+def _whole(body: str, reply_type: type) -> dict[str, object] | None:
+    """Return the object that the whole body is, None when it is not one."""
+    whole, (first, *more) = decode(body), fields(reply_type)
+    if isinstance(whole, list) and not more and not any(isinstance(each, dict) for each in whole):
+        return {first.name: whole}
+    return whole if isinstance(whole, dict) else None
+
+
 def _objects(body: str) -> list[dict[str, object]]:
     """Return the objects among the prose, outermost only; none when one of them is broken.
 
@@ -143,8 +149,16 @@ def _the_only_valid(found: list[dict[str, object]], reply_type: type) -> object:
 def _repair(body: str, reply_type: type) -> dict[str, object]:
     start = _OBJECT_START.search(body)
     if not start:
-        raise UnreadableReply("there is no JSON object")
+        return _without_braces(body)
     return repaired(body[start.start() :], reply_type)
+
+
+def _without_braces(body: str) -> dict[str, object]:
+    """Return the object whose keys and values the body is; nothing else may stand there."""
+    bare = decode(f"{{{body}}}")
+    if not isinstance(bare, dict) or not bare:
+        raise UnreadableReply("there is no JSON object")
+    return bare
 
 
 def _validate(raw: dict[str, object], reply_type: type) -> object:

@@ -33,6 +33,7 @@ SEVEN = JudgeReply(feedback="right", score=7)
         '{feedback: "right", score: 7}',
         '{"feedback": "right", "score": 7 // of ten\n}',
         '{"feedback": "right", "confidence": "high", "score": 7,}',
+        '```json\n"feedback": "right",\n"score": 7\n```',
     ],
 )
 def test_a_reply_is_found_in_what_models_put_around_it(text: str) -> None:
@@ -59,6 +60,8 @@ def test_a_reply_is_found_in_what_models_put_around_it(text: str) -> None:
         '{"feedback": null, "score": 7}',
         '{"feedback": "right", "score": [7]}',
         '{"feedback": "right", "score": 7',
+        '"feedback": "right", "score": 7 or 8',
+        'My verdict: "feedback": "right", "score": 7',
         '{"feedback": "rig',
         '{"a":' * 100_000 + "1" + "}" * 100_000,
         "[" * 100_000,
