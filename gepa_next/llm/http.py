@@ -1,7 +1,7 @@
 """Answer model calls over HTTP, with every failure turned into an error of ours that says what it cost."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -72,24 +72,17 @@ class HttpModel:
         except Failure as failure:
             if failure.fault is not faults.MALFORMED_REPLY or call.reply_type is None:
                 raise  # else the provider has read the reply, and refused it
-            return self._ask_again(
-                call, call.reply_type, question, _complaint("", failure.detail, call.reply_type), bill
-            )
+            return self._ask_again(call, call.reply_type, _once_more(question, "", failure.detail), bill)
         if call.reply_type is None:
             return _completion(choice, None, bill)
         try:
             return _completion(choice, read_reply(choice.text, call.reply_type, flag=bill.flag), bill)
         except UnreadableReply as error:
-            return self._ask_again(
-                call, call.reply_type, question, _complaint(choice.text, str(error), call.reply_type), bill
-            )
+            return self._ask_again(call, call.reply_type, _once_more(question, choice.text, str(error)), bill)
 
-    def _ask_again(
-        self, call: ModelCall, reply_type: type, question: Question, complaint: Iterable[Message], bill: Bill
-    ) -> Completion:
-        """Return the reply to the second question, which is the last and says what was wrong with the first reply."""
+    def _ask_again(self, call: ModelCall, reply_type: type, question: Question, bill: Bill) -> Completion:
+        """Return the reply to the second question, which is the last."""
         bill.flag("asked_again")
-        question = replace(question, messages=(*question.messages, *complaint))
         choice = self._ask(call, question, bill)
         if choice.finish_reason == "length":
             raise Failure(faults.TRUNCATED, "the reply to the second question")
@@ -213,14 +206,15 @@ class HttpModel:
         )
 
 
-def _complaint(said: str, wrong: str, reply_type: type) -> tuple[Message, ...]:
-    """Return what follows an unreadable reply: the reply, what was wrong with it, and the form it should have had."""
+def _once_more(question: Question, said: str, wrong: str) -> Question:
+    """Return the question after an unreadable reply: what was said, what is wrong with it, the form it must have."""
+    form = reply_form(question.reply_type) if question.reply_type else ""
     request = (
         f"That could not be read: {wrong}. Answer what was asked above once more, with one JSON object of this form"
-        f" and nothing else: {reply_form(reply_type)}"
+        f" and nothing else: {form}"
     )
     quoted = (Message("assistant", said[:QUOTED_CHARS]),) if said else ()
-    return *quoted, Message("user", request)
+    return replace(question, messages=(*question.messages, *quoted, Message("user", request)))
 
 
 def _completion(choice: Choice, reply: object, bill: Bill) -> Completion:

@@ -30,7 +30,7 @@ def read_reply(text: str, reply_type: type, *, flag: Callable[[str], None] = _fl
     Reasoning tags, code fences and prose around the object are passed over; unknown keys are ignored. A list alone is
     taken for the one field of a type that has no other. `flag` is told when the JSON had to be repaired.
     """
-    whole = _decode(text)  # as it stands: a tag or fence inside it is quoted, and part of what it says
+    whole = decode(text)  # as it stands: a tag or fence inside it is quoted, and part of what it says
     if isinstance(whole, dict):
         return _validate(whole, reply_type)
     body = _without_fences(strip_reasoning(text))
