@@ -133,9 +133,14 @@ def test_who_has_waited_aside_counts_again(pool: CallPool, work: Work) -> None:
     work.wait_for("waits", 4)
     work.gate.set()
     work.wait_for("goes on", 4)
-    submit(pool.share(), 3, work.of("other", held=False))
-    calls = submit(pool.share(), 2, hang.wait)
-    assert [call.running() for call in calls] == [True, False]  # the one that a job with none may always begin
+
+    def hold() -> None:
+        work.of("late", held=False)()
+        hang.wait(TIMEOUT_S)
+
+    calls = submit(pool.share(), 2, hold)
+    work.wait_for("late", 1)  # the one that a job with none may always begin
+    assert not calls[1].running()
     hang.set()
 
 
