@@ -85,11 +85,14 @@ class JobRun:
     def _wait_for_calls(self) -> None:
         """Let the calls in flight come in, so that whoever takes the job next does not buy them again."""
         self._give_up()
-        if self._ledger is None:
-            return
         deadline = time.monotonic() + LONGEST_CALL_S
-        while self._ledger.calls_under_way and time.monotonic() < deadline and not self.let_go.wait(NOTICE_S):
+        while self.calls_under_way and time.monotonic() < deadline and not self.let_go.wait(NOTICE_S):
             pass
+
+    @property
+    def calls_under_way(self) -> int:
+        """How many calls have no outcome yet; some may hang on when the job is over."""
+        return self._ledger.calls_under_way if self._ledger is not None else 0
 
     def _give_up(self) -> None:
         if self._ledger is not None:

@@ -13,7 +13,7 @@ from gepa_next.errors import GepaNextError, StoreError, UnavailableError
 from gepa_next.processes import started_at
 from gepa_next.runner.asking import Asking
 from gepa_next.runner.call_pool import CallPool
-from gepa_next.runner.job_run import JobRun, ModelsFor
+from gepa_next.runner.job_run import LONGEST_CALL_S, JobRun, ModelsFor
 from gepa_next.runner.watch import Watch
 from gepa_next.store.database import Database
 from gepa_next.store.leases import (
@@ -65,6 +65,7 @@ class Runner:
         self._jobs_pool = ThreadPoolExecutor(concurrent_jobs, thread_name_prefix="job")
         self._call_pool = CallPool(concurrent_calls)
         self._running: dict[tuple[str, int], JobRun] = {}  # by job and epoch: a job may come back while it ends
+        self._over: list[tuple[JobRun, float]] = []  # runs whose calls hang on, and until when those are waited for
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._draining = threading.Event()
@@ -146,12 +147,21 @@ class Runner:
 
     def _claim_jobs(self) -> None:
         while not self._draining.is_set() and len(self._running) < self._most_jobs:
-            if not anything_to_claim(self._database):
+            awaited = self._jobs_with_calls_under_way()
+            if not anything_to_claim(self._database, but=awaited):
                 return
-            claim = claim_job(self._database, self.identity, now=self._clock())
+            claim = claim_job(self._database, self.identity, now=self._clock(), but=awaited)
             if claim is None:
                 return
             self._begin(claim)
+
+    def _jobs_with_calls_under_way(self) -> set[str]:
+        """Return the jobs that came back before the answers of their last run: what is paid for is not bought again."""
+        now = time.monotonic()
+        with self._lock:
+            self._over = [(run, until) for run, until in self._over if run.calls_under_way and now < until]
+            runs = [*self._running.values(), *(run for run, _ in self._over)]
+        return {run.claim.job_id for run in runs if run.calls_under_way}
 
     def _begin(self, claim: Claim) -> None:
         run = JobRun(
@@ -173,7 +183,8 @@ class Runner:
 
     def _ended(self, claim: Claim) -> None:
         with self._lock:
-            del self._running[claim.job_id, claim.epoch]
+            run = self._running.pop((claim.job_id, claim.epoch))
+            self._over.append((run, time.monotonic() + LONGEST_CALL_S))
         self._wake.set()
 
     def _let_go_of_lost_jobs(self) -> None:

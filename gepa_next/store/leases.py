@@ -1,7 +1,7 @@
 """Leases: which runner owns a job, proved by a heartbeat and fenced by an epoch."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,10 @@ from gepa_next.store.events import append_event
 
 LEASE_S = 5.0  # a runner silent for longer hangs, and loses its jobs
 
-_CLAIMABLE = "FROM jobs WHERE status = 'queued' OR (status = 'running' AND owner NOT IN (SELECT id FROM runners))"
+_CLAIMABLE = """
+    FROM jobs WHERE (status = 'queued' OR (status = 'running' AND owner NOT IN (SELECT id FROM runners)))
+    AND id NOT IN (SELECT value FROM json_each(?))
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +92,8 @@ def release_job(database: Database, job_id: str, *, epoch: int, now: float) -> N
     )
 
 
-def claim_job(database: Database, runner: RunnerIdentity, *, now: float) -> Claim | None:
-    """Take the oldest job that nobody works on; None if there is none.
+def claim_job(database: Database, runner: RunnerIdentity, *, now: float, but: Collection[str] = ()) -> Claim | None:
+    """Take the oldest job that nobody works on, `but` for those; None if there is none.
 
     The new epoch, the status and the event `started` or `resumed` are one transaction.
     """
@@ -98,7 +101,8 @@ def claim_job(database: Database, runner: RunnerIdentity, *, now: float) -> Clai
     def unit(db: sqlite3.Connection) -> Claim | None:
         if db.execute("SELECT 1 FROM runners WHERE id = ?", (runner.id,)).fetchone() is None:
             return None  # struck off: what it took would be anybody's again at once
-        row = db.execute(f"SELECT id, started_at {_CLAIMABLE} ORDER BY created_at LIMIT 1").fetchone()
+        claimable = f"SELECT id, started_at {_CLAIMABLE} ORDER BY created_at LIMIT 1"
+        row = db.execute(claimable, (to_json(list(but)),)).fetchone()
         return _take(db, row["id"], runner, now=now, resumed=row["started_at"] is not None) if row else None
 
     return database.write(unit)
@@ -131,9 +135,9 @@ def _about(db: sqlite3.Connection, job_id: str, *, resumed: bool) -> str:
     )
 
 
-def anything_to_claim(database: Database) -> bool:
+def anything_to_claim(database: Database, *, but: Collection[str] = ()) -> bool:
     """Say, without writing, whether a claim would find a job."""
-    return database.row(f"SELECT 1 {_CLAIMABLE} LIMIT 1") is not None
+    return database.row(f"SELECT 1 {_CLAIMABLE} LIMIT 1", (to_json(list(but)),)) is not None
 
 
 def lost_jobs(database: Database, held: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:

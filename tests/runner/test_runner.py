@@ -9,6 +9,7 @@ from gepa_next.gepa.types import Completion, ModelCall, Role
 from gepa_next.llm.simulator import Simulator
 from gepa_next.models import JobStatus
 from gepa_next.runner import job_run
+from gepa_next.runner import runner as runner_module
 from gepa_next.runner.ledger import LedgerModel, RoleModel
 from gepa_next.runner.tenure import Tenure
 from gepa_next.store.counters import list_counters
@@ -196,7 +197,36 @@ def test_a_failure_is_committed_although_the_store_was_busy(
     assert (job.status, len(tries)) == (JobStatus.FAILED, 2)
 
 
-def test_a_job_resumed_while_its_first_run_still_ends_can_be_cancelled_again(database: Database) -> None:
+def test_a_resumed_job_waits_for_the_calls_of_its_last_run_and_takes_their_answers(database: Database) -> None:
+    hanging, hang_up = threading.Event(), threading.Event()
+    sent: list[str] = []
+
+    def hang(call: ModelCall) -> Completion:
+        sent.append(call.key)
+        if len(sent) == 40:
+            hanging.set()
+        if len(sent) >= 40:
+            hang_up.wait(TIMEOUT_S)
+        return Simulator()(call)
+
+    insert(database)
+    with running(database, hang) as runner:
+        assert hanging.wait(TIMEOUT_S)
+        cancel_job(database, "job-1", token_id="token", now=2.0)  # noqa: S106 - an id
+        seen = get_job(database, "job-1").last_event_id
+        resume_job(database, Resumption(job_id="job-1", spec=job_spec(), seen_event_id=seen), now=3.0)
+        wait_for(database, lambda: not runner._running or len(set(sent)) < len(sent))
+        hang_up.set()
+        wait_for(database, lambda: get_job(database, "job-1").status is JobStatus.FINISHED)
+    calls = list(iterate_calls(database, "job-1"))
+    assert sorted(sent) == sorted(call.key for call in calls)
+    assert sum(call.lost for call in calls) == 0
+
+
+def test_a_job_resumed_while_its_first_run_still_ends_can_be_cancelled_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "LONGEST_CALL_S", 0.0)
     hanging, hang_up = threading.Event(), threading.Event()
 
     def hang(call: ModelCall) -> Completion:
