@@ -86,9 +86,8 @@ def verdict(found: HeldOutTest | None) -> str:
 def _result(state: State, champion: Candidate, found: HeldOutTest | None, reason: str) -> Mapping[str, object]:
     """Return the job's result; a champion that did worse than the seed prompt gives way to it."""
     returned = state.candidates[0] if found is not None and found.difference < 0 else champion
-    validation = state.frontier.mean(returned.id)
-    seed_score = found.seed_score if found else state.frontier.mean(0)
-    score = seed_score if returned.id == 0 else (found.score if found else validation)
+    seed_score, score = (found.seed_score, found.score) if found else _on_validation(state, returned)
+    score = seed_score if returned.id == 0 else score
     return {
         "prompt": returned.text,
         "prompts": dict(returned.prompts),
@@ -102,6 +101,16 @@ def _result(state: State, champion: Candidate, found: HeldOutTest | None, reason
         "stop_reason": reason,
         "stalled_by": _stalled_by(state) if reason == "stalled" else None,
     }
+
+
+def _on_validation(state: State, champion: Candidate) -> tuple[float | None, float | None]:
+    """Return the mean scores of the seed prompt and the champion where both have one, None without such an example."""
+    seed_scores = state.scores(0, state.task.validation)
+    scores = state.scores(champion.id, state.task.validation)
+    both = [key for key in scores if key in seed_scores]
+    if not both:
+        return None, None
+    return mean([seed_scores[key] for key in both]), mean([scores[key] for key in both])
 
 
 def _stalled_by(state: State) -> str | None:

@@ -52,7 +52,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How far a run has come: all of its state that limits are held against. `train` and `validation` are sizes."""
+    """How far a run has come: all of its state that limits are held against. `train` and `validation` are sizes.
+
+    `leader_score` is None as long as a validation rollout of the leader has no score.
+    """
 
     iteration: int
     leader_score: float | None
@@ -69,7 +72,7 @@ def standing_of(state: State, *, unrecorded: Spending = NOTHING_SPENT) -> Standi
     """Return how far the state has come; what is `unrecorded` is spent but not in the state yet."""
     return Standing(
         iteration=state.iteration,
-        leader_score=state.leader_score,
+        leader_score=state.leader_score if state.leader_is_whole else None,
         since_improvement=state.since_improvement,
         dry_iterations=state.dry_iterations,
         rollouts_used=state.rollouts_used,

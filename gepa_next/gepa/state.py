@@ -72,6 +72,11 @@ class State:
         """The leader's mean validation score in [0, 1]."""
         return self.frontier.mean(self.frontier.leader())
 
+    @property
+    def leader_is_whole(self) -> bool:
+        """Whether the leader has a score for every validation example: what failed may be what it cannot do."""
+        return len(self.scores(self.frontier.leader(), self.task.validation)) == len(self.task.validation)
+
     def _add(self, candidate: Candidate) -> None:
         self.candidates[candidate.id] = candidate
         if candidate.compared or candidate.decision is not Decision.REJECTED:

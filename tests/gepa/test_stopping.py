@@ -11,7 +11,21 @@ from gepa_next.gepa.replies import AdditionReply, JudgeReply, PromptReply
 from gepa_next.gepa.run import DRY_LIMIT
 from gepa_next.gepa.state import fingerprint
 from gepa_next.gepa.types import Budget, ModelCall, Task
-from tests.gepa.stage import SEED_PROMPT, Handler, Models, down, ended, follows_rules, learns, requests, silent, task_of
+from tests.gepa.stage import (
+    SEED_PROMPT,
+    Handler,
+    Models,
+    compares,
+    down,
+    ended,
+    follows_rules,
+    kind_of,
+    learns,
+    requests,
+    silent,
+    task_of,
+    text_of,
+)
 
 
 def limited(task: Task, **limits: Any) -> Task:
@@ -50,6 +64,39 @@ def test_a_run_ends_when_the_leader_reaches_the_target_score() -> None:
     whole = ended(limited(task_of(requests(30), iterations=50), target_score=0.6), Models())
     assert whole.result["stop_reason"] == "target_score"
     assert 0.6 <= (whole.state.leader_score or 0) < 1
+
+
+def perfect_but_for(failing: set[str]) -> Handler:
+    """Return a target that answers the seed prompt as it is, any other perfectly or, for some examples, not at all."""
+
+    def target(call: ModelCall) -> object:
+        if call.messages[0].content == SEED_PROMPT:
+            return follows_rules(call)
+        return down(call) if call.messages[-1].content in failing else f"answer-{kind_of(call.messages[-1].content)}"
+
+    return target
+
+
+def test_a_target_score_is_not_reached_by_examples_that_failed() -> None:
+    task = replace(task_of(requests(30), iterations=2, population=1), test=())
+    failing = {each.input for each in task.validation[::2]}
+    whole = ended(task, Models(target=perfect_but_for(failing)))
+    assert (whole.state.leader.id, whole.state.leader_score) == (1, 1.0)
+    assert whole.result["stop_reason"] == "iterations"
+
+
+def test_the_scores_of_a_result_are_over_the_same_examples() -> None:
+    task = replace(task_of(requests(30), iterations=1, population=1), test=())
+    easy = {each.input for each in task.validation[::2]}
+    models = Models(target=perfect_but_for(easy), judge=lambda call: judged(call, easy))
+    whole = ended(task, models)
+    assert whole.state.leader.id == 1
+    assert (whole.result["score"], whole.result["seed_score"]) == (1.0, 0.0)
+    assert whole.state.frontier.mean(0) == 0.5
+
+
+def judged(call: ModelCall, easy: set[str]) -> object:
+    return JudgeReply(feedback="Easy.", score=10) if any(each in text_of(call) for each in easy) else compares(call)
 
 
 def test_a_target_score_is_reached_despite_rounding() -> None:
