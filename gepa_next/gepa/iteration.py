@@ -8,7 +8,7 @@ from gepa_next.gepa.acceptance import MARGIN, Comparison, compare, verdict_on
 from gepa_next.gepa.guards import count_tokens, refusal
 from gepa_next.gepa.lessons import new_lesson
 from gepa_next.gepa.operators import draft, plan_proposals
-from gepa_next.gepa.outages import REFLECTIONS_IN_VAIN, is_in_vain, one_more, reflections_in_vain, reflector_outage
+from gepa_next.gepa.outages import REFLECTIONS_IN_VAIN, is_in_vain, reflections_so_far, reflector_outage
 from gepa_next.gepa.proposers.draft import Draft, Plan
 from gepa_next.gepa.rollouts import Pair, make_rollouts, missing, split_of_train, told_rollouts
 from gepa_next.gepa.run import Run, how_many_fit
@@ -83,14 +83,19 @@ def _rollouts_of_parents(run: Run, plans: Sequence[Plan]) -> Iterator[Step]:
 
 
 def _drafted(run: Run, plans: Sequence[Plan]) -> tuple[list[Proposal], ProviderError | None]:
-    """Carry out the plans, in their order and up to where the reflector turns out to be dead: then with that error."""
+    """Carry out the plans, in their order and up to where the reflector turns out to be dead: then with that error.
+
+    While it is not known to work, no more are begun at once than may fail.
+    """
     proposals: list[Proposal] = []
-    in_vain = reflections_in_vain(run.state)
-    for plan, made in zip(plans, run.fan_out(lambda plan: draft(run, plan), plans), strict=False):
-        proposals.append(Proposal(plan, made))
-        in_vain = one_more(in_vain, plan.operator, made.refusal)
-        if is_in_vain(made.refusal) and in_vain >= REFLECTIONS_IN_VAIN:
-            return proposals, reflector_outage(made.refusal or "", made.detail)
+    known = reflections_so_far(run.state)
+    while rest := plans[len(proposals) :]:
+        begun = rest[: known.at_once]
+        for plan, made in zip(begun, run.fan_out(lambda plan: draft(run, plan), begun), strict=False):
+            proposals.append(Proposal(plan, made))
+            known = known.and_then(plan.operator, made.refusal)
+            if is_in_vain(made.refusal) and known.in_vain >= REFLECTIONS_IN_VAIN:
+                return proposals, reflector_outage(made.refusal or "", made.detail)
     return proposals, None
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from gepa_next.errors import ProviderError
 from gepa_next.gepa.state import REMEMBERED, State
@@ -44,22 +45,34 @@ def is_hopeless(made: Sequence[Rollout]) -> bool:
     return len(made) >= IN_A_ROW and all(each.score is None for each in made[-IN_A_ROW:])
 
 
-def reflections_in_vain(state: State) -> int:
-    """Return how many reflections in a row have come to nothing, up to the latest."""
-    in_vain = 0
+@dataclass(frozen=True, slots=True)
+class Reflections:
+    """What is known of the reflector: how many reflections in a row were `in_vain`, and if the latest gave a text."""
+
+    in_vain: int = 0
+    works: bool = False
+
+    @property
+    def at_once(self) -> int | None:
+        """How many may be begun before one of them is back; None is no limit."""
+        return None if self.works else max(1, REFLECTIONS_IN_VAIN - self.in_vain)
+
+    def and_then(self, operator: str, refusal: str | None) -> "Reflections":
+        """Return what is known after one more proposal and its refusal, if any."""
+        if is_in_vain(refusal):
+            return Reflections(self.in_vain + 1)
+        not_drafted = refusal == "not_comparable"
+        return self if not_drafted or operator in _SAY_NOTHING_OF_THE_REFLECTOR else Reflections(works=True)
+
+
+def reflections_so_far(state: State) -> Reflections:
+    """Return what the run's proposals tell of the reflector."""
+    known = Reflections()
     for candidate_id in sorted(state.candidates):
         candidate = state.candidates[candidate_id]
         refusal = candidate.reason if candidate.decision is Decision.REFUSED else None
-        in_vain = one_more(in_vain, candidate.operator, refusal)
-    return in_vain
-
-
-def one_more(in_vain: int, operator: str, refusal: str | None) -> int:
-    """Return how many reflections in a row have come to nothing, after one more proposal and its refusal, if any."""
-    if is_in_vain(refusal):
-        return in_vain + 1
-    not_drafted = refusal == "not_comparable"
-    return in_vain if not_drafted or operator in _SAY_NOTHING_OF_THE_REFLECTOR else 0
+        known = known.and_then(candidate.operator, refusal)
+    return known
 
 
 def is_in_vain(refusal: str | None) -> bool:

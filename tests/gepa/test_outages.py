@@ -1,6 +1,9 @@
 """A model that is down ends the run after a few calls; single failures, and prompts that provoke them, do not."""
 
+import threading
 from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -9,16 +12,26 @@ import pytest
 
 from gepa_next.errors import ModelError, ProviderError
 from gepa_next.gepa.engine import optimize
-from gepa_next.gepa.outages import FEWEST_UNREADABLE, IN_A_ROW, LATEST, REFLECTIONS_IN_VAIN, find_outage
+from gepa_next.gepa.outages import (
+    FEWEST_UNREADABLE,
+    IN_A_ROW,
+    LATEST,
+    REFLECTIONS_IN_VAIN,
+    Reflections,
+    find_outage,
+)
 from gepa_next.gepa.ports import FanOut
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import Completion, ModelCall, Role, Rollout, Split, Task
+from gepa_next.runner.fan_out import PooledFanOut
 from tests.gepa.stage import (
     SEED_PROMPT,
     Handler,
+    Item,
     Models,
+    Result,
     compares,
     down,
     ended,
@@ -265,10 +278,41 @@ def shaped(call: ModelCall, text: str) -> object:
     return replace(reply, **{reply.__slots__[1]: text})
 
 
-def test_a_dead_reflector_is_given_up_in_the_middle_of_a_wide_iteration() -> None:
-    models = Models(reflector=down)
-    broken_off(run_of(replace(TASK, population=32), models))
+@pytest.mark.parametrize("reflector", [down, silent, lambda call: shaped(call, "")])
+@pytest.mark.parametrize("population", [4, 32])
+def test_a_reflector_that_is_dead_from_the_start_is_asked_five_times_however_many_threads_ask(
+    reflector: Handler, population: int
+) -> None:
+    models = Models(reflector=reflector)
+    with ThreadPoolExecutor(16) as pool:
+        fan_out = PooledFanOut(pool, let_go=threading.Event())
+        broken_off(run_of(replace(TASK, population=population), models, fan_out=fan_out))
     assert len(models.asked(Role.REFLECTOR)) == REFLECTIONS_IN_VAIN
+
+
+def test_as_many_reflections_as_wanted_are_begun_once_one_has_succeeded() -> None:
+    batches: list[list[str]] = []
+
+    def fan_out(function: Callable[[Item], Result], items: Iterable[Item], /) -> list[Result]:
+        before = len(models.asked(Role.REFLECTOR))
+        results = [function(item) for item in items]
+        batches.append([call.key for call in models.asked(Role.REFLECTOR)[before:]])
+        return results
+
+    models = Models(
+        reflector=lambda call: down(call) if call.key in {"1/reflector/1", "1/reflector/2"} else learns(call)
+    )
+    ended(replace(TASK, population=12, iterations=2), models, fan_out=fan_out)
+    first, second, third = (len(batch) for batch in batches if batch)
+    assert (first, second) == (5, 7)
+    assert third > REFLECTIONS_IN_VAIN
+
+
+def test_no_more_reflections_are_begun_than_may_still_fail() -> None:
+    assert [Reflections(in_vain).at_once for in_vain in range(6)] == [5, 4, 3, 2, 1, 1]
+    assert Reflections(4).and_then("reflect", None).at_once is None
+    assert Reflections(4).and_then("reflect", "too_long").and_then("reflect", "reflector_timeout").at_once == 4
+    assert Reflections(4).and_then("merge", None).and_then("reflect", "not_comparable").at_once == 1
 
 
 def test_proposals_made_without_a_reflector_are_no_sign_of_its_life() -> None:
