@@ -118,4 +118,5 @@ def _seed_step(seed: Candidate, made: Made) -> Step:
 
 def _nothing_scored(made: Made) -> ModelError:
     first = made.rollouts[0]
-    return ModelError(first.error or "no_score", f"no output of the seed prompt could be scored: {first.feedback}")
+    said = f"no output of the seed prompt could be scored: {first.feedback}".rstrip(".")
+    return ModelError(first.error or "no_score", f"{said}. Put that right, then resume the job.")

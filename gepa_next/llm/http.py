@@ -155,7 +155,7 @@ class HttpModel:
             once = partial(self._send_once, call, question, payload, bill, fresh=fresh)
             return self.lane.through(turn, once, self.permit)
 
-        choice = Retry(budget=self.provider.retry_budget, wait=self.wait)(send)
+        choice = Retry(budget=self.provider.retry_budget, wait=self.wait, say_late=self.lane.say_late)(send)
         self.provider.dialects.note_answer(self.model_id, payload)
         bill.add(choice.usage, question.messages, choice.text)
         for word in choice.flags:

@@ -13,6 +13,7 @@ from threading import Lock
 from typing import TypeVar
 
 from gepa_next.llm.faults import Failure, Fault, Wait
+from gepa_next.llm.throttle import LONG_S
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
@@ -66,10 +67,14 @@ class RetryBudget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """The one retry loop. `wait` may raise to end it, when the job is cancelled for example."""
+    """The one retry loop. `wait` may raise to end it, when the job is cancelled for example.
+
+    `say_late` is told of the fault before a wait that is worth telling.
+    """
 
     budget: RetryBudget = field(default_factory=RetryBudget)
     wait: Callable[[float], None] = time.sleep
+    say_late: Callable[[Fault], None] = lambda _: None
     uniform: Callable[[float, float], float] = random.uniform
 
     def __call__(self, send: Callable[[bool], Result]) -> Result:
@@ -94,8 +99,14 @@ class Retry:
                     continue
                 if fault.retries is not None and met[fault] >= fault.retries:
                     raise
-                self.wait(self._pause_s(fault, met.total()))
+                self._pause(fault, met.total())
                 met[fault] += 1
+
+    def _pause(self, fault: Fault, retried: int) -> None:
+        pause_s = self._pause_s(fault, retried)
+        if pause_s > LONG_S:
+            self.say_late(fault)
+        self.wait(pause_s)
 
     def _pause_s(self, fault: Fault, retried: int) -> float:
         """Return how long to wait: a retry beyond the budget is not refused, it comes late."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gepa_next.llm import faults
-from gepa_next.llm.faults import Failure, Scope
+from gepa_next.llm.faults import Failure, Fault, Scope
 from gepa_next.llm.throttle import LONGEST_WISH_S, Throttle, Trouble
 
 LOOK_S = 0.2  # how soon a request that waits notices that its job was let go
@@ -88,9 +88,18 @@ class Turnstile:
             now, number = self.clock(), turn.number or 0
             if heard:
                 lane.throttle.hear(number, failure, now=now)
+                lane.told_late = lane.told_late and failure is not None
             self._end(lane, turn)
             self._let_through()
             return self._ending(lane, turn, failure, now) if failure else None
+
+    def note_late(self, lane: "Lane") -> bool:
+        """Note that a call waits long for its next try; True if its job has to be told, which does nothing else."""
+        with self._lock:
+            if lane.told_late or lane.traffic.in_flight:
+                return False
+            lane.told_late = True
+            return True
 
     def _queue(self, lane: "Lane", turn: Turn) -> None:
         lane.turns.append(turn)  # also when it was refused: one that always is must not hold up the others
@@ -184,6 +193,7 @@ class Lane:
     in_flight: int = 0
     last_passed: int = 0
     told: Trouble | None = None
+    told_late: bool = False
 
     def turn(self) -> Turn:
         """Return the turn of a new request."""
@@ -202,6 +212,11 @@ class Lane:
             raise
         self.turnstile.leave(self, turn, None)
         return answer
+
+    def say_late(self, fault: Fault) -> None:
+        """Tell the job that a call waits long for its next try, if the job does nothing else; once until an answer."""
+        if self.turnstile.note_late(self):
+            self.traffic.say_waiting(fault.code)
 
     def place(self) -> tuple[int, int]:
         """Return what the turnstile orders lanes by: the least in flight first, then the longest passed over."""

@@ -193,6 +193,15 @@ def test_an_endpoint_that_refuses_or_is_away_is_waited_for_before_it_ends_the_jo
     assert (ended.reasons["waiting"], ended.reasons["failed"]) == ({fault.code}, {fault.code})
 
 
+def test_an_endpoint_that_is_out_of_order_is_waited_for_aloud_and_then_said_to_be_resumed(
+    database: Database, fault_server: FaultServer
+) -> None:
+    ended = judged_at(database, fault_server, fault_server.play(failed(503)).base_url)
+    assert (ended.job.status, ended.job.error_code) == (JobStatus.FAILED, f"judge_{faults.SERVER_ERROR.code}")
+    assert ended.reasons["waiting"] == {faults.SERVER_ERROR.code}
+    assert "then resume the job" in (ended.job.error_message or "")
+
+
 def test_a_call_that_alone_is_refused_for_too_long_leaves_the_job_going(
     database: Database, fault_server: FaultServer
 ) -> None:

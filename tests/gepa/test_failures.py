@@ -86,6 +86,7 @@ def test_a_seed_prompt_of_which_nothing_can_be_scored_fails_the_run_in_clear_wor
     with pytest.raises(ModelError, match="no output of the seed prompt could be scored: the model is down") as caught:
         ended(task_of(requests(30)), Models(target=down))
     assert caught.value.code == "timeout"
+    assert caught.value.message.endswith("Put that right, then resume the job.")
 
 
 def test_one_scored_example_is_enough_to_go_on() -> None:

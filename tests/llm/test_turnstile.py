@@ -7,7 +7,7 @@ import pytest
 from desk import TIMEOUT_S, answers, open_office
 from llm_stage import PATIENCE_S, FakeTime, Stage, answered, failed, longest, question
 
-from gepa_next.errors import Interrupted, ProviderError
+from gepa_next.errors import Interrupted, ModelError, ProviderError
 from gepa_next.llm import faults
 from gepa_next.llm.faults import Failure, Scope
 from gepa_next.llm.http import HttpModel
@@ -161,6 +161,30 @@ def test_each_spell_of_trouble_is_told(stage: Stage) -> None:
     model(question())
     model(question())
     assert told == ["rate_limited"] * 2
+
+
+def test_a_job_is_told_once_until_an_answer_that_its_retries_come_late(stage: Stage) -> None:
+    told: list[str] = []
+    model, _ = stage.model(*[failed(503)] * 28, answered(), *[failed(503)] * 3, answered())
+    model.lane.traffic.say_waiting = told.append
+    for _ in range(4):  # they use up the quick retries
+        with pytest.raises(ModelError):
+            model(question())
+    assert told == ["server_error"]
+    model(question())
+    model(question())
+    assert told == ["server_error"] * 2
+
+
+def test_a_job_that_does_something_else_is_not_told_that_its_retries_come_late(stage: Stage) -> None:
+    told: list[str] = []
+    model, _ = stage.model(failed(503))
+    model.lane.traffic.say_waiting = told.append
+    model.lane.traffic.in_flight += 1
+    for _ in range(3):
+        with pytest.raises(ModelError):
+            model(question())
+    assert told == []
 
 
 def test_a_job_that_has_calls_in_flight_is_not_told_that_it_waits(stage: Stage) -> None:
