@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: all lint types contracts test demo real-demo bench crash crash-mutants format clean boot
+.PHONY: all lint types contracts test demo real-demo real-replies bench crash crash-mutants format clean boot
 
 all: lint types contracts test
 
@@ -36,6 +36,10 @@ demo: $(VENV)/.installed
 # A job on real models: make real-demo TARGET_URL=http://… REFLECTION_URL=http://… DATA=examples.jsonl
 real-demo: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.real_demo --target-url "$(TARGET_URL)" --reflection-url "$(REFLECTION_URL)" --data "$(DATA)" $(ARGS)
+
+# What a real model writes as judge and reflector: make real-replies URL=http://… DATA=examples.jsonl
+real-replies: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.real_replies --url "$(URL)" --data "$(DATA)" $(ARGS)
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.serve

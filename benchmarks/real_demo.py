@@ -56,11 +56,11 @@ def _options() -> argparse.Namespace:
 
 
 def _environment(options: argparse.Namespace, database: Path) -> dict[str, str]:
-    reflector = _model_at(options.reflection_url)
+    reflector = model_at(options.reflection_url)
     return {
         "DATABASE_PATH": str(database),
         "LLM_BASE_URL": options.target_url,
-        "TARGET_MODEL_DEFAULT": _model_at(options.target_url),
+        "TARGET_MODEL_DEFAULT": model_at(options.target_url),
         "REFLECTION_BASE_URL": options.reflection_url,
         "REFLECTION_MODEL_ID": reflector,
         "JUDGE_BASE_URL": options.reflection_url,
@@ -70,7 +70,7 @@ def _environment(options: argparse.Namespace, database: Path) -> dict[str, str]:
     }
 
 
-def _model_at(url: str) -> str:
+def model_at(url: str) -> str:
     answer: Any = requests.get(f"{url.rstrip('/')}/models", timeout=10).json()
     return str(answer["data"][0]["id"])
 
