@@ -96,7 +96,7 @@ def _work(_: argparse.Namespace) -> None:
     import threading  # noqa: PLC0415
 
     from gepa_next.app import create_runner  # noqa: PLC0415
-    from gepa_next.processes import die_with_parent, parent_is_gone, start_pulse  # noqa: PLC0415
+    from gepa_next.processes import die_with_parent, parent_is_gone  # noqa: PLC0415
 
     stop = threading.Event()
 
@@ -113,7 +113,6 @@ def _work(_: argparse.Namespace) -> None:
         refuse_read_only(database)
     runner = create_runner(settings, database)
     die_with_parent()
-    start_pulse()
     runner.start()
     stop.wait()
     # Without its parent it is in the way of the next one: what is in flight is given up at once.

@@ -147,15 +147,9 @@ def _beats_to_its_end(pulse: IO[bytes]) -> bool:
     return False
 
 
-def start_pulse() -> None:
-    """Tell the parent every second that this process is alive, if the parent asked for it."""
+def tell_parent() -> None:
+    """Tell the parent that this process is alive, if the parent asked for it; to be said every PULSE_S."""
     descriptor = os.environ.get(PULSE_VARIABLE)
-    if descriptor is None:
-        return
-
-    def beat() -> None:
+    if descriptor is not None:
         with suppress(OSError):  # the parent is gone: PDEATHSIG sees to the rest
-            while os.write(int(descriptor), b"."):
-                time.sleep(PULSE_S)
-
-    threading.Thread(target=beat, name="pulse", daemon=True).start()
+            os.write(int(descriptor), b".")

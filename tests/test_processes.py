@@ -11,9 +11,9 @@ from gepa_next.processes import RunnerKeeper
 
 TIMEOUT_S = 20
 BEGIN = """
-import os, signal, sys
-from gepa_next.processes import die_with_parent, start_pulse
-die_with_parent(); start_pulse()
+import os, signal, sys, threading
+from gepa_next.processes import die_with_parent, tell_parent
+die_with_parent()
 starts = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 first = os.fstat(starts).st_size == 0
 os.write(starts, b"x")
@@ -44,4 +44,29 @@ def started_twice(folder: Path, then: str) -> int:
     "first", ["os._exit(1)", "os.kill(os.getpid(), signal.SIGKILL)", "os.kill(os.getpid(), signal.SIGSTOP)"]
 )
 def test_a_runner_that_dies_or_hangs_is_started_again(tmp_path: Path, first: str) -> None:
-    assert started_twice(tmp_path, f"if first: {first}\nsignal.pause()") == 2
+    live = "while not threading.Event().wait(0.2): tell_parent()"
+    assert started_twice(tmp_path, f"if first: {first}\n{live}") == 2
+
+
+RUNNER = """
+import pathlib, threading
+from gepa_next.runner import runner
+from gepa_next.store.database import Database
+def end(runner): pass
+def stall(runner): threading.Event().wait()
+if first: {first}
+runner.Runner(Database(pathlib.Path(sys.argv[1]).with_name("jobs.sqlite3")), lambda *_: None,
+              concurrent_jobs=1, concurrent_calls=1).start()
+threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "runner.Runner._look_after_jobs = end",
+        "runner.LONGEST_TURN_S = 0; runner.Runner._look_after_jobs = stall",
+    ],
+)
+def test_a_runner_whose_loop_ends_or_stalls_is_started_again(tmp_path: Path, first: str) -> None:
+    assert started_twice(tmp_path, RUNNER.format(first=first)) == 2

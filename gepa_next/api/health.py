@@ -74,7 +74,7 @@ def _runner(parts: Wiring) -> str:
     if not parts.runner_expected:
         return "skipped"
     alive = runner_alive(parts.database, boot_id=boot_id(), monotonic=time.monotonic(), lease_s=LEASE_S)
-    return "ok" if alive else "no runner has been heard of lately"
+    return "ok" if alive else "no runner has been able to use the database lately"
 
 
 def _draining(parts: Wiring) -> str:

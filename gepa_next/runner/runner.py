@@ -1,33 +1,22 @@
 """The runner: claims jobs, keeps their leases alive, lets go of lost ones and drains at the end."""
 
 import logging
-import os
-import secrets
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
-from gepa_next.errors import GepaNextError, StoreError, UnavailableError
-from gepa_next.processes import started_at
+from gepa_next.errors import StoreError, UnavailableError
+from gepa_next.processes import PULSE_S, tell_parent
+from gepa_next.runner import watch
 from gepa_next.runner.asking import Asking
 from gepa_next.runner.call_pool import CallPool
 from gepa_next.runner.job_run import LONGEST_CALL_S, JobRun, ModelsFor
-from gepa_next.runner.watch import Watch
+from gepa_next.runner.presence import Presence
+from gepa_next.runner.turns import Turn
 from gepa_next.store.database import Database
-from gepa_next.store.leases import (
-    Claim,
-    RunnerIdentity,
-    anything_to_claim,
-    beat,
-    boot_id,
-    claim_job,
-    lost_jobs,
-    register_runner,
-    retire_runner,
-)
-from gepa_next.store.runner_lock import RunnerLock
+from gepa_next.store.leases import Claim, anything_to_claim, claim_job, lost_jobs
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +24,7 @@ BEAT_S = 1.0
 LOOK_S = 0.2
 FLUSH_S = 0.02  # the longest that an answer is held for a commit to share
 LAST_S = 5.0  # so long a draining runner at least tries to write what is paid for
+LONGEST_TURN_S = 120.0  # a lock that somebody else holds may take several times its patience
 
 
 class Runner:
@@ -51,11 +41,7 @@ class Runner:
         brake: Callable[[], str | None] = lambda: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        pid = os.getpid()
-        self.identity = RunnerIdentity(
-            id=secrets.token_hex(8), pid=pid, pid_started_at=started_at(pid) or 0, boot_id=boot_id()
-        )
-        self._watch = Watch(database, self.identity, kill_hung=kill_hung)
+        self._watch = watch.Watch(database, kill_hung=kill_hung)
         self._database = database
         self._models_for = models_for
         self._clock = clock
@@ -70,16 +56,23 @@ class Runner:
         self._wake = threading.Event()
         self._draining = threading.Event()
         self._stopped = threading.Event()
+        self._left = threading.Event()
+        self._turn_began = time.monotonic()
+        self._next_beat = 0.0
+        self._works = True
         self._thread = threading.Thread(target=self._look_after_jobs, name="runner", daemon=True)
         self._flush_thread = threading.Thread(target=self._flush, name="flush", daemon=True)
         # A thread of its own: it must kill a process that holds the write gate while this one waits for the gate.
         self._watch_thread = threading.Thread(target=self._watch_others, name="watch", daemon=True)
+        # A thread of its own: it waits for nobody, and whoever waits for the database is not dead.
+        self._pulse_thread = threading.Thread(target=self._live, name="pulse", daemon=True)
 
     def start(self) -> None:
         """Begin to claim jobs, as soon as the database can be written."""
-        self._lock_file = RunnerLock(self._database.path, self.identity.id)
+        self._presence = Presence(self._database, clock=self._clock)
         self._database.listen(self._wake.set)
         self._thread.start()
+        self._pulse_thread.start()
         self._watch_thread.start()
         self._flush_thread.start()
 
@@ -98,14 +91,15 @@ class Runner:
         self._flush_thread.join(BEAT_S)
         self._jobs_pool.shutdown(wait=False, cancel_futures=True)
         self._retire(until=max(deadline, time.monotonic() + LAST_S))
-        self._lock_file.close()
+        self._left.set()
+        self._presence.close()
 
     def _retire(self, *, until: float) -> None:
         """Put the jobs back, after everything that is still to be written; again while nothing can be written."""
         while True:
             try:
                 self._database.flush()  # what is paid for first, in a commit of its own
-                return retire_runner(self._database, self.identity.id)
+                return self._presence.leave()
             except (StoreError, UnavailableError) as error:
                 if time.monotonic() >= until:
                     log.error("what is not written yet is lost: %s", error.message)  # noqa: TRY400 - no bug of ours
@@ -113,44 +107,52 @@ class Runner:
                 time.sleep(LOOK_S)
 
     def _look_after_jobs(self) -> None:
-        next_beat = 0.0
-        while not self._stopped.is_set():  # on while it drains: the leases must live until the last call is in
-            try:
-                if time.monotonic() >= next_beat:
-                    self._beat()
-                    next_beat = time.monotonic() + BEAT_S
-                self._let_go_of_lost_jobs()
-                self._claim_jobs()
-            except (GepaNextError, OSError) as error:
-                log.warning("runner cannot use the database: %s", error)
-            self._wake.wait(LOOK_S)
+        turn = Turn("runner cannot use the database", self._look_after_jobs_once)
+        while not self._stopped.is_set():  # on while it drains: cancellations must be seen until the last call is in
+            self._turn_began = time.monotonic()
+            # Not to be woken after a failure: whoever writes meanwhile does not mend it.
+            self._works = turn()
+            (self._wake if self._works else self._stopped).wait(LOOK_S)
             self._wake.clear()
 
-    def _beat(self) -> None:
-        """Renew the leases; enter the runner at first, and again if others took it for dead and struck it off."""
-        monotonic = time.monotonic()
-        now, draining = self._clock(), self._draining.is_set()
-        if not beat(self._database, self.identity, now=now, monotonic=monotonic, draining=draining):
-            register_runner(self._database, self.identity, now=now, monotonic=monotonic)
+    def _look_after_jobs_once(self) -> None:
+        if self._works and time.monotonic() >= self._next_beat:  # it says that all the rest can be done
+            self._presence.renew(draining=self._draining.is_set())
+            self._next_beat = time.monotonic() + BEAT_S
+        self._let_go_of_lost_jobs()
+        self._claim_jobs()
+
+    def _live(self) -> None:
+        show = Turn("runner cannot give a sign of life", self._presence.show)
+        while not self._left.is_set():
+            if self._gets_on():
+                tell_parent()
+                show()
+            self._left.wait(PULSE_S)
+
+    def _gets_on(self) -> bool:
+        """Say whether the thread that looks after jobs lives and moves, or has done its work."""
+        moves = self._thread.is_alive() and time.monotonic() - self._turn_began < LONGEST_TURN_S
+        return moves or self._stopped.is_set()
 
     def _watch_others(self) -> None:
-        while not self._stopped.wait(LOOK_S):
-            try:
-                self._watch()
-            except (GepaNextError, OSError) as error:
-                log.warning("runner cannot look after others: %s", error)
+        look = Turn("runner cannot look after others", self._watch)
+        while not self._stopped.wait(watch.LOOK_S):
+            if self._presence.is_seen:  # who cannot give a sign of life itself may not judge by it
+                look()
 
     def _flush(self) -> None:
         """Commit answers soon: they are paid for, and a crash would lose those that are not committed."""
+        flush = Turn("answers cannot be written yet", self._database.flush)
         while not self._stopped.wait(FLUSH_S if self._running else LOOK_S):
-            self._database.flush()
+            flush()
 
     def _claim_jobs(self) -> None:
         while not self._draining.is_set() and len(self._running) < self._most_jobs:
             awaited = self._jobs_with_calls_under_way()
             if not anything_to_claim(self._database, but=awaited):
                 return
-            claim = claim_job(self._database, self.identity, now=self._clock(), but=awaited)
+            claim = claim_job(self._database, self._presence.identity, now=self._clock(), but=awaited)
             if claim is None:
                 return
             self._begin(claim)

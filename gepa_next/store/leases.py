@@ -9,7 +9,7 @@ from gepa_next.store.codec import to_json
 from gepa_next.store.database import Database
 from gepa_next.store.events import append_event
 
-LEASE_S = 5.0  # a runner silent for longer hangs, and loses its jobs
+LEASE_S = 5.0  # no job is taken from a runner that was alive so lately
 
 _CLAIMABLE = """
     FROM jobs WHERE (status = 'queued' OR (status = 'running' AND owner NOT IN (SELECT id FROM runners)))
@@ -53,7 +53,7 @@ def register_runner(database: Database, runner: RunnerIdentity, *, now: float, m
 
 
 def beat(database: Database, runner: RunnerIdentity, *, now: float, monotonic: float, draining: bool) -> bool:
-    """Renew every lease of this runner at once; False if the runner is not entered, or was struck off."""
+    """Note that this runner can use the database; False if the runner is not entered, or was struck off."""
     return database.write(
         lambda db: bool(
             db.execute(
@@ -150,14 +150,11 @@ def lost_jobs(database: Database, held: Iterable[tuple[str, int]]) -> set[tuple[
     return lost
 
 
-def list_runners(database: Database) -> list[tuple[RunnerIdentity, float]]:
-    """Return every runner with its last heartbeat, on the monotonic clock of its boot."""
-    rows = database.rows("SELECT id, pid, pid_started_at, boot_id, heartbeat_at FROM runners ORDER BY id")
+def list_runners(database: Database) -> list[RunnerIdentity]:
+    """Return every runner that is entered."""
+    rows = database.rows("SELECT id, pid, pid_started_at, boot_id FROM runners ORDER BY id")
     return [
-        (
-            RunnerIdentity(id=row["id"], pid=row["pid"], pid_started_at=row["pid_started_at"], boot_id=row["boot_id"]),
-            row["heartbeat_at"],
-        )
+        RunnerIdentity(id=row["id"], pid=row["pid"], pid_started_at=row["pid_started_at"], boot_id=row["boot_id"])
         for row in rows
     ]
 

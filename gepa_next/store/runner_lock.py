@@ -1,6 +1,7 @@
 """A lock file per runner: the kernel lets go of it when the process dies, whatever it died of."""
 
 import fcntl
+import os
 from pathlib import Path
 
 
@@ -11,6 +12,13 @@ class RunnerLock:
         self._path = _lock_path(database, runner_id)
         self._file = self._path.open("ab")
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def touch(self) -> None:
+        """Give others a sign of life, which takes neither room on the disk nor a lock; OSError if it cannot be given.
+
+        FileNotFoundError if they have struck the runner off.
+        """
+        os.utime(self._path)
 
     def close(self) -> None:
         """Let go and remove the file."""
@@ -28,6 +36,14 @@ def is_dead(database: Path, runner_id: str) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def last_sign(database: Path, runner_id: str) -> int:
+    """Return what changes with every sign of life of the runner; 0 if its file is gone."""
+    try:
+        return _lock_path(database, runner_id).stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def remove_lock(database: Path, runner_id: str) -> None:

@@ -1,17 +1,22 @@
 """Mishaps that are no fault at a commit: kills at any moment, an owner that freezes or hangs, a disk that is full."""
 
 import signal
+import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from gepa_next.store.housekeeping import check_file
+from gepa_next.store.leases import list_runners
 from tests.crash.account import Account, job_account
 from tests.crash.disk import Stuck, fill, make_room
 from tests.crash.harness import Outcome, Variables, in_peace, wait_or_end
 from tests.crash.models import TIMEOUT_S, Models
-from tests.crash.stage import is_stopped, stage
+from tests.crash.stage import Stage, is_stopped, stage
+
+LONGER_THAN_A_WATCH_S = 9.0  # a runner that gives no sign of life for 7 s is killed
 
 
 def through_kills(
@@ -75,6 +80,52 @@ def through_a_full_disk(folder: Path, models: Models) -> Outcome:
         found = in_peace(full)
         assert worker.poll() is None
         assert check_file(full.database) == []
+    return found
+
+
+def through_a_lock(folder: Path, models: Models) -> Outcome:
+    """Return the outcome of a job of one of two workers, neither of which can write for long."""
+    with beside_another(folder, models) as shared, closing(sqlite3.connect(shared.database.path)) as shell:
+        shell.execute("BEGIN IMMEDIATE")
+        sit_out(shared)
+        shell.rollback()
+        return unharmed(shared)
+
+
+def through_a_long_full_disk(folder: Path, models: Models) -> Outcome:
+    """Return the outcome of a job of one of two workers, whose disk is full for long while the other's is not."""
+    with beside_another(folder, models) as shared:
+        owner, _ = shared.processes
+        fill(owner.pid, shared.database.path)
+        sit_out(shared)
+        make_room(owner.pid)
+        return unharmed(shared)
+
+
+@contextmanager
+def beside_another(folder: Path, models: Models) -> Iterator[Stage]:
+    """Yield a stage with a job that a first worker has begun, and a second worker that has nothing to do."""
+    with stage(folder, models) as shared:
+        shared.models.order(latency_s=0.02)
+        shared.add_job()
+        shared.start_worker()
+        shared.wait_for(lambda: shared.job().rollouts > 0)
+        shared.start_worker()
+        shared.wait_for(lambda: len(list_runners(shared.database)) > 1)
+        shared.wait_for(lambda: shared.job().rollouts > 20)
+        yield shared
+
+
+def sit_out(shared: Stage) -> None:
+    until = time.monotonic() + LONGER_THAN_A_WATCH_S
+    shared.wait_for(lambda: time.monotonic() > until)
+
+
+def unharmed(shared: Stage) -> Outcome:
+    """Return the outcome of the job, which all workers must have outlived."""
+    shared.models.order(latency_s=0.0)
+    found = in_peace(shared)
+    assert [worker.poll() for worker in shared.processes] == [None, None]
     return found
 
 

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.crash.harness import Outcome, References, through_faults
-from tests.crash.mishaps import through_a_freeze, through_a_full_disk, through_a_hang, two_workers
+from tests.crash.mishaps import (
+    through_a_freeze,
+    through_a_full_disk,
+    through_a_hang,
+    through_a_lock,
+    through_a_long_full_disk,
+    two_workers,
+)
 from tests.crash.models import Models, models_served
 from tests.crash.scenarios import SCENARIOS, Scenario
 from tests.crash.whole_server import through_server_kills
@@ -24,6 +31,8 @@ MISHAPS: dict[str, Callable[[Path, Models], Outcome]] = {
     "an owner frozen when it was answered": partial(through_a_freeze, at="end_call:40"),
     "an owner stopped inside a transaction": through_a_hang,
     "a disk that is full for a while": through_a_full_disk,
+    "a lock for longer than a hung runner is left alive": through_a_lock,
+    "a disk that is full for so long for one of two": through_a_long_full_disk,
 }
 
 
