@@ -144,8 +144,9 @@ class Runner:
     def _flush(self) -> None:
         """Commit answers soon: they are paid for, and a crash would lose those that are not committed."""
         flush = Turn("answers cannot be written yet", self._database.flush)
-        while not self._stopped.wait(FLUSH_S if self._running else LOOK_S):
-            flush()
+        pause_s = LOOK_S
+        while not self._stopped.wait(pause_s):
+            pause_s = FLUSH_S if flush() and self._running else LOOK_S
 
     def _claim_jobs(self) -> None:
         while not self._draining.is_set() and len(self._running) < self._most_jobs:

@@ -94,9 +94,10 @@ class Database:
         return pending
 
     def flush(self) -> None:
-        """Commit what is queued though nobody waits for it, unless somebody is at it."""
+        """Commit what is queued though nobody waits for it, unless somebody is at it; StoreError if that fails."""
         for first in list(self._queue)[:1]:
             self._lead(first)
+            first.raise_setback()
 
     def lead_or_wait(self, pending: Pending[Any]) -> None:  # Any: whatever the unit returns
         """Commit the queue, or wait until whoever is at it has done so or leaves the lead to this one."""
@@ -132,7 +133,8 @@ class Database:
 
     def close(self) -> None:
         """Write what is still queued, if it can be, and close both connections."""
-        self.flush()
+        with suppress(Exception):  # there is no later
+            self.flush()
         with self._write_lock, self._read_lock:
             self._opened.close()
 
@@ -151,8 +153,9 @@ class Database:
             self._roll_back(batch, error)
             if not isinstance(error, Exception):
                 raise
-        for listener in self._listeners:
-            listener()
+        else:
+            for listener in self._listeners:
+                listener()
 
     def _run(self, batch: Sequence[Pending[Any]], until: float) -> None:
         """Run the units in one transaction; only if one of them raises, all again with a savepoint for each."""

@@ -93,11 +93,12 @@ class Pending(Generic[Result]):
         self.deadline = self._committer.deadline()
         while not self.settled:
             self._committer.lead_or_wait(self)
-            self._raise_setback()
+            self.raise_setback()
         if self._error is not None:
             raise self._error
         return self._value
 
-    def _raise_setback(self) -> None:
+    def raise_setback(self) -> None:
+        """Raise what kept it from being written, so far, if it is one to keep."""
         if self._setback is not None and not self.settled:
             raise self._setback

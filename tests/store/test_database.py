@@ -60,6 +60,34 @@ def test_units_that_share_a_commit_with_one_that_raises_are_written_once(databas
     assert names(database) == ["after", "before"]
 
 
+def test_nobody_is_told_of_a_commit_that_failed(database: Database) -> None:
+    def break_down(_: sqlite3.Connection) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    told: list[int] = []
+    database.listen(lambda: told.append(1))
+    with pytest.raises(StoreError):
+        database.write(break_down)
+    assert told == []
+    database.write(lambda db: db.execute(INSERT, ("a",)))
+    assert told == [1]
+
+
+def test_what_keeps_a_kept_one_from_being_written_is_said_when_it_is_tried(database: Database) -> None:
+    tries: list[int] = []
+
+    def break_down_once(_: sqlite3.Connection) -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise sqlite3.OperationalError("disk I/O error")
+
+    kept = database.submit(break_down_once, keep=True)
+    with pytest.raises(StoreError, match="disk I/O error"):
+        database.flush()
+    database.flush()
+    assert kept.settled
+
+
 def test_one_to_keep_outlives_a_failed_commit_and_stays_first(database: Database) -> None:
     def break_down(_: sqlite3.Connection) -> None:
         raise sqlite3.OperationalError("disk I/O error")
