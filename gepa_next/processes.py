@@ -103,7 +103,10 @@ class RunnerKeeper:
         wait_s = SHORTEST_WAIT_S
         while not self._stopping.is_set():
             began = time.monotonic()
-            self._run_once()
+            try:
+                self._run_once()
+            except Exception:  # the edge of a thread: nobody else would start the runner
+                log.exception("the runner cannot be started")
             wait_s = SHORTEST_WAIT_S if time.monotonic() - began > STABLE_S else min(2 * wait_s, LONGEST_WAIT_S)
             if not self._stopping.wait(wait_s):
                 log.warning("the runner ended; it is started again")
@@ -130,6 +133,9 @@ def _pipe() -> Iterator[tuple[int, int]]:
     reading, writing = os.pipe()
     try:
         yield reading, writing
+    except BaseException:
+        os.close(reading)
+        raise
     finally:
         os.close(writing)
 

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,26 @@ def started_twice(folder: Path, then: str) -> int:
 def test_a_runner_that_dies_or_hangs_is_started_again(tmp_path: Path, first: str) -> None:
     live = "while not threading.Event().wait(0.2): tell_parent()"
     assert started_twice(tmp_path, f"if first: {first}\n{live}") == 2
+
+
+def test_a_runner_that_could_not_be_started_is_started_when_it_can(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    command, started = tmp_path / "command", tmp_path / "started"
+    keeper = RunnerKeeper([str(command)])
+    keeper.start()
+    wait_for(lambda: "cannot be started" in caplog.text)
+    command.write_text(f"#!/bin/sh\ntouch {started}\n", encoding="ascii")
+    command.chmod(0o700)
+    wait_for(started.exists)
+    keeper.stop(TIMEOUT_S)
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.02)
 
 
 RUNNER = """

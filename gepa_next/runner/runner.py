@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 
 from gepa_next.errors import StoreError, UnavailableError
@@ -16,7 +16,7 @@ from gepa_next.runner.job_run import LONGEST_CALL_S, JobRun, ModelsFor
 from gepa_next.runner.presence import Presence
 from gepa_next.runner.turns import Turn
 from gepa_next.store.database import Database
-from gepa_next.store.leases import Claim, anything_to_claim, claim_job, lost_jobs
+from gepa_next.store.leases import Claim, anything_to_claim, claim_job, lost_jobs, release_job
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ LOOK_S = 0.2
 FLUSH_S = 0.02  # the longest that an answer is held for a commit to share
 LAST_S = 5.0  # so long a draining runner at least tries to write what is paid for
 LONGEST_TURN_S = 120.0  # a lock that somebody else holds may take several times its patience
+BACK_OFF_S = 10.0  # so long a job is left alone that not even its failure could be written
 
 
 class Runner:
@@ -52,6 +53,7 @@ class Runner:
         self._call_pool = CallPool(concurrent_calls)
         self._running: dict[tuple[str, int], JobRun] = {}  # by job and epoch: a job may come back while it ends
         self._over: list[tuple[JobRun, float]] = []  # runs whose calls hang on, and until when those are waited for
+        self._broken: dict[Claim, float] = {}  # those that broke off, and when they go back into the queue
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._draining = threading.Event()
@@ -120,6 +122,7 @@ class Runner:
             self._presence.renew(draining=self._draining.is_set())
             self._next_beat = time.monotonic() + BEAT_S
         self._let_go_of_lost_jobs()
+        self._put_back_broken_jobs()
         self._claim_jobs()
 
     def _live(self) -> None:
@@ -181,14 +184,31 @@ class Runner:
             if self._draining.is_set():
                 run.let_go.set()
         log.info("job %s: claimed", claim.job_id, extra={"job_id": claim.job_id, "epoch": claim.epoch})
-        future = self._jobs_pool.submit(copy_context().run, run)
-        future.add_done_callback(lambda _: self._ended(claim))
+        try:
+            future = self._jobs_pool.submit(copy_context().run, run)
+        except RuntimeError as error:  # no thread can be started; one that there is may still come to it
+            run.let_go.set()
+            self._ended(claim, error)
+            return
+        future.add_done_callback(lambda future: self._ended(claim, _error_of(future)))
 
-    def _ended(self, claim: Claim) -> None:
+    def _ended(self, claim: Claim, error: BaseException | None) -> None:
+        if error is not None:
+            log.error("job %s: broke off", claim.job_id, exc_info=error, extra={"job_id": claim.job_id})
         with self._lock:
             run = self._running.pop((claim.job_id, claim.epoch))
             self._over.append((run, time.monotonic() + LONGEST_CALL_S))
+            if error is not None:
+                self._broken[claim] = time.monotonic() + BACK_OFF_S
         self._wake.set()
+
+    def _put_back_broken_jobs(self) -> None:
+        with self._lock:
+            due = [claim for claim, at in self._broken.items() if time.monotonic() >= at]
+        for claim in due:
+            release_job(self._database, claim.job_id, epoch=claim.epoch, now=self._clock())
+            with self._lock:
+                del self._broken[claim]
 
     def _let_go_of_lost_jobs(self) -> None:
         with self._lock:
@@ -198,3 +218,7 @@ class Runner:
                 run = self._running.get(lost)
             if run is not None:
                 run.let_go.set()
+
+
+def _error_of(future: Future[None]) -> BaseException | None:
+    return None if future.cancelled() else future.exception()

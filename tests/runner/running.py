@@ -1,6 +1,7 @@
 """A runner at work on a database, and how to wait for what it does."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -30,8 +31,9 @@ def wait_for(database: Database, holds: Callable[[], bool]) -> None:
     """Wait until something holds, looking after every commit."""
     changed = threading.Event()
     database.listen(changed.set)
+    deadline = time.monotonic() + TIMEOUT_S
     while not holds():
-        assert changed.wait(TIMEOUT_S), "nothing was committed in time"
+        assert changed.wait(max(0.0, deadline - time.monotonic())), "it did not come true in time"
         changed.clear()
 
 

@@ -223,6 +223,45 @@ def test_a_resumed_job_waits_for_the_calls_of_its_last_run_and_takes_their_answe
     assert sum(call.lost for call in calls) == 0
 
 
+def refuse(_: ModelCall) -> Completion:
+    raise ProviderError("provider_auth", "the key is not accepted")
+
+
+def test_a_job_whose_failure_cannot_be_written_for_a_bug_goes_back_into_the_queue(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail_late(*arguments: object, **options: object) -> None:
+        if get_job(database, "job-1").owner_epoch == 1:
+            raise ZeroDivisionError
+        fail_job(*arguments, **options)
+
+    monkeypatch.setattr(job_run, "fail_job", fail_late)
+    monkeypatch.setattr(runner_module, "BACK_OFF_S", 0.0)
+    insert(database)
+    with running(database, refuse):
+        job = ended(database)
+    assert (job.status, job.owner_epoch) == (JobStatus.FAILED, 2)
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_job_for_which_no_thread_can_be_started_goes_back_into_the_queue(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = threading.Thread.start
+
+    def refuse_once(thread: threading.Thread) -> None:
+        if thread.name.startswith("job") and get_job(database, "job-1").owner_epoch == 1:
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse_once)
+    monkeypatch.setattr(runner_module, "BACK_OFF_S", 0.0)
+    insert(database)
+    with running(database, Simulator()):
+        job = ended(database)
+    assert (job.status, job.owner_epoch) == (JobStatus.FINISHED, 2)
+
+
 def test_a_job_resumed_while_its_first_run_still_ends_can_be_cancelled_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
