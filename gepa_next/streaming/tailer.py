@@ -63,6 +63,8 @@ class Tailer:
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
+        self._after = 0
+        self._version = -1
 
     def subscribe(self, job_id: str) -> Subscription:
         """Return a queue that receives every event of the job committed from now on."""
@@ -97,29 +99,39 @@ class Tailer:
 
     def _start(self) -> None:
         if self._thread is None and not self._stopped.is_set():
-            after = last_sequence(self._database)
+            self._after = last_sequence(self._database)
             self._database.listen(self._wake.set)
-            self._thread = threading.Thread(target=self._follow, args=(after,), name="tailer", daemon=True)
+            self._thread = threading.Thread(target=self._follow, name="tailer", daemon=True)
             self._thread.start()
 
-    def _follow(self, after: int) -> None:
-        version = -1
+    def _follow(self) -> None:
+        told = ""
         while not self._stopped.is_set():
             try:
-                if version != (seen := self._database.data_version()) or self._wake.is_set():
-                    version = seen
-                    self._wake.clear()
-                    after = self._publish(after)
+                self._look()
             except (StoreError, UnavailableError) as error:
-                log.error("the event table cannot be read: %s", error.message)  # noqa: TRY400 - every look would repeat the trace
-            self._wake.wait(LOOK_S)
+                if error.message != told:  # every look would repeat it
+                    log.error("the event table cannot be read: %s", error.message)  # noqa: TRY400 - no bug of ours
+                told = error.message
+                self._stopped.wait(LOOK_S)
+            else:
+                told = ""
+                self._wake.wait(LOOK_S)
 
-    def _publish(self, after: int) -> int:
-        while events := tail_events(self._database, after=after, limit=PAGE):
+    def _look(self) -> None:
+        """Hand out what is new, if anything was committed since that last worked."""
+        seen = self._database.data_version()
+        if seen != self._version or self._wake.is_set():
+            self._version = -1  # until all of it is handed out
+            self._wake.clear()
+            self._publish()
+            self._version = seen
+
+    def _publish(self) -> None:
+        while events := tail_events(self._database, after=self._after, limit=PAGE):
             for event in events:
                 self._hand_out(event)
-            after = events[-1].sequence
-        return after
+            self._after = events[-1].sequence
 
     def _hand_out(self, event: StoredEvent) -> None:
         with self._lock:

@@ -4,6 +4,9 @@ import time
 
 import pytest
 
+from gepa_next.errors import StoreError
+from gepa_next.store.events import tail_events
+from gepa_next.streaming import tailer
 from gepa_next.streaming.tailer import LONGEST_QUEUE, Subscription
 from tests.support.service import open_service
 
@@ -92,3 +95,20 @@ def test_the_tailer_outlives_a_database_that_fails_for_a_while(service, job_id, 
     service.database.write(lambda db: db.execute("ALTER TABLE lost RENAME TO events"))
     service.tell(job_id)
     assert take(subscription, 1) == [2]
+
+
+def test_an_event_that_could_not_be_read_at_once_is_handed_out_without_another_commit(
+    service, job_id, monkeypatch, caplog
+) -> None:
+    failures = iter([StoreError("store_unavailable", "just now")] * 3)
+
+    def fail_at_first(database, **options):
+        if (error := next(failures, None)) is not None:
+            raise error
+        return tail_events(database, **options)
+
+    subscription = service.parts.tailer.subscribe(job_id)
+    monkeypatch.setattr(tailer, "tail_events", fail_at_first)
+    service.tell(job_id)
+    assert take(subscription, 1) == [2]
+    assert caplog.text.count("just now") == 1
