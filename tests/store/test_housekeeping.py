@@ -109,6 +109,12 @@ def test_only_jobs_that_ended_before_are_pruned_with_all_their_rows(database: Da
     assert not any(left.values())
 
 
+@pytest.mark.parametrize("table", PARTS)
+def test_what_belongs_to_a_job_is_found_without_reading_what_belongs_to_others(database: Database, table: str) -> None:
+    plan = database.rows(f"EXPLAIN QUERY PLAN SELECT 1 FROM {table} WHERE job_id = ?", ("a",))  # noqa: S608 - ours
+    assert [row["detail"].split()[0] for row in plan] == ["SEARCH"]
+
+
 def test_pruning_leaves_the_counters(database: Database) -> None:
     ended(database, "old", at=5.0)
     before = list_counters(database)

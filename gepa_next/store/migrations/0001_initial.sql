@@ -160,6 +160,8 @@ CREATE TABLE idempotency (
     PRIMARY KEY (token_id, key)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX idempotency_by_job ON idempotency (job_id);
+
 CREATE TABLE bank (
     token_id TEXT NOT NULL,
     id TEXT NOT NULL,
