@@ -14,7 +14,7 @@ from types import FrameType
 
 from gepa_next.config import ConfigurationError, Settings, load_settings
 from gepa_next.errors import StoreError, UnavailableError
-from gepa_next.store.checks import refuse_read_only
+from gepa_next.store.checks import refuse_damaged, refuse_read_only
 from gepa_next.store.database import Database
 from gepa_next.store.housekeeping import back_up, check_file, prune_jobs
 from gepa_next.version import VERSION
@@ -96,7 +96,7 @@ def _work(_: argparse.Namespace) -> None:
     import threading  # noqa: PLC0415
 
     from gepa_next.app import create_runner  # noqa: PLC0415
-    from gepa_next.processes import die_with_parent, parent_is_gone  # noqa: PLC0415
+    from gepa_next.processes import die_with_parent, has_parent, parent_is_gone  # noqa: PLC0415
 
     stop = threading.Event()
 
@@ -111,6 +111,8 @@ def _work(_: argparse.Namespace) -> None:
     with _naming(settings.database_path):
         database = Database(settings.database_path, gate_timeout_s=GATE_TIMEOUT_S)
         refuse_read_only(database)
+        if not has_parent():  # which has done it, and would take the time that it takes for a hang
+            refuse_damaged(database)
     runner = create_runner(settings, database)
     die_with_parent()
     runner.start()

@@ -41,6 +41,11 @@ def die_with_parent() -> None:
         raise SystemExit("the parent process is gone")
 
 
+def has_parent() -> bool:
+    """Say whether this process was started by one that it is to die with."""
+    return PARENT_VARIABLE in os.environ
+
+
 def parent_is_gone() -> bool:
     """Say whether the parent that this process was to die with has died."""
     parent = os.environ.get(PARENT_VARIABLE)

@@ -9,10 +9,16 @@ from gepa_next.store.database import Database
 def check_at_start(database: Database) -> None:
     """Raise StoreError when the file is damaged or cannot be written; reads all of it once."""
     refuse_read_only(database)
+    refuse_damaged(database)
+    probe_write(database)
+
+
+def refuse_damaged(database: Database) -> None:
+    """Raise StoreError when the file is damaged; reads all of it once."""
     found = [str(row[0]) for row in database.rows("PRAGMA quick_check(1)")]
     if found != ["ok"]:
-        raise StoreError("damaged", f"the database is damaged, restore a backup: {found[0].strip()}")
-    probe_write(database)
+        said = " ".join(found[0].split())  # on one line
+        raise StoreError("damaged", f"the database is damaged, restore a backup: {said}")
 
 
 def refuse_read_only(database: Database) -> None:

@@ -12,6 +12,7 @@ import pytest
 from gepa_next.store.database import Database
 from gepa_next.store.migrate import schema_version
 from tests.e2e.processes import GUNICORN, ROOT, SERVE, environment
+from tests.store.jobs_on_file import insert
 
 WRONG = [
     ("API_BEARER_TOKENS", {"API_BEARER_TOKENS": ""}),
@@ -99,6 +100,16 @@ def damaged(path) -> None:
     path.write_bytes(content)
 
 
+def damaged_at_its_end(path) -> None:
+    with closing(Database(path)) as database:
+        for n in range(50):
+            insert(database, f"job-{n}")
+    content = bytearray(path.read_bytes())
+    for page in range(len(content) * 3 // 4 // 4096 * 4096, len(content), 4096):
+        content[page : page + 200] = b"\xff" * 200
+    path.write_bytes(content)
+
+
 def read_only(path) -> None:
     Database(path).close()
     path.chmod(0o444)
@@ -116,6 +127,7 @@ def usable(path) -> None:
         (other_program, None, "belongs to another program"),
         (newer, None, f"schema {schema_version() + 1}; this version knows {schema_version()}"),
         (damaged, None, "malformed"),
+        (damaged_at_its_end, None, "the database is damaged, restore a backup"),
         (read_only, obey_permissions, "may not be written"),
         (usable, fill_the_disk, "the disk may be full"),
     ],
