@@ -10,7 +10,7 @@ from urllib3 import exceptions as urllib3
 from gepa_next.llm import faults
 from gepa_next.llm.complaint import Complaint
 from gepa_next.llm.deadline import AnswerBroken, HandshakeBroken
-from gepa_next.llm.faults import Fault
+from gepa_next.llm.failure import Fault
 from gepa_next.llm.peers import ForbiddenPeer
 from gepa_next.llm.transport import BodyTooLarge, BrokenBody, CrossedAnswer, DeadlinePassed
 

@@ -9,7 +9,7 @@ from gepa_next.errors import Interrupted, ModelError, ProviderError
 from gepa_next.gepa.types import Completion, Message, ModelCall, Role
 from gepa_next.llm import faults
 from gepa_next.llm.dialect import Dialect
-from gepa_next.llm.faults import Failure, Fault, Scope
+from gepa_next.llm.failure import Failure, Fault, Scope
 from gepa_next.llm.provider import Provider
 from gepa_next.llm.redaction import redact
 from gepa_next.llm.repair import UnreadableReply

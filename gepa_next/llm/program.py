@@ -11,7 +11,7 @@ from gepa_next.errors import ProviderError
 from gepa_next.gepa.replies import ProgramReply
 from gepa_next.gepa.types import Completion, ModelCall
 from gepa_next.llm import faults
-from gepa_next.llm.faults import Failure, Fault, Scope
+from gepa_next.llm.failure import Failure, Fault, Scope
 from gepa_next.llm.http import HttpModel
 from gepa_next.llm.peers import Admits
 from gepa_next.llm.pricing import FREE, Prices

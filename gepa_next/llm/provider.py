@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from gepa_next.llm.classify import TRANSPORT_ERRORS, classify_exception, describe_exception
 from gepa_next.llm.dialect import Dialects
 from gepa_next.llm.endpoint import Endpoint
-from gepa_next.llm.faults import Failure
+from gepa_next.llm.failure import Failure
 from gepa_next.llm.pricing import Prices
 from gepa_next.llm.retry import RetryBudget
 from gepa_next.llm.throttle import Throttle

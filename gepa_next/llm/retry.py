@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import TypeVar
 
-from gepa_next.llm.faults import Failure, Fault, Wait
+from gepa_next.llm.failure import Failure, Fault, Wait
 from gepa_next.llm.throttle import LONG_S
 
 FIRST_WAIT_S = 0.5

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gepa_next.llm import faults
-from gepa_next.llm.faults import Failure, Fault
+from gepa_next.llm.failure import Failure, Fault
 
 MOST = 1000
 FIRST_PAUSE_S = 0.5

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gepa_next.llm import faults
-from gepa_next.llm.faults import Failure, Fault, Scope
+from gepa_next.llm.failure import Failure, Fault, Scope
 from gepa_next.llm.throttle import LONGEST_WISH_S, Throttle, Trouble
 
 LOOK_S = 0.2  # how soon a request that waits notices that its job was let go

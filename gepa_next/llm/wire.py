@@ -11,7 +11,7 @@ from gepa_next.llm import faults
 from gepa_next.llm.classify import classify_error
 from gepa_next.llm.complaint import read_complaint, words_of
 from gepa_next.llm.dialect import Dialect
-from gepa_next.llm.faults import Failure
+from gepa_next.llm.failure import Failure
 from gepa_next.llm.redaction import redact
 from gepa_next.llm.retry import read_retry_after
 from gepa_next.llm.structured import reply_schema

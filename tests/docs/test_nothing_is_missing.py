@@ -23,7 +23,8 @@ from gepa_next.config import SECRET, Settings
 from gepa_next.gepa.operators import MENU
 from gepa_next.gepa.outages import ANSWERED, FEWEST_UNREADABLE, IN_A_ROW, LATEST
 from gepa_next.gepa.state import REMEMBERED
-from gepa_next.llm.faults import FAULTS, Fault
+from gepa_next.llm.failure import Fault
+from gepa_next.llm.faults import FAULTS
 from gepa_next.metrics import JUDGE, METRICS, PROGRAM
 from gepa_next.models import JobStatus
 from gepa_next.telemetry import HELP, JOB_ENDS

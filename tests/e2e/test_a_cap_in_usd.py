@@ -4,7 +4,8 @@ import pytest
 
 from gepa_next.gepa.types import Budget, Role
 from gepa_next.llm import faults
-from gepa_next.llm.faults import FAULTS, Fault
+from gepa_next.llm.failure import Fault
+from gepa_next.llm.faults import FAULTS
 from gepa_next.models import Job, JobStatus
 from gepa_next.store.database import Database
 from gepa_next.store.evidence import list_usage

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gepa_next.gepa.types import Candidate, Lesson, Role, Rollout
 from gepa_next.llm import faults
-from gepa_next.llm.faults import Fault
+from gepa_next.llm.failure import Fault
 from gepa_next.models import JobStatus
 from gepa_next.store.database import Database
 from gepa_next.store.events import list_events

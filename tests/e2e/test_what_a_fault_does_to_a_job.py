@@ -10,7 +10,8 @@ import pytest
 
 from gepa_next.gepa.types import Role
 from gepa_next.llm import faults
-from gepa_next.llm.faults import FAULTS, Fault, Scope
+from gepa_next.llm.failure import Fault, Scope
+from gepa_next.llm.faults import FAULTS
 from gepa_next.models import Job, JobStatus
 from gepa_next.store.database import Database
 from gepa_next.store.events import list_events

@@ -10,7 +10,7 @@ from llm_stage import Act, answered, failed, question
 from gepa_next.gepa.replies import JudgeReply, PromptReply
 from gepa_next.gepa.types import ModelCall, Role
 from gepa_next.llm import faults
-from gepa_next.llm.faults import Fault
+from gepa_next.llm.failure import Fault
 
 HEADERS = "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n"
 CHUNKED = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"

@@ -13,7 +13,8 @@ from llm_stage import Stage, answered, failed, question
 from gepa_next.errors import ModelError, ProviderError
 from gepa_next.llm import faults
 from gepa_next.llm.classify import classify_exception
-from gepa_next.llm.faults import FAULTS, Scope, Wait
+from gepa_next.llm.failure import Scope, Wait
+from gepa_next.llm.faults import FAULTS
 from gepa_next.llm.structured import read_reply
 from tests.support.certificates import make_certificates
 

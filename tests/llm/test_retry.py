@@ -8,7 +8,7 @@ from llm_stage import Act, Stage, answered, failed, question
 
 from gepa_next.errors import Interrupted, ModelError, ProviderError
 from gepa_next.llm import faults
-from gepa_next.llm.faults import Failure
+from gepa_next.llm.failure import Failure
 from gepa_next.llm.http import HttpModel
 from gepa_next.llm.retry import Retry, RetryBudget, read_retry_after
 

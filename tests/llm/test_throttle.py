@@ -4,7 +4,7 @@ import pytest
 from llm_stage import longest
 
 from gepa_next.llm import faults
-from gepa_next.llm.faults import Failure, Fault
+from gepa_next.llm.failure import Failure, Fault
 from gepa_next.llm.throttle import DOWN_AFTER, LONG_S, MINUTE_S, Throttle
 
 

@@ -9,7 +9,7 @@ from llm_stage import PATIENCE_S, FakeTime, Stage, answered, failed, longest, qu
 
 from gepa_next.errors import Interrupted, ModelError, ProviderError
 from gepa_next.llm import faults
-from gepa_next.llm.faults import Failure, Scope
+from gepa_next.llm.failure import Failure, Scope
 from gepa_next.llm.http import HttpModel
 from gepa_next.llm.throttle import Throttle
 from gepa_next.llm.turnstile import Lane, Traffic, Turn, Turnstile
