@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from gepa_next.app import _providers as providers_of
 from gepa_next.config import ConfigurationError, Settings, load_settings
 from gepa_next.gepa.types import Role
+from gepa_next.roles import _providers as providers_of
 
 REAL = {"LLM_BASE_URL": "http://127.0.0.1:9/v1", "JUDGE_MODEL_ID": "j", "TARGET_MODEL_DEFAULT": "t"}
 

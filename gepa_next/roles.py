@@ -1,0 +1,150 @@
+"""Roles: which model plays which, where it is asked, and what all jobs share on the way to it."""
+
+from collections.abc import Mapping
+
+from gepa_next.api.wiring import Roles
+from gepa_next.config import Settings
+from gepa_next.gepa.types import ModelCall, Role
+from gepa_next.llm.endpoint import Endpoint
+from gepa_next.llm.http import HttpModel
+from gepa_next.llm.peers import is_public, is_public_or_private
+from gepa_next.llm.pricing import Prices, states_cost
+from gepa_next.llm.program import ProgramModel, Programs
+from gepa_next.llm.program_urls import ProgramUrls
+from gepa_next.llm.provider import Provider
+from gepa_next.llm.simulator import Simulator
+from gepa_next.llm.throttle import Throttle
+from gepa_next.llm.transport import Transport
+from gepa_next.llm.turnstile import Lane, Traffic, Turnstile
+from gepa_next.models import JobSpec
+from gepa_next.runner.call_pool import aside
+from gepa_next.runner.job_run import Models, ModelsFor, SayWaiting
+from gepa_next.runner.ledger import RoleModel
+from gepa_next.runner.tenure import Tenure
+
+SIMULATED_MODELS = {Role.TARGET: "sim/target", Role.JUDGE: "sim/judge", Role.REFLECTOR: "sim/reflector"}
+
+
+def roles_of(settings: Settings) -> Roles:
+    """Return which models play the roles and what they charge."""
+    ids = _model_ids(settings)
+    places = {} if settings.simulated else _places(settings)
+    return Roles(
+        target_default=ids[Role.TARGET],
+        judge_model_id=ids[Role.JUDGE],
+        reflector_model_id=ids[Role.REFLECTOR],
+        simulated=settings.simulated,
+        prices=Prices.from_mapping(settings.model_prices),
+        states_cost={role: states_cost(base_url) for role, (base_url, _) in places.items()},
+    )
+
+
+def _model_ids(settings: Settings) -> dict[Role, str]:
+    if settings.simulated:
+        return SIMULATED_MODELS
+    return {
+        Role.TARGET: settings.target_model_default,
+        Role.JUDGE: settings.judge_model_id,
+        Role.REFLECTOR: settings.reflection_model_id or settings.judge_model_id,
+    }
+
+
+def models_for(settings: Settings) -> ModelsFor:
+    """Return what makes a job's models; connections and limits are shared by all jobs."""
+    providers = {} if settings.simulated else _providers(settings)
+    turnstile = Turnstile(most=settings.max_concurrent_calls, patience_s=settings.provider_patience_s)
+    return models_at(_model_ids(settings), providers, turnstile, _programs(settings))
+
+
+def models_at(
+    ids: Mapping[Role, str], providers: Mapping[Role, Provider], turnstile: Turnstile, programs: Programs | None = None
+) -> ModelsFor:
+    """Return what makes a job's models, all through the one turnstile; a role without a provider is simulated."""
+    simulator = Simulator()
+
+    def models(job_id: str, spec: JobSpec, tenure: Tenure, say_waiting: SayWaiting) -> Models:
+        called = dict(providers)
+        if programs and spec.program_url:
+            called[Role.TARGET] = programs.provider(spec.program_url)
+        traffic = Traffic(say_waiting, aside)
+        lanes = {provider: Lane(turnstile, provider.throttle, traffic) for provider in set(called.values())}
+
+        def role_model(role: Role, model_id: str) -> RoleModel:
+            if role not in called:
+                return RoleModel(model_id=ids[role], endpoint="simulator", ask=simulator)
+            kind = ProgramModel if spec.program_url and role is Role.TARGET else HttpModel
+            ask = kind(
+                provider=called[role],
+                model_id=model_id,
+                request_id=lambda call: _request_id(job_id, call),
+                wait=tenure.wait,
+                permit=tenure.permit,
+                lane=lanes[called[role]],
+            )
+            return RoleModel(model_id=model_id, endpoint=called[role].endpoint.base_url, ask=ask)
+
+        chosen = {**ids, Role.TARGET: spec.target_model_id}
+        return {role: role_model(role, model_id) for role, model_id in chosen.items()}
+
+    return models
+
+
+def _programs(settings: Settings) -> Programs:
+    return Programs(
+        ProgramUrls(settings.program_urls),
+        admits=is_public_or_private if settings.program_private_addresses else is_public,
+        timeout_s=settings.llm_timeout_s,
+        connections=settings.max_concurrent_calls + settings.max_concurrent_jobs,
+        most_at_once=settings.max_concurrent_calls,
+        ca_file=settings.llm_ca_file,
+    )
+
+
+def _request_id(job_id: str, call: ModelCall) -> str:
+    return f"{job_id}/{call.key}"
+
+
+def _providers(settings: Settings) -> dict[Role, Provider]:
+    """Return the provider of each role; roles with the same base URL and key share it."""
+    places, prices = _places(settings), Prices.from_mapping(settings.model_prices)
+    per_minute = _limits_per_minute(settings, places)
+    # A job that has nothing under way may go over the limit by one.
+    connections = settings.max_concurrent_calls + settings.max_concurrent_jobs
+    made: dict[tuple[str, str], Provider] = {}
+    for place in places.values():
+        if place not in made:
+            made[place] = Provider(
+                Endpoint(*place),
+                transport=Transport(
+                    timeout_s=settings.llm_timeout_s, connections=connections, ca_file=settings.llm_ca_file
+                ),
+                prices=prices,
+                throttle=Throttle(settings.max_concurrent_calls, per_minute=per_minute.get(place)),
+            )
+    return {role: made[place] for role, place in places.items()}
+
+
+def _places(settings: Settings) -> dict[Role, tuple[str, str]]:
+    """Return the base URL and the key of each role."""
+    shared = (settings.base_url, settings.api_key.get_secret_value())
+    judge = (settings.judge_base_url, settings.judge_api_key.get_secret_value())
+    reflector = (settings.reflection_base_url, settings.reflection_api_key.get_secret_value())
+    return {
+        Role.TARGET: shared,
+        Role.JUDGE: judge if judge[0] else shared,
+        Role.REFLECTOR: reflector if reflector[0] else shared,
+    }
+
+
+def _limits_per_minute(settings: Settings, places: Mapping[Role, tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Return the smallest limit that is set for each place; those without one are left out."""
+    stated = {
+        Role.TARGET: settings.llm_requests_per_min,
+        Role.JUDGE: settings.judge_requests_per_min,
+        Role.REFLECTOR: settings.reflection_requests_per_min,
+    }
+    found: dict[tuple[str, str], int] = {}
+    for role, limit in stated.items():
+        if limit:
+            found[places[role]] = min(limit, found.get(places[role], limit))
+    return found
