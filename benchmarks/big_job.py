@@ -1,6 +1,6 @@
 """How long the web process computes at a stretch for a job of 1,000 candidates on 200 examples, with 400,000 calls.
 
-make bench
+make bench, or python -m benchmarks.big_job CANDIDATES for another number of candidates
 """
 
 import gevent.monkey
@@ -9,6 +9,7 @@ gevent.monkey.patch_all()  # before anything else is imported, as in the web pro
 
 import json  # noqa: E402 - see above, and so on below
 import sqlite3  # noqa: E402
+import sys  # noqa: E402
 import tempfile  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
@@ -26,7 +27,8 @@ from gepa_next.gepa.run import Standing  # noqa: E402
 from gepa_next.store.codec import standing_to_json  # noqa: E402
 from gepa_next.store.database import Database  # noqa: E402
 
-CANDIDATES, EXAMPLES, ITERATIONS = 1_000, 200, 10
+CANDIDATES = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
+EXAMPLES, ITERATIONS = 200, 10
 ROLES = ("target", "judge")
 TEXT = "Extract the items and the day from the order. Answer in JSON. " * 10
 OUTPUT = "The order is two lamps and a chair, to be sent on Friday. " * 5
@@ -105,8 +107,9 @@ def add_candidate(db: sqlite3.Connection, job_id: str, number: int) -> None:
         (job_id, event_id, f"k{number}", json.dumps(data), 1 if last else None),
     )
     db.execute(
-        "INSERT INTO candidates (job_id, id, event_id, iteration, text, parents, operator, decision, reason, score,"
-        " parent_score, compared) VALUES (?, ?, ?, 1, ?, '[0]', 'reflect', 'accepted', 'better', 0.5, 0.4, 3)",
+        "INSERT INTO candidates (job_id, id, event_id, iteration, text, prompts, parents, operator, decision,"
+        " reason, score, parent_score, compared)"
+        " VALUES (?, ?, ?, 1, ?, '{}', '[0]', 'reflect', 'accepted', 'better', 0.5, 0.4, 3)",
         (job_id, number, event_id, f"{TEXT}{number}"),
     )
     db.executemany(
