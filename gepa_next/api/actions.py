@@ -13,7 +13,7 @@ from gepa_next.api.raising import raised_spec, time_is_up
 from gepa_next.api.schemas import ResumeBody
 from gepa_next.api.wiring import Wiring, wiring
 from gepa_next.errors import ConflictError
-from gepa_next.gepa.run import limit_reached
+from gepa_next.gepa.run import DRY_LIMIT, limit_reached
 from gepa_next.metrics import asks_judge
 from gepa_next.models import Job, JobSpec
 from gepa_next.store.evidence import list_usage
@@ -67,7 +67,15 @@ def _refuse_if_nothing_is_left(parts: Wiring, job: Job, spec: JobSpec) -> None:
     reached = limit_reached(standing, spec.task(()), asks_judge=asks_judge(spec.metric))
     reached = reached or ("max_seconds" if time_is_up(job, spec) else None)
     if reached is not None:
-        raise ConflictError("not_resumable", f"nothing is left to do: {reached}; raise that limit")
+        raise ConflictError("not_resumable", f"nothing is left to do: {reached}; {_what_helps(reached, spec)}")
+
+
+def _what_helps(reached: str, spec: JobSpec) -> str:
+    if reached == "stalled":
+        return f"no proposal of {DRY_LIMIT} iterations was worth running; a new job with more or other examples may do"
+    if reached == "target_score" and spec.budget.target_score == 1:
+        return "the best prompt has the highest score there is"
+    return f"raise {reached if reached == 'iterations' else f'budget.{reached}'}"
 
 
 def _has_body() -> bool:

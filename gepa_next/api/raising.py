@@ -1,7 +1,7 @@
 """Raising the limits of a job that goes on: never below what is spent."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from gepa_next.api.intake import chosen_iterations, invalid
 from gepa_next.api.schemas import BudgetBody, ResumeBody
@@ -22,11 +22,17 @@ def raised_spec(job: Job, body: ResumeBody, usage: Sequence[Usage], *, most_iter
 
 
 def _raised_budget(spec: JobSpec, given: BudgetBody, iterations: int) -> Budget:
-    """Return the old limits with those given; `max_rollouts` grows with the iterations if it came from them."""
+    """Return the old limits with those given; null takes a limit away, as if it had never been given.
+
+    `max_rollouts` grows with the iterations if it came from them.
+    """
     old = spec.budget
-    changes = {name: value for name, value in given.model_dump().items() if value is not None}
-    if given.max_rollouts is None and old.max_rollouts == _usable(spec, spec.iterations):
-        changes["max_rollouts"] = max(old.max_rollouts, _usable(spec, iterations))
+    usable = _usable(spec, iterations)
+    never_given = asdict(Budget(max_rollouts=usable))
+    sent = given.model_dump(include=given.model_fields_set)
+    changes = {name: never_given[name] if value is None else value for name, value in sent.items()}
+    if "max_rollouts" not in changes and old.max_rollouts == _usable(spec, spec.iterations):
+        changes["max_rollouts"] = max(old.max_rollouts, usable)
     return replace(old, **changes)
 
 

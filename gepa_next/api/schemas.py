@@ -185,7 +185,7 @@ class OptimizeBody(Body):
 
 
 class ResumeBody(Body):
-    """Larger limits for a job that goes on; what is left out stays as it was."""
+    """Larger limits for a job that goes on; what is left out stays as it was, and null takes a limit away."""
 
     iterations: PositiveInt | None = None
     budget: BudgetBody = BudgetBody()

@@ -165,3 +165,24 @@ def test_a_job_that_ended_before_its_final_test_is_resumable_although_its_iterat
     assert post(client, job_id, "resume").status_code == 202
     service.run(job_id)
     assert state(client, job_id)["status"] == "finished"
+
+
+def test_null_takes_a_limit_away(service, client) -> None:
+    job_id = service.finished_job(budget={"max_rollouts": 40, "max_calls": 500, "patience": 9})
+    no_limits = dict.fromkeys(("max_rollouts", "max_calls", "patience"))
+    budget = post(client, job_id, "resume", {"budget": no_limits, **MORE}).json["budget"]
+    unlimited = state(client, service.create(iterations=2))["budget"]
+    assert budget == unlimited
+
+
+@pytest.mark.parametrize(
+    ("limits", "more", "helps"),
+    [
+        ({}, {}, "iterations; raise iterations"),
+        ({"max_rollouts": 7}, MORE, "max_rollouts; raise budget.max_rollouts"),
+    ],
+)
+def test_a_refusal_to_go_on_says_what_to_raise(service, client, limits, more, helps) -> None:
+    job_id = service.finished_job(budget=limits)
+    answer = post(client, job_id, "resume", more)
+    assert helps in answer.json["error"]["message"]
