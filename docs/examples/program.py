@@ -1,6 +1,8 @@
 """A program for gepa-next to optimise: two steps with a prompt each, behind one HTTP endpoint.
 
-Run it with `python docs/examples/program.py 9000`. Put your own pipeline, agent or chain into `answer`.
+Run it with `python docs/examples/program.py 9000`, and gepa-next with `PROGRAM_URLS=http://127.0.0.1:9000/` and,
+because that is an address of this machine, `PROGRAM_PRIVATE_ADDRESSES=true`. Put your own pipeline, agent or chain
+into `answer`.
 """
 
 import json
@@ -11,10 +13,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 def answer(prompts: dict[str, str], text: str) -> dict[str, object]:
     """Return what the program makes of one input; real steps would ask a model with `prompts["…"]`."""
     words = [word.strip(".,?!") for word in text.split()]
-    wanted = [word for word in words if word.lower() in prompts["find"].lower()]  # step 1: find the matter
-    style = str.upper if "capitals" in prompts["write"] else str.lower  # step 2: write it down
+    wanted = [word for word in words if word.lower() in prompts.get("find", "").lower()]  # step 1: find the matter
+    style = str.upper if "capitals" in prompts.get("write", "") else str.lower  # step 2: write it down
     output = style(" ".join(wanted))
     return {"output": output, "trace": {"found": wanted}, "feedback": "" if wanted else "The first step found nothing."}
+
+
+class Server(ThreadingHTTPServer):
+    """Lets as many connections wait as gepa-next may open at once."""
+
+    request_queue_size = 128
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -32,6 +40,6 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
+    server = Server(("127.0.0.1", int(sys.argv[1])), Handler)
     print(f"a program at http://127.0.0.1:{server.server_port}/", flush=True)
     server.serve_forever()

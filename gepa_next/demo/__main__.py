@@ -18,6 +18,7 @@ from gepa_next.client import Client, Event, Json
 DATABASE = Path("instance/demo.sqlite3")
 TIMEOUT_S = 60
 SMALL_MODEL = "gpt-5-mini"
+NAMED = ("TARGET_MODEL_DEFAULT", "JUDGE_MODEL_ID")
 WIDTH = 30
 DONE, LEFT = "█", "·"
 
@@ -52,6 +53,8 @@ def _server() -> Iterator[str]:
 
 def _models(environment: Mapping[str, str]) -> dict[str, str]:
     """Return models for a key or base URL that comes without: a small one everywhere, or what the endpoint has."""
+    if all(environment.get(name) for name in NAMED):
+        return {}
     if base_url := environment.get("LLM_BASE_URL"):
         model = _first_model(base_url, environment.get("LLM_API_KEY", ""))
     elif environment.get("OPENROUTER_API_KEY"):
@@ -60,7 +63,7 @@ def _models(environment: Mapping[str, str]) -> dict[str, str]:
         model = SMALL_MODEL
     else:
         return {}
-    return {name: environment.get(name) or model for name in ("TARGET_MODEL_DEFAULT", "JUDGE_MODEL_ID")}
+    return {name: environment.get(name) or model for name in NAMED}
 
 
 def _first_model(base_url: str, key: str) -> str:
@@ -69,7 +72,7 @@ def _first_model(base_url: str, key: str) -> str:
         answer = requests.get(f"{base_url.rstrip('/')}/models", headers=headers, timeout=TIMEOUT_S)
         return str(answer.json()["data"][0]["id"])
     except (requests.RequestException, ValueError, LookupError, TypeError):
-        raise SystemExit(f"{base_url} lists no models: set TARGET_MODEL_DEFAULT and JUDGE_MODEL_ID") from None
+        raise SystemExit(f"{base_url} does not say which models it has: set {' and '.join(NAMED)}") from None
 
 
 def _introduce(job: Json, request: Json) -> None:

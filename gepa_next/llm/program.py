@@ -52,6 +52,8 @@ class ProgramModel(HttpModel):
         return Choice(text=text, finish_reason="stop", refusal="", usage=NO_TOKENS)
 
     def _advice(self, fault: Fault) -> str:
+        if fault is faults.FORBIDDEN_ADDRESS:
+            return fault.advice
         if fault.scope is Scope.JOB:
             return "Mend the program or its address, then resume the job."
         return "A program must answer in time, with a JSON object that has an output."
