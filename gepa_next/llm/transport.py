@@ -45,11 +45,18 @@ class CrossedAnswer(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back over HTTP: header names in lower case, the body unpacked."""
+    """What came back over HTTP: header names in lower case, the body unpacked, that of a redirect left unread."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class _Session(requests.Session):
+    """A session to which no answer is a redirect: requests reads the whole body of one even if it is not followed."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002  # requests' signature
+        return None
 
 
 class Transport:
@@ -92,7 +99,7 @@ class Transport:
         self._session.close()
 
     def _new_session(self, connections: int) -> requests.Session:
-        session = requests.Session()
+        session = _Session()
         session.trust_env = False
         session.verify = self._ca_file or True
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -131,6 +138,14 @@ def _refuse_crossed(response: requests.Response, headers: Mapping[str, str]) -> 
 
 
 def _read(response: requests.Response) -> Answer:
+    headers = MappingProxyType({name.lower(): value for name, value in response.headers.items()})
+    redirects = 300 <= response.status_code < 400  # noqa: PLR2004  # the class of HTTP statuses
+    packed = b"" if redirects else _read_packed(response)
+    body = _unpack(packed, headers.get("content-encoding", ""))
+    return Answer(status=response.status_code, headers=headers, body=body)
+
+
+def _read_packed(response: requests.Response) -> bytes:
     packed = bytearray()
     try:
         while chunk := response.raw.read1(READ_BYTES, decode_content=False):
@@ -139,9 +154,7 @@ def _read(response: requests.Response) -> Answer:
                 raise BodyTooLarge(f"over {BODY_LIMIT_BYTES} bytes")
     except (ProtocolError, SSLError) as error:
         raise _broken_off(error) from error
-    headers = MappingProxyType({name.lower(): value for name, value in response.headers.items()})
-    body = _unpack(bytes(packed), headers.get("content-encoding", ""))
-    return Answer(status=response.status_code, headers=headers, body=body)
+    return bytes(packed)
 
 
 def _broken_off(error: Exception) -> Exception:

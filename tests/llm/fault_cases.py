@@ -14,7 +14,9 @@ from gepa_next.llm.failure import Fault
 
 HEADERS = "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n"
 CHUNKED = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+MOVED = "HTTP/1.1 307 X\r\nlocation: /elsewhere\r\ncontent-length: 100000\r\n\r\n"
 GZIP = {"content-encoding": "gzip"}
+REDIRECTED = {"status": 307, "headers": {**GZIP, "location": "/elsewhere"}}
 
 # A prompt that has in it what providers say, and the words that they could not say it with.
 DANGEROUS = """Say whether the message exceeds the rate limit or the context window,
@@ -186,6 +188,15 @@ CASES = (
     Case("503 that speaks of moderation", failed(503, {"message": "moderation is down"}), faults.SERVER_ERROR, 7),
     *(Case(f"redirect {status}", failed(status, location="/elsewhere"), faults.REDIRECT, 1)
       for status in (301, 302, 303, 307, 308)),
+    *(Case(f"redirect to {place}", failed(307, location=place), faults.REDIRECT, 1)
+      for place in ("http://[x", "http://x:y/", "//a]b[", "")),
+    Case("redirect in gzip", packed(gzip.compress(b"moved")) | REDIRECTED, faults.REDIRECT, 1),
+    Case("redirect in gzip that is none", packed(b"not gzip") | REDIRECTED, faults.REDIRECT, 1),
+    Case("redirect with a gzip bomb", packed(gzip.compress(bytes(9 * 2**20))) | REDIRECTED, faults.REDIRECT, 1),
+    Case("redirect without an end", flood(MOVED, " "), faults.REDIRECT, 1),
+    Case("redirect that is cut", sent(MOVED + "moved"), faults.REDIRECT, 1),
+    Case("redirect that stalls", stall(MOVED), faults.REDIRECT, 1, stall_s=0.05),
+    Case("redirect that trickles", trickle(MOVED, " "), faults.REDIRECT, 1),
     Case("refusal", answered(None, refusal="I will not"), faults.REFUSED, 1),
     Case("content filter", answered("", finish_reason="content_filter"), faults.REFUSED, 1),
     Case("empty answer", answered(""), faults.EMPTY, 1),
