@@ -159,15 +159,15 @@ REFUSED = Fault(
 EMPTY = Fault(
     name="empty",
     code="empty",
-    shows="an answer without text, or with nothing but reasoning",
+    shows="an answer without text, or with nothing but reasoning; where finish_reason is length, of the target only",
     advice="Allow the answer more tokens, if they are limited.",
     paid=Paid.AS_SAID,
 )
 TRUNCATED = Fault(
     name="truncated",
     code="truncated",
-    shows="finish_reason length where a part of the answer is no use; asked once more with twice the tokens if they"
-    " are limited, as the reflector's are",
+    shows="finish_reason length where a part of the answer is no use, or before the first of it, in the reasoning;"
+    " asked once more with twice the tokens if they are limited, as the reflector's are",
     advice="Allow the answer more tokens.",
     paid=Paid.AS_SAID,
     roles=(Role.JUDGE, Role.REFLECTOR),

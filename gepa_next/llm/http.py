@@ -94,7 +94,7 @@ class HttpModel:
     def _ask_for_the_whole(self, call: ModelCall, question: Question, bill: Bill) -> tuple[Question, Choice]:
         """Ask, and once more with twice the tokens where a part of the answer would be no use."""
         choice = self._ask(call, question, bill)
-        if choice.finish_reason != "length" or (call.role is Role.TARGET and call.reply_type is None):
+        if choice.finish_reason != "length" or _can_use_a_part(call):
             return question, choice
         if question.max_tokens is None:
             raise Failure(faults.TRUNCATED, "at the model's own limit")
@@ -110,14 +110,18 @@ class HttpModel:
         return question, choice
 
     def _ask(self, call: ModelCall, question: Question, bill: Bill) -> Choice:
-        """Return the text of one answer, without reasoning before it; Failure when there is none."""
+        """Return the text of one answer, without reasoning before it; Failure when there is none.
+
+        None is left of an answer that came to its limit while it reasoned: that is cut, as any other is.
+        """
         choice = self._ask_in_its_dialect(call, question, bill)
         if choice.refusal or choice.finish_reason in _REFUSALS:
             raise Failure(faults.REFUSED, choice.refusal[:200] or choice.finish_reason)
         text = strip_reasoning(choice.text)
         if text != choice.text:
             bill.flag("reasoning_stripped")
-        if not text.strip():
+        cut = choice.finish_reason == "length" and not _can_use_a_part(call)
+        if not text.strip() and not cut:
             raise Failure(faults.EMPTY, f"finish_reason {choice.finish_reason}")
         return replace(choice, text=text)
 
@@ -204,6 +208,11 @@ class HttpModel:
             cost_usd=used.cost_usd,
             doubtful=used.doubtful,
         )
+
+
+def _can_use_a_part(call: ModelCall) -> bool:
+    """Say whether an answer to the call that breaks off is an answer all the same."""
+    return call.role is Role.TARGET and call.reply_type is None
 
 
 def _once_more(question: Question, said: str, wrong: str) -> Question:

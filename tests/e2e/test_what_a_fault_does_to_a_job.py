@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from gepa_next.gepa.proposers.reflect import REFLECTION_MAX_TOKENS
 from gepa_next.gepa.types import Role
 from gepa_next.llm import faults
 from gepa_next.llm.failure import Fault, Scope
@@ -27,6 +28,7 @@ PATIENCE_S = 300.0
 BOMB = b64encode(gzip.compress(bytes(9 * 2**20))).decode()
 VERDICT = '{"feedback": "right", "score": 7}'
 PROPOSAL = '{"lesson": "a", "prompt": "Extract the order.", "addition": "Be brief."}'
+REFLECTOR = [f'"acme/{Role.REFLECTOR}"']
 GOOD = {Role.TARGET: "Paris", Role.JUDGE: VERDICT, Role.REFLECTOR: PROPOSAL}
 
 ACTS: Mapping[Fault, tuple[Act, ...]] = {
@@ -180,6 +182,21 @@ def test_a_model_that_takes_no_response_format_is_asked_without_for_good(
     assert (asked[0], asked[-1]) == (True, False)
     assert asked.count(True) <= 2 * CALLS_AT_ONCE  # two forms are tried, by all that did not know yet
     assert {call.error_code for call in iterate_calls(database, JOB_ID)} == {None}
+
+
+def test_a_reflector_that_spends_its_tokens_on_reasoning_gets_twice_as_many(
+    database: Database, fault_server: FaultServer
+) -> None:
+    pondering = (
+        [*REFLECTOR, f'"max_tokens": {REFLECTION_MAX_TOKENS}'],
+        [answered("<think>hm", finish_reason="length")],
+    )
+    play = fault_server.play_by_words(pondering, (REFLECTOR, [answered(PROPOSAL)]))
+    ended = Ended(database, run_job(database, play.base_url, iterations=1, population=1, minibatch=2))
+    assert (ended.job.status, ended.errors) == (JobStatus.FINISHED, {(None, True)})
+    limits = [body["max_tokens"] for body in play.bodies if body["model"] == "acme/reflector"]
+    assert limits == [REFLECTION_MAX_TOKENS, 2 * REFLECTION_MAX_TOKENS]
+    assert "Extract the order." in {each.text for each, _ in iterate_candidates(database, JOB_ID)}
 
 
 @pytest.mark.parametrize("fault", [faults.RATE_LIMITED, faults.UNREACHABLE], ids=lambda fault: fault.name)

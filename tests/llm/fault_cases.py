@@ -26,6 +26,11 @@ JUDGING = question(Role.JUDGE, reply_type=JudgeReply)
 REFLECTING = question(Role.REFLECTOR, reply_type=PromptReply, max_tokens=100)
 UNREADABLE = failed(400, {"message": "Failed to generate JSON.", "code": "json_validate_failed"})
 VERDICT = '{"feedback": "right", "score": 7}'
+PONDERING = {
+    "in its reasoning": answered("<think>hm", finish_reason="length"),
+    "before its first word": answered("", finish_reason="length"),
+    "in reasoning that it keeps": answered(None, finish_reason="length", reasoning="hm"),
+}
 
 
 def packed(data: bytes) -> Act:
@@ -206,6 +211,10 @@ CASES = (
     Case("a verdict behind reasoning without end", answered("<think>" + VERDICT), faults.EMPTY, 1, ask=JUDGING),
     Case("a verdict cut at the limit", answered(VERDICT, finish_reason="length"), faults.TRUNCATED, 1, ask=JUDGING),
     Case("a proposal cut twice", answered("{", finish_reason="length"), faults.TRUNCATED, 2, ask=REFLECTING),
+    *(Case(f"a proposal cut twice {name}", act, faults.TRUNCATED, 2, ask=REFLECTING)
+      for name, act in PONDERING.items()),
+    Case("a verdict cut in its reasoning", PONDERING["in its reasoning"], faults.TRUNCATED, 1, ask=JUDGING),
+    Case("an answer cut in its reasoning", PONDERING["in its reasoning"], faults.EMPTY, 1),
     Case("a verdict refused by the provider", UNREADABLE, faults.MALFORMED_REPLY, 2, ask=JUDGING),
     *(Case(f"a verdict {name}", answered(text), faults.MALFORMED_REPLY, 2, ask=JUDGING)
       for name, text in {

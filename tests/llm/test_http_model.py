@@ -277,8 +277,9 @@ def test_two_unreadable_replies_are_an_error_that_says_what_they_cost(stage: Sta
     assert len(play.seen) == 2
 
 
-def test_a_truncated_reflection_gets_twice_the_tokens_once(stage: Stage) -> None:
-    model, play = stage.model(answered('{"lesson"', finish_reason="length"), answered(REFLECTED))
+@pytest.mark.parametrize("part", ['{"lesson"', "", None, "<think>hm"])
+def test_a_truncated_reflection_gets_twice_the_tokens_once(stage: Stage, part: str | None) -> None:
+    model, play = stage.model(answered(part, finish_reason="length"), answered(REFLECTED))
     assert model(REFLECTING).reply == PromptReply(lesson="a", prompt="b")
     assert [body["max_tokens"] for body in play.bodies] == [100, 200]
 
