@@ -125,15 +125,14 @@ def _providers(settings: Settings) -> dict[Role, Provider]:
 
 
 def _places(settings: Settings) -> dict[Role, tuple[str, str]]:
-    """Return the base URL and the key of each role."""
+    """Return the base URL and the key of each role; the judge's model is asked where the judge is."""
     shared = (settings.base_url, settings.api_key.get_secret_value())
     judge = (settings.judge_base_url, settings.judge_api_key.get_secret_value())
+    judge = judge if judge[0] else shared
     reflector = (settings.reflection_base_url, settings.reflection_api_key.get_secret_value())
-    return {
-        Role.TARGET: shared,
-        Role.JUDGE: judge if judge[0] else shared,
-        Role.REFLECTOR: reflector if reflector[0] else shared,
-    }
+    if not reflector[0]:
+        reflector = shared if settings.reflection_model_id else judge
+    return {Role.TARGET: shared, Role.JUDGE: judge, Role.REFLECTOR: reflector}
 
 
 def _limits_per_minute(settings: Settings, places: Mapping[Role, tuple[str, str]]) -> dict[tuple[str, str], int]:

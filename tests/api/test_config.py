@@ -95,12 +95,38 @@ def test_a_limit_per_minute_belongs_to_an_address(load, role) -> None:
     assert load(**{f"{role}_BASE_URL": "http://127.0.0.1:9/v2"}).model_fields_set
 
 
+JUDGE, REFLECTION = (
+    {f"{role}_BASE_URL": f"http://{role}/v1", f"{role}_API_KEY": role} for role in ("JUDGE", "REFLECTION")
+)
+OTHER = {"REFLECTION_MODEL_ID": "r"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "judged_with", "reflected_with"),
+    [
+        ({}, "LLM", "LLM"), (JUDGE, "JUDGE", "JUDGE"), ({**JUDGE, **OTHER}, "JUDGE", "LLM"), (OTHER, "LLM", "LLM"),
+        (REFLECTION, "LLM", "REFLECTION"), ({**JUDGE, **REFLECTION}, "JUDGE", "REFLECTION"),
+        ({**JUDGE, **REFLECTION, **OTHER}, "JUDGE", "REFLECTION"),
+    ],
+)  # fmt: skip
+def test_a_reflector_that_is_the_judges_model_is_asked_where_the_judge_is(
+    load, variables, judged_with, reflected_with
+) -> None:
+    found = providers_of(load(**REAL, LLM_API_KEY="LLM", **variables))
+    asked = {role: (each.endpoint.base_url, each.endpoint.api_key) for role, each in found.items()}
+    at = {"LLM": REAL["LLM_BASE_URL"], **{name: f"http://{name}/v1" for name in ("JUDGE", "REFLECTION")}}
+    places = {Role.TARGET: "LLM", Role.JUDGE: judged_with, Role.REFLECTOR: reflected_with}
+    assert asked == {role: (at[name], name) for role, name in places.items()}
+    for each in set(found.values()):
+        each.close()
+
+
 @pytest.mark.parametrize(("judge_url", "shared", "fit"), [("/v1", True, 3), ("/v2", False, 5)])
 def test_roles_with_one_address_share_its_limits_and_the_smallest_holds(load, judge_url, shared, fit) -> None:
     limits = {"LLM_REQUESTS_PER_MIN": "5", "JUDGE_REQUESTS_PER_MIN": "3"}
     found = providers_of(load(**REAL, **limits, JUDGE_BASE_URL=f"http://127.0.0.1:9{judge_url}"))
     target = found[Role.TARGET]
-    assert (found[Role.JUDGE] is target, found[Role.REFLECTOR] is target) == (shared, True)
+    assert (found[Role.JUDGE] is target, found[Role.REFLECTOR] is target) == (shared, shared)
     sent = 0
     while target.throttle.admits(0.0):
         sent = target.throttle.begin(0.0)

@@ -37,6 +37,13 @@ def test_a_role_with_an_endpoint_of_its_own_is_asked_about_there(open_with) -> N
     wrong(client.post("/v1/optimize", json={**SMALL_JOB, **LIMITED}), "budget.max_cost_usd")
 
 
+def test_a_reflector_that_is_the_judges_model_is_asked_about_where_the_judge_is(open_with) -> None:
+    judged_elsewhere = {"judge_base_url": "https://api.openai.com/v1", "judge_api_key": "sk-canary"}
+    client = open_with(**{**OPENROUTER, **judged_elsewhere, "reflection_model_id": ""}).client()
+    job = {**SMALL_JOB, **LIMITED, "metric": "exact_match"}  # without a judge: the reflector alone has no price
+    wrong(client.post("/v1/optimize", json=job), "budget.max_cost_usd")
+
+
 def test_a_limit_in_dollars_that_cannot_be_kept_is_refused_at_resumption_too(open_with) -> None:
     service = open_with(**OPENAI)
     job_id = service.create()
