@@ -81,7 +81,7 @@ RATE_LIMITED = Fault(
 QUOTA = Fault(
     name="quota",
     code="provider_quota",
-    shows="402, or an error code that says the credit or quota is used up",
+    shows="402, or an error that says the credit or quota is used up",
     advice="Top up the account at the provider, then resume the job.",
     scope=Scope.JOB,
 )

@@ -142,6 +142,19 @@ CASES = (
     Case("finish_reason error", answered(finish_reason="error"), faults.SERVER_ERROR, 7),
     Case("429", failed(429), faults.RATE_LIMITED, 7),
     Case("429 that is a quota", failed(429, {"code": "insufficient_quota"}), faults.QUOTA, 1),
+    *(Case(f"{status} that is a quota, says {name}", failed(status, error), faults.QUOTA, 1)
+      for status, name, error in (
+          (400, "Anthropic", {"type": "invalid_request_error", "message": "Your credit balance is too low to access"
+                              " the API. Please go to Plans & Billing to upgrade or purchase credits."}),
+          (429, "Moonshot", {"type": "exceeded_current_quota_error", "message": "Your account is suspended"}),
+          (403, "Moonshot", {"type": "exceeded_current_quota_error", "message": "Your account is not active"}),
+          (429, "OpenAI", {"code": "billing_not_active", "message": "Your account is not active."}),
+          (429, "xAI", {"message": "Your team has either used all available credits or reached its limit."}),
+          (403, "xAI", {"message": "Your team has used all available credits"}),
+          (412, "Fireworks", {"message": "Account suspended, possibly due to reaching the monthly spending limit"}),
+      )),
+    Case("429 that speaks of a quota for the day", failed(429, {"message": "You exceeded your current quota per day"}),
+         faults.RATE_LIMITED, 7),
     Case("429 for an hour", failed(429, retry_after="3600"), faults.RATE_LIMITED, 2),
     Case("429 for a day", failed(429, retry_after="86400"), faults.RATE_LIMITED, 1),
     Case("529", failed(529), faults.RATE_LIMITED, 7),
