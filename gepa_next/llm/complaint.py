@@ -8,6 +8,7 @@ from dataclasses import dataclass
 RUN_WORDS = 5  # so many words in a row that are ours too are a quotation
 
 _WORD = re.compile(r"\w+")
+_NUMBER = re.compile(r"\b\d{1,3}(?:,\d{3})+\b|\b\d{1,9}\b")
 _ESCAPE = re.compile(r"\\+[nrt\"']")
 
 
@@ -22,6 +23,11 @@ class Complaint:
     def has(self, *spellings: str) -> bool:
         """Say whether one of the spellings stands in codes or prose."""
         return any(spelling in said for said in (self.codes, self.prose) for spelling in spellings)
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """The whole numbers that the prose has."""
+        return frozenset(int(digits.replace(",", "")) for digits in _NUMBER.findall(self.prose))
 
 
 NO_COMPLAINT = Complaint()

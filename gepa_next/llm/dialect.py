@@ -1,4 +1,4 @@
-"""Remember which parameters a model does not take, and ask without them."""
+"""Remember which parameters and values a model does not take, and ask without them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,27 +20,36 @@ _REFUSALS = (
 )  # fmt: skip
 # The parameter is taken, and its value is not.
 _RANGES = (
-    "less than", "greater than", "between", "at most", "at least", "in the range", "out of range", "maximum value",
-    "minimum value", "max_value", "min_value", "less_than", "greater_than", "too large", "too high", "too small",
-    "too low", "<=", ">=", "exceed",
+    "less than", "greater than", "between", "at most", "at least", "in range", "in the range", "out of range",
+    "range of", "maximum value", "minimum value", "max_value", "min_value", "less_than", "greater_than", "too large",
+    "too high", "too small", "too low", "<=", ">=", "exceed", "positive", "maximum allowed", "range:",
 )  # fmt: skip
-_NEVER_LEFT_OUT = {"model", "messages", "response_format", "max_tokens", "max_completion_tokens"}
+_LIMITS = ("max_tokens", "max_completion_tokens")
+_NEVER_LEFT_OUT = {"model", "messages", "response_format", *_LIMITS}
+LEAST_LIMIT = 256  # tokens: a limit below is not worth an answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """How to speak to one model: the form of structured output, the limit's name, what to leave out."""
+    """How to speak to one model: the form of structured output, the limit's name, what to leave out.
+
+    `most_tokens` is the highest limit that it takes, as far as is known; `takes_zero` whether a temperature of 0.
+    """
 
     form: Form = "json_schema"
     limit_name: str = "max_tokens"
     left_out: frozenset[str] = frozenset()
+    most_tokens: int | None = None
+    takes_zero: bool = True
 
     def without(self, payload: Mapping[str, object], complaint: Complaint, *, guess: bool) -> "Dialect | None":
-        """Return the dialect that leaves out what the provider complains of, or None when it is nothing we sent.
+        """Return the dialect without what the provider complains of, or None when it is nothing that can be helped.
 
         With `guess`, a complaint that names nothing is taken to be about the form.
         """
         about_a_value = complaint.has(*_RANGES)
+        if about_a_value and (milder := self._without_value(payload, complaint)):
+            return milder
         refuses = complaint.has(*_REFUSALS) and not about_a_value
         if "max_tokens" in payload and refuses and complaint.has("max_tokens"):
             return replace(self, limit_name="max_completion_tokens")
@@ -54,6 +63,35 @@ class Dialect:
         if complaint.has(*_FORM_WORDS):
             return replace(self, form=_SIMPLER[self.form])
         return replace(self, form="plain") if guess else None
+
+    def _without_value(self, payload: Mapping[str, object], complaint: Complaint) -> "Dialect | None":
+        """Return the dialect that does not have the value refused: a temperature of 0, a limit that is too high."""
+        if payload.get("temperature") == 0 and (complaint.has("temperature") or "temperature" in complaint.names):
+            return replace(self, takes_zero=False)
+        limit = limit_of(payload)
+        if limit is None or not (complaint.has(*_LIMITS) or complaint.names.intersection(_LIMITS)):
+            return None
+        said = max((number for number in complaint.numbers if LEAST_LIMIT <= number < limit), default=limit // 2)
+        most_tokens = said if self.most_tokens is None else limit // 2  # what was said once did not help
+        return replace(self, most_tokens=most_tokens) if most_tokens >= LEAST_LIMIT else None
+
+
+def limit_of(payload: Mapping[str, object]) -> int | None:
+    """Return the limit on the tokens of the answer, by either of its names."""
+    found = next((payload[name] for name in _LIMITS if name in payload), None)
+    return found if isinstance(found, int) else None
+
+
+def room_for_answer(limit: int, complaint: Complaint) -> int | None:
+    """Return how many tokens the input leaves in the context, or None where a lower limit is not said to help.
+
+    Providers name the size of the context and of the input in many words, so the numbers are told by their values:
+    the input alone fits into the context, and with the limit it does not.
+    """
+    numbers = complaint.numbers
+    rooms = (context - given for context in numbers for given in numbers if given < context < given + limit)
+    room = max(rooms, default=0)
+    return room if room >= LEAST_LIMIT else None
 
 
 class Dialects:
@@ -86,8 +124,13 @@ class Dialects:
             known = self._by_model.get(model_id, Dialect())
             simplest: Form = max(known.form, learned.form, key=_rank)
             limit_name = max(known.limit_name, learned.limit_name, key=lambda name: name != "max_tokens")
+            bounds = [each.most_tokens for each in (known, learned) if each.most_tokens is not None]
             self._by_model[model_id] = Dialect(
-                form=simplest, limit_name=limit_name, left_out=known.left_out | learned.left_out
+                form=simplest,
+                limit_name=limit_name,
+                left_out=known.left_out | learned.left_out,
+                most_tokens=min(bounds, default=None),
+                takes_zero=known.takes_zero and learned.takes_zero,
             )
 
 

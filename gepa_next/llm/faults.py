@@ -116,7 +116,7 @@ ODD_REQUEST = Fault(
 CONTEXT_LENGTH = Fault(
     name="context_length",
     code="context_length",
-    shows="413, or 400 with a message about the context length",
+    shows="413, or 400 with a message about the context length, unless a lower max_tokens helps",
     advice="The messages are longer than the model can read.",
 )
 SERVER_ERROR = Fault(
@@ -185,9 +185,10 @@ MALFORMED_REPLY = Fault(
 UNSUPPORTED = Fault(
     name="unsupported",
     code="parameter_left_out",
-    shows="400, 404 or 422 that says that temperature or max_tokens is not taken, or that names no reason where"
-    " response_format was sent",
-    advice="Sent again without it, or with the limit under its other name, which is remembered for the model.",
+    shows="400, 404 or 422 that says that temperature or max_tokens is not taken, or not a temperature of 0 or so high"
+    " a limit, or that names no reason where response_format was sent",
+    advice="Sent again without it, or with the limit lowered or under its other name, which is remembered for the"
+    " model.",
     scope=Scope.NONE,
 )
 REASONING = Fault(

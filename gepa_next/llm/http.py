@@ -8,7 +8,7 @@ from functools import partial
 from gepa_next.errors import Interrupted, ModelError, ProviderError
 from gepa_next.gepa.types import Completion, Message, ModelCall, Role
 from gepa_next.llm import faults
-from gepa_next.llm.dialect import Dialect
+from gepa_next.llm.dialect import Dialect, limit_of
 from gepa_next.llm.failure import Failure, Fault, Scope
 from gepa_next.llm.provider import Provider
 from gepa_next.llm.redaction import redact
@@ -19,7 +19,7 @@ from gepa_next.llm.text import strip_reasoning
 from gepa_next.llm.transport import Answer
 from gepa_next.llm.turnstile import Lane
 from gepa_next.llm.usage import Bill
-from gepa_next.llm.wire import Choice, Question, build_payload, leaves_out, read_choice
+from gepa_next.llm.wire import Choice, Question, build_payload, leaves_out, read_choice, with_room
 
 QUOTED_CHARS = 4000
 
@@ -100,21 +100,21 @@ class HttpModel:
             raise Failure(faults.TRUNCATED, "at the model's own limit")
         question = replace(question, max_tokens=question.max_tokens * 2)
         try:
-            choice = self._ask(call, question, bill)
+            choice = self._ask(call, question, bill, more_than=choice.max_tokens or 0)
         except Failure as failure:
-            if failure.fault is not faults.BAD_REQUEST:
+            if failure.fault not in {faults.BAD_REQUEST, faults.CONTEXT_LENGTH}:
                 raise
             raise Failure(faults.TRUNCATED, f"and {question.max_tokens} tokens are refused") from failure
         if choice.finish_reason == "length":
             raise Failure(faults.TRUNCATED, f"at {question.max_tokens} tokens")
         return question, choice
 
-    def _ask(self, call: ModelCall, question: Question, bill: Bill) -> Choice:
+    def _ask(self, call: ModelCall, question: Question, bill: Bill, *, more_than: int = 0) -> Choice:
         """Return the text of one answer, without reasoning before it; Failure when there is none.
 
         None is left of an answer that came to its limit while it reasoned: that is cut, as any other is.
         """
-        choice = self._ask_in_its_dialect(call, question, bill)
+        choice = self._ask_in_its_dialect(call, question, bill, more_than)
         if choice.refusal or choice.finish_reason in _REFUSALS:
             raise Failure(faults.REFUSED, choice.refusal[:200] or choice.finish_reason)
         text = strip_reasoning(choice.text)
@@ -125,24 +125,32 @@ class HttpModel:
             raise Failure(faults.EMPTY, f"finish_reason {choice.finish_reason}")
         return replace(choice, text=text)
 
-    def _ask_in_its_dialect(self, call: ModelCall, question: Question, bill: Bill) -> Choice:
-        """Ask, leaving out what the model turns out not to take; that is remembered when it answers."""
+    def _ask_in_its_dialect(self, call: ModelCall, question: Question, bill: Bill, more_than: int) -> Choice:
+        """Ask, leaving out what the model turns out not to take; that is remembered when it answers.
+
+        Nothing is sent with a limit that is not `more_than` so many tokens.
+        """
         dialects = self.provider.dialects
         dialect = dialects.get_dialect(self.model_id)
         while True:
             payload = build_payload(question, dialect)
+            limit = limit_of(payload)
+            if limit is not None and limit <= more_than:
+                raise Failure(faults.TRUNCATED, f"at {limit} tokens, and the model takes no more")
             if leaves_out(question, dialect):
                 bill.flag("parameter_left_out")
             try:
                 choice = self._send(call, question, payload, bill)
             except Failure as failure:
-                simpler = self._simpler(dialect, payload, failure)
-                if simpler is None:
+                if roomier := with_room(question, payload, failure):
+                    question = roomier
+                elif simpler := self._simpler(dialect, payload, failure):
+                    dialect = simpler
+                else:
                     raise
-                dialect = simpler
             else:
                 dialects.learn(self.model_id, dialect)
-                return choice
+                return replace(choice, max_tokens=limit)
 
     def _simpler(self, dialect: Dialect, payload: Mapping[str, object], failure: Failure) -> Dialect | None:
         if failure.fault not in {faults.BAD_REQUEST, faults.NO_MODEL}:

@@ -3,14 +3,14 @@
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gepa_next.gepa.types import Message
 from gepa_next.llm import faults
 from gepa_next.llm.classify import classify_error
 from gepa_next.llm.complaint import read_complaint, words_of
-from gepa_next.llm.dialect import Dialect
+from gepa_next.llm.dialect import Dialect, limit_of, room_for_answer
 from gepa_next.llm.failure import Failure
 from gepa_next.llm.redaction import redact
 from gepa_next.llm.retry import read_retry_after
@@ -25,38 +25,47 @@ WORDS_CHARS = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One request to a model, before it is put in the words of the model's dialect."""
+    """One request to a model, before it is put in the words of the model's dialect.
+
+    `room` is what the context has been found to leave for the answer.
+    """
 
     model_id: str
     messages: tuple[Message, ...]
     reply_type: type | None = None
     temperature: float | None = None
     max_tokens: int | None = None
+    room: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What a well-formed answer says; `flags` tell what had to be done to its text."""
+    """What a well-formed answer says; `flags` tell what had to be done to its text.
+
+    `max_tokens` is the limit that it came under.
+    """
 
     text: str
     finish_reason: str
     refusal: str
     usage: Mapping[str, object]
     flags: tuple[str, ...] = ()
+    max_tokens: int | None = None
 
 
 def leaves_out(question: Question, dialect: Dialect) -> bool:
-    """Say whether the dialect keeps the request from asking for something that it should."""
-    return question.temperature is not None and "temperature" in dialect.left_out
+    """Say whether the dialect keeps the request from asking for something that it should, or for as much."""
+    heated = question.temperature is not None and not _takes_temperature(question.temperature, dialect)
+    return heated or _limit(question, dialect) != question.max_tokens
 
 
 def build_payload(question: Question, dialect: Dialect) -> dict[str, object]:
     """Return the request body as the dialect has it."""
     optional: dict[str, object] = {}
-    if question.temperature is not None:
+    if question.temperature is not None and _takes_temperature(question.temperature, dialect):
         optional["temperature"] = question.temperature
-    if question.max_tokens is not None:
-        optional[dialect.limit_name] = question.max_tokens
+    if (limit := _limit(question, dialect)) is not None:
+        optional[dialect.limit_name] = limit
     if question.reply_type and dialect.form == "json_schema":
         schema = {"name": question.reply_type.__name__, "strict": True, "schema": reply_schema(question.reply_type)}
         optional["response_format"] = {"type": "json_schema", "json_schema": schema}
@@ -65,6 +74,26 @@ def build_payload(question: Question, dialect: Dialect) -> dict[str, object]:
     messages = [{"role": message.role, "content": clean_text(message.content)} for message in question.messages]
     kept = {name: value for name, value in optional.items() if name not in dialect.left_out}
     return {"model": question.model_id, "messages": messages, **kept}
+
+
+def _takes_temperature(temperature: float, dialect: Dialect) -> bool:
+    return "temperature" not in dialect.left_out and (dialect.takes_zero or temperature != 0)
+
+
+def _limit(question: Question, dialect: Dialect) -> int | None:
+    if question.max_tokens is None:
+        return None
+    bounds = (question.max_tokens, dialect.most_tokens, question.room)
+    return min(bound for bound in bounds if bound is not None)
+
+
+def with_room(question: Question, payload: Mapping[str, object], failure: Failure) -> Question | None:
+    """Return the question with a limit that the context has room for, None where there is none or it was tried."""
+    limit = limit_of(payload)
+    if failure.fault is not faults.CONTEXT_LENGTH or limit is None or question.room is not None:
+        return None
+    room = room_for_answer(limit, failure.complaint)
+    return replace(question, room=room) if room else None
 
 
 def read_choice(answer: Answer, *, key: str = "", asked: Sequence[str] = ()) -> Choice:

@@ -50,6 +50,11 @@ ACTS: Mapping[Fault, tuple[Act, ...]] = {
     faults.TRUNCATED: (answered("{", finish_reason="length"),),
     faults.MALFORMED_REPLY: (answered("I would say 7"),),
 }
+UNTAKEN = {
+    Role.TARGET: "temperature is not supported",
+    Role.JUDGE: "temperature must be strictly positive",
+    Role.REFLECTOR: "max_tokens is too large: 4096. This model supports at most 2048 completion tokens.",
+}
 CALLS = [(fault, role) for fault in ACTS if fault.scope is Scope.CALL for role in fault.roles]
 JOBS = [
     *((fault, Role.TARGET) for fault in ACTS if fault.scope is Scope.JOB),
@@ -61,7 +66,7 @@ def mending(fault: Fault, role: Role) -> tuple[Act, ...]:
     """Return what the server does where the fault is mended."""
     good = GOOD[role]
     return {
-        faults.UNSUPPORTED: (failed(400, {"message": "temperature is not supported"}), answered(good)),
+        faults.UNSUPPORTED: (failed(400, {"message": UNTAKEN[role]}), answered(good)),
         faults.REASONING: (answered(f"<think>hm</think>{good}"),),
         faults.ODD_USAGE: (answered(good, usage={"prompt_tokens": "many"}),),
         faults.UNSTORABLE: (answered(good.replace("r", "r\ud800", 1)),),
@@ -72,14 +77,7 @@ def mending(fault: Fault, role: Role) -> tuple[Act, ...]:
     }[fault]
 
 
-# The reflector is asked for no temperature, so that none can be left out.
-MENDED = [
-    (fault, role)
-    for fault in FAULTS
-    if fault.scope is Scope.NONE
-    for role in fault.roles
-    if (fault, role) != (faults.UNSUPPORTED, Role.REFLECTOR)
-]
+MENDED = [(fault, role) for fault in FAULTS if fault.scope is Scope.NONE for role in fault.roles]
 
 
 @dataclass(frozen=True)

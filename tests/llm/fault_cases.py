@@ -3,7 +3,7 @@
 import base64
 import gzip
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llm_stage import Act, answered, failed, question
 
@@ -23,9 +23,28 @@ DANGEROUS = """Say whether the message exceeds the rate limit or the context win
 or speaks of "moderation" and an unsupported temperature."""
 TARGET = question(system=DANGEROUS, text="Moderation?")
 JUDGING = question(Role.JUDGE, reply_type=JudgeReply)
+COLD = replace(JUDGING, temperature=0.0)
 REFLECTING = question(Role.REFLECTOR, reply_type=PromptReply, max_tokens=100)
+LONG = replace(REFLECTING, max_tokens=4096)
 UNREADABLE = failed(400, {"message": "Failed to generate JSON.", "code": "json_validate_failed"})
 VERDICT = '{"feedback": "right", "score": 7}'
+PROPOSAL = '{"lesson": "a", "prompt": "b"}'
+TOO_MANY_TOKENS = {
+    "OpenAI": "max_tokens is too large: 4096. This model supports at most 2048 completion tokens, whereas you provided"
+    " 4096.",
+    "Anthropic": "max_tokens: 4096 > 2048, which is the maximum allowed number of output tokens for acme/small-3",
+    "Qwen": "<400> InternalError.Algo.InvalidParameter: Range of max_tokens should be [1, 2,048]",
+    "Groq": "`max_tokens` must be less than or equal to `2048`, the maximum value for `max_tokens`",
+    "nobody": "max_tokens is too large",
+}
+# 500 tokens of input and 4096 of answer, which do not both fit into 4096.
+NO_ROOM = {
+    "vLLM": "'max_tokens' or 'max_completion_tokens' is too large: 4096. This model's maximum context length is 4096"
+    " tokens and your request has 500 input tokens (4096 > 4096 - 500).",
+    "OpenAI": "This model's maximum context length is 4096 tokens. However, you requested 4596 tokens (500 in the"
+    " messages, 4096 in the completion). Please reduce the length of the messages or completion.",
+    "TGI": "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 500 `inputs` tokens and 4096 `max_new_tokens`",
+}
 PONDERING = {
     "in its reasoning": answered("<think>hm", finish_reason="length"),
     "before its first word": answered("", finish_reason="length"),
@@ -199,6 +218,13 @@ CASES = (
       }.items()),
     Case("429 too long, by a code that speaks of rates",
          failed(429, {"message": "Request too large for m", "code": "rate_limit_exceeded"}), faults.CONTEXT_LENGTH, 1),
+    Case("400 too long beside a limit",
+         failed(400, {"message": "This model's maximum context length is 4096 tokens and your request has 5000"
+                      " input tokens"}), faults.CONTEXT_LENGTH, 2, ask=LONG),
+    Case("400 too long for any limit", failed(400, {"message": "prompt is too long: 5000 tokens"}),
+         faults.CONTEXT_LENGTH, 1, ask=LONG),
+    Case("400 that takes no limit at all", failed(400, {"message": "max_tokens is too large"}),
+         faults.BAD_REQUEST, 6, ask=LONG),
     Case("413", failed(413), faults.CONTEXT_LENGTH, 1),
     *(Case(str(status), failed(status), faults.SERVER_ERROR, 7)
       for status in (408, 409, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524)),
@@ -271,6 +297,22 @@ MENDED = (
     Mended("422 that points at temperature",
            ({"status": 422, "body": '{"detail": [{"loc": ["body", "temperature"], "msg": "no"}]}'}, answered()),
            faults.UNSUPPORTED),
+    *(Mended(f"{status} a temperature of 0, says {name}", (failed(status, {"message": words}), answered(VERDICT)),
+             faults.UNSUPPORTED, text=VERDICT, ask=COLD)
+      for status, name, words in (
+          (422, "TGI", "Input validation error: `temperature` must be strictly positive"),
+          (400, "another", "Invalid params: temperature must be in range (0, +inf)"),
+          (400, "pydantic", "temperature: Input should be greater than 0"),
+      )),
+    Mended("400 that points at a temperature of 0",
+           (failed(400, {"message": "Below minimum value.", "param": "temperature"}), answered(VERDICT)),
+           faults.UNSUPPORTED, text=VERDICT, ask=COLD),
+    *(Mended(f"400 a limit of 4096, says {name}", (failed(400, {"message": words}), answered(PROPOSAL)),
+             faults.UNSUPPORTED, text=PROPOSAL, ask=LONG)
+      for name, words in TOO_MANY_TOKENS.items()),
+    *(Mended(f"400 a context of 4096, says {name}", (failed(400, {"message": words}), answered(PROPOSAL)),
+             faults.UNSUPPORTED, text=PROPOSAL, ask=LONG)
+      for name, words in NO_ROOM.items()),
     Mended("reasoning", (answered("<think>hm\nhm</think>\n\nParis"),), faults.REASONING),
     Mended("reasoning without its first tag", (answered("hm</think>Paris"),), faults.REASONING),
     Mended("reasoning in brackets", (answered("[THINK]hm[/THINK]Paris"),), faults.REASONING),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fault_cases import NO_ROOM, TOO_MANY_TOKENS
 from llm_stage import Act, Stage, answered, failed, question
 
 from gepa_next.errors import ModelError, ProviderError
@@ -165,6 +166,55 @@ def test_a_limit_that_is_too_high_is_not_called_by_another_name(stage: Stage) ->
     with pytest.raises(ProviderError):
         model(question(max_tokens=50))
     assert len(play.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "limits"),
+    [
+        ("max_tokens is too large: 4096. This model supports at most 3000.", [4096, 3000, 3000]),
+        ("max_tokens is too large", [4096, 2048, 2048]),
+    ],
+)
+def test_the_highest_limit_that_a_model_takes_is_remembered(stage: Stage, words: str, limits: list[int]) -> None:
+    model, play = stage.model(failed(400, {"message": words}), answered(REFLECTED))
+    for _ in range(2):
+        assert model(replace(REFLECTING, max_tokens=4096)).flags == ("parameter_left_out",)
+    assert model(replace(REFLECTING, max_tokens=1000)).flags == ()
+    assert [body["max_tokens"] for body in play.bodies] == [*limits, 1000]
+
+
+def test_a_limit_that_was_named_and_is_refused_too_is_halved(stage: Stage) -> None:
+    refusals = (failed(400, {"message": f"max_tokens is too high for acme-{n}"}) for n in (4095, 4094))
+    model, play = stage.model(*refusals, answered(REFLECTED))
+    model(replace(REFLECTING, max_tokens=4096))
+    assert [body["max_tokens"] for body in play.bodies] == [4096, 4095, 2047]
+
+
+@pytest.mark.parametrize("words", NO_ROOM.values())
+def test_a_limit_is_lowered_to_what_the_input_leaves_of_the_context_for_that_call_alone(
+    stage: Stage, words: str
+) -> None:
+    model, play = stage.model(failed(400, {"message": words}), answered(REFLECTED))
+    model(replace(REFLECTING, max_tokens=4096))
+    model(replace(REFLECTING, max_tokens=4096))
+    assert [body["max_tokens"] for body in play.bodies] == [4096, 3596, 4096]
+
+
+@pytest.mark.parametrize("words", [TOO_MANY_TOKENS["OpenAI"], NO_ROOM["vLLM"]])
+def test_a_reflection_cut_at_the_highest_limit_there_is_is_not_bought_again(stage: Stage, words: str) -> None:
+    refusal, cut = failed(400, {"message": words}), answered("{", finish_reason="length")
+    model, play = stage.model(refusal, cut, refusal)
+    with pytest.raises(ModelError, match=r"at \d+ tokens, and the model takes no more") as caught:
+        model(replace(REFLECTING, max_tokens=4096))
+    assert (caught.value.code, caught.value.output_tokens) == ("truncated", 3)
+    assert len(play.seen) <= 3
+
+
+def test_a_temperature_of_0_that_is_refused_is_left_out_for_good_and_no_other_is(stage: Stage) -> None:
+    model, play = stage.model(failed(422, {"message": "`temperature` must be strictly positive"}), answered(GOOD))
+    for temperature in (0.0, 0.0, 0.5):
+        model(replace(JUDGING, temperature=temperature))
+    assert [body.get("temperature") for body in play.bodies] == [0.0, None, None, 0.5]
 
 
 def test_all_that_a_model_does_not_take_is_remembered(stage: Stage) -> None:
