@@ -17,7 +17,8 @@ from gepa_next.runner.job_run import Models, ModelsFor, SayWaiting
 from gepa_next.runner.runner import Runner
 from gepa_next.runner.tenure import Tenure
 from gepa_next.store.database import Database
-from gepa_next.store.jobs import get_job
+from gepa_next.store.jobs import find_job, get_job
+from gepa_next.store.requests import Resumption, resume_job
 from tests.store.jobs_on_file import insert
 
 PATIENCE_S = 60
@@ -41,8 +42,11 @@ def run_job(
     job_id: str = JOB_ID,
     **spec: object,
 ) -> Job:
-    """Return the job after it has ended, each role at its endpoint; the patience is a thousandth as long too."""
-    insert(database, job_id, **{"target_model_id": MODEL_IDS[Role.TARGET], **spec})
+    """Return the job after it has ended, each role at its endpoint; the patience is a thousandth as long too.
+
+    One that has ended before is resumed.
+    """
+    _insert_or_resume(database, job_id, **{"target_model_id": MODEL_IDS[Role.TARGET], **spec})
     by_role = urls if isinstance(urls, Mapping) else dict.fromkeys(Role, urls)
     with opened(by_role, timeout_s=timeout_s, stall_s=stall_s, connect_s=connect_s) as providers:
         turnstile = Turnstile(patience_s=patience_s, clock=_clock, nap=_nap)
@@ -56,6 +60,14 @@ def run_job(
         finally:
             runner.drain(PATIENCE_S)
     return get_job(database, job_id)
+
+
+def _insert_or_resume(database: Database, job_id: str, **spec: object) -> None:
+    job = find_job(database, job_id)
+    if job is None:
+        insert(database, job_id, **spec)
+    else:
+        resume_job(database, Resumption(job_id=job_id, spec=job.spec, seen_event_id=job.last_event_id), now=time.time())
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import gzip
 import json
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ EXAMPLE = job_spec().task(EXAMPLES).validation[0].input  # the seed prompt is sc
 HEADERS = "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n"
 PATIENCE_S = 300.0
 BOMB = b64encode(gzip.compress(bytes(9 * 2**20))).decode()
+MODEL: Act = {"act": "model"}
 VERDICT = '{"feedback": "right", "score": 7}'
 PROPOSAL = '{"lesson": "a", "prompt": "Extract the order.", "addition": "Be brief."}'
 REFLECTOR = [f'"acme/{Role.REFLECTOR}"']
@@ -134,6 +136,22 @@ def test_a_fault_that_ends_the_job_says_so_last(
     assert (ended.job.status, ended.job.stop_reason, ended.job.error_code) == (JobStatus.FAILED, "error", fault.code)
     assert fault.name in (ended.job.error_message or "")
     assert ended.reasons["failed"] == {fault.code}
+
+
+@pytest.mark.parametrize("fault", [fault for fault in ACTS if fault.scope is Scope.JOB], ids=lambda fault: fault.name)
+def test_a_job_that_a_fault_ended_is_resumed_to_its_end_when_that_is_mended_and_buys_nothing_twice(
+    database: Database, fault_server: FaultServer, fault: Fault
+) -> None:
+    before = 0 if fault is faults.BAD_REQUEST else 9  # what refuses after an answer refuses one request
+    play = fault_server.play_by_words((['"acme/target"'], [*[MODEL] * before, *ACTS[fault], MODEL]))
+    spec = {"iterations": 2, "population": 2, "minibatch": 2}
+    failed_job = run_job(database, play.base_url, calls_at_once=1, **spec)
+    assert (failed_job.status, failed_job.error_code) == (JobStatus.FAILED, fault.code)
+    job = run_job(database, play.base_url)
+    assert (job.status, job.stop_reason, job.error_code) == (JobStatus.FINISHED, "iterations", None)
+    sends = Counter(request["headers"]["x-client-request-id"] for request in play.seen)
+    assert sorted(sends.values())[-2:] == [1, 2]  # the one that failed
+    assert {call.error_code for call in iterate_calls(database, JOB_ID)} == {None}
 
 
 @pytest.mark.parametrize(("fault", "role"), MENDED, ids=lambda value: getattr(value, "name", value))
