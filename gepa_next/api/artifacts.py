@@ -12,8 +12,10 @@ from gepa_next.api.receipt import receipt
 from gepa_next.gepa.types import Candidate, Rollout
 from gepa_next.models import Job, LedgerCall, Usage
 from gepa_next.store.database import Database
+from gepa_next.store.events import iterate_events
 from gepa_next.store.evidence import iterate_candidates, iterate_rollouts, list_lessons
 from gepa_next.store.ledger import iterate_calls
+from gepa_next.streaming.frames import line
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,10 @@ def _calls(database: Database, job: Job) -> Iterator[str]:
     return map(_line, map(_values_of(LedgerCall), iterate_calls(database, job.id)))
 
 
+def _events(database: Database, job: Job) -> Iterator[str]:
+    return (f"{line(each)}\n" for each in iterate_events(database, job.id, upto=job.last_event_id))
+
+
 def _lessons(database: Database, job: Job) -> Iterator[str]:
     yield "# Lessons\n\n"
     lessons = list_lessons(database, job.id)
@@ -116,6 +122,7 @@ ARTIFACTS: Mapping[str, Artifact] = MappingProxyType(
         "candidates.jsonl": Artifact(_JSONL, _candidates),
         "rollouts.jsonl": Artifact(_JSONL, _rollouts),
         "calls.jsonl": Artifact(_JSONL, _calls),
+        "events.jsonl": Artifact(_JSONL, _events),
         "lessons.md": Artifact("text/markdown; charset=utf-8", _lessons),
         "receipt.json": Artifact("application/json", receipt),
     }

@@ -1,11 +1,13 @@
 """The event log: gap-free ids per job, each event once by its natural key."""
 
 import sqlite3
+from collections.abc import Iterator
 
 from gepa_next.models import StoredEvent
 from gepa_next.store.database import Database, Row
 
 _COLUMNS = "sequence, job_id, id, type, ts, data"
+PAGE = 100
 
 
 def append_event(
@@ -40,6 +42,14 @@ def list_events(database: Database, job_id: str, *, after: int, limit: int) -> l
         (job_id, after, limit),
     )
     return [_event(row) for row in rows]
+
+
+def iterate_events(database: Database, job_id: str, *, upto: int) -> Iterator[StoredEvent]:
+    """Yield the job's events with ids up to `upto`, in order, reading a page at a time."""
+    after = 0
+    while after < upto and (page := list_events(database, job_id, after=after, limit=min(PAGE, upto - after))):
+        yield from page
+        after = page[-1].id
 
 
 def tail_events(database: Database, *, after: int, limit: int) -> list[StoredEvent]:

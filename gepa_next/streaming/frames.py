@@ -19,8 +19,8 @@ class Frame(NamedTuple):
 HEARTBEAT = Frame(0, b":\n\n", terminal=False)
 
 
-def frame(event: StoredEvent) -> Frame:
-    """Return the event's frame; its data was encoded when it was committed."""
+def line(event: StoredEvent) -> str:
+    """Return the event as one line of JSON, without its end; its data was encoded when it was committed."""
     envelope = json.dumps(
         {
             "id": event.id,
@@ -31,7 +31,12 @@ def frame(event: StoredEvent) -> Frame:
         },
         separators=(",", ":"),
     )
-    text = f'id: {event.id}\nevent: {event.type}\ndata: {envelope[:-1]},"data":{event.data}}}\n\n'
+    return f'{envelope[:-1]},"data":{event.data}}}'
+
+
+def frame(event: StoredEvent) -> Frame:
+    """Return the event's frame."""
+    text = f"id: {event.id}\nevent: {event.type}\ndata: {line(event)}\n\n"
     return Frame(event.id, text.encode(), event.terminal)
 
 

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from gepa_next.api.artifacts import ARTIFACTS
+from gepa_next.store.events import PAGE
+from gepa_next.streaming.stream import stream
 from tests.support.service import SMALL_JOB
 
 
@@ -89,6 +91,19 @@ def test_candidates_and_rollouts_come_as_lines(done, done_id) -> None:
     assert candidates[0]["validation_score"] == state["seed_score"]
     assert len(rollouts) == state["usage"]["rollouts"]
     assert {rollout["candidate_id"] for rollout in rollouts} <= {candidate["id"] for candidate in candidates}
+
+
+def test_the_event_log_is_what_the_stream_tells_byte_for_byte(done, done_id) -> None:
+    frames = b"".join(stream(done.database, done.parts.tailer, done.parts.stream, done_id, after=0)).splitlines()
+    told = [each.removeprefix(b"data: ") for each in frames if each.startswith(b"data: ")]
+    assert artifact(done, done_id, "events.jsonl").data == b"".join(each + b"\n" for each in told)
+
+
+def test_the_event_log_of_a_long_job_is_read_in_pages_and_whole(service) -> None:
+    job_id = service.create()
+    service.tell(job_id, 2 * PAGE + 1)
+    ids = [event["id"] for event in lines(artifact(service, job_id, "events.jsonl"))]
+    assert ids == list(range(1, 2 * PAGE + 2))
 
 
 def test_lessons_are_listed(done, done_id) -> None:
