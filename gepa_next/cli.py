@@ -8,12 +8,14 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import FrameType
 
 from gepa_next.config import ConfigurationError, Settings, load_settings
 from gepa_next.errors import StoreError, UnavailableError
+from gepa_next.receipts.check import Check
+from gepa_next.receipts.verify import verify
 from gepa_next.store.checks import refuse_damaged, refuse_read_only
 from gepa_next.store.database import Database
 from gepa_next.store.housekeeping import back_up, check_file, prune_jobs
@@ -56,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     prune.set_defaults(run=_prune)
     check = commands.add_parser("check", help="look for damage in the database file")
     check.set_defaults(run=_check)
+    verify = commands.add_parser("verify", help="check a receipt and files of its job, without the service")
+    verify.add_argument("receipt", type=Path, help="the job's receipt.json")
+    for name in ("events", "calls", "rollouts"):
+        verify.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"the job's {name}.jsonl")
+    verify.add_argument("--head", help="a head of the event log that was kept from an earlier receipt")
+    verify.set_defaults(run=_verify)
     return parser
 
 
@@ -142,6 +150,23 @@ def _check(_: argparse.Namespace) -> None:
         print("\n".join(found), file=sys.stderr)
         raise SystemExit(1)
     print("the database is whole")
+
+
+def _verify(options: argparse.Namespace) -> None:
+    given = {f"{name}.jsonl": getattr(options, name) for name in ("events", "calls", "rollouts")}
+    try:
+        with ExitStack() as opened:
+            files = {name: opened.enter_context(path.open("rb")) for name, path in given.items() if path}
+            _report(verify(options.receipt.read_bytes(), files, kept_head=options.head))
+    except OSError as error:
+        raise ConfigurationError(f"{error.filename}: {error.strerror}") from None
+
+
+def _report(checks: Sequence[Check]) -> None:
+    """Print a line for each check; exit with 1 unless all agree."""
+    print("\n".join(map(str, checks)))
+    if not all(check.agrees for check in checks):
+        raise SystemExit(1)
 
 
 @contextmanager

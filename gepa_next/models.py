@@ -114,6 +114,7 @@ class Job:
     rollouts: int
     seed_score: float | None
     best_score: float | None
+    best_candidate_id: int | None
     best_prompt: str | None
     best_prompts: Mapping[str, str]
     error_code: str | None

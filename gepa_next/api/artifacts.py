@@ -1,129 +1,66 @@
-"""Artifacts: files made from what was recorded, for people and for audits."""
+"""Artifacts: the records of a job and the receipt over them, made anew for whoever asks."""
 
-import difflib
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
-from operator import attrgetter
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from types import MappingProxyType
 
 from gepa_next.api.pacing import in_chunks
 from gepa_next.api.receipt import receipt
-from gepa_next.gepa.types import Candidate, Rollout
-from gepa_next.models import Job, LedgerCall, Usage
+from gepa_next.api.records import RECORDS, Mark
+from gepa_next.models import Job, JobStatus
 from gepa_next.store.database import Database
-from gepa_next.store.events import iterate_events
-from gepa_next.store.evidence import iterate_candidates, iterate_rollouts, list_lessons
-from gepa_next.store.ledger import iterate_calls
-from gepa_next.streaming.frames import line
+
+RECEIPT = "receipt.json"
+ARTIFACTS: Mapping[str, str] = MappingProxyType(
+    {**{name: each.content_type for name, each in RECORDS.items()}, RECEIPT: "application/json"}
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
-    """How an artifact is made, piece by piece."""
+class Artifacts:
+    """Makes artifacts in short turns, for one may be as long as all the outputs of a job.
 
-    content_type: str
-    pieces: Callable[[Database, Job], Iterable[str]]
-
-    def chunks(self, database: Database, job: Job) -> Iterator[bytes]:
-        """Yield the artifact in short turns: it may be as long as all the outputs of a job."""
-        return in_chunks(self.pieces(database, job))
-
-
-class ArtifactSizes:
-    """Tells how many bytes each artifact has, by making it; of jobs that have ended it remembers."""
+    Their marks are known by making them. Those of finished jobs are remembered: a job that failed or was cancelled may
+    still get an answer to a call.
+    """
 
     def __init__(self, most: int = 1000) -> None:
         self._most = most
-        self._known: dict[tuple[str, int, int], Mapping[str, int]] = {}
+        self._known: dict[tuple[str, int], Mapping[str, Mark]] = {}
 
-    def of(self, database: Database, job: Job, usage: Iterable[Usage]) -> Mapping[str, int]:
-        """Return the sizes by name; `usage` grows when a call comes home after the job has ended."""
-        version = (job.id, job.last_event_id, sum(each.calls for each in usage))
-        if (known := self._known.get(version)) is not None:
+    def chunks(self, database: Database, job: Job, name: str) -> Iterator[bytes]:
+        """Yield one artifact."""
+        if name == RECEIPT:
+            return in_chunks(receipt(database, job, self._marks_of_records(database, job)))
+        return in_chunks(RECORDS[name].pieces(database, job))
+
+    def marks(self, database: Database, job: Job) -> Mapping[str, Mark]:
+        """Return the size and hash of every artifact."""
+        known = self._known.get(_version(job), {})
+        if RECEIPT in known:
             return known
-        sizes = {name: sum(map(len, each.chunks(database, job))) for name, each in ARTIFACTS.items()}
-        if job.status.terminal:
-            self._known[version] = sizes
+        marks = self._marks_of_records(database, job)
+        return self._remember(job, {**marks, RECEIPT: _mark(in_chunks(receipt(database, job, marks)))})
+
+    def _marks_of_records(self, database: Database, job: Job) -> Mapping[str, Mark]:
+        if (known := self._known.get(_version(job))) is not None:
+            return {name: known[name] for name in RECORDS}
+        return self._remember(job, {name: _mark(self.chunks(database, job, name)) for name in RECORDS})
+
+    def _remember(self, job: Job, marks: Mapping[str, Mark]) -> Mapping[str, Mark]:
+        if job.status is JobStatus.FINISHED:
+            self._known[_version(job)] = marks
             if len(self._known) > self._most:
                 del self._known[next(iter(self._known))]
-        return sizes
+        return marks
 
 
-def returned_prompt(job: Job) -> str:
-    """Return the champion, or the best so far, or the seed prompt."""
-    return str(job.result["prompt"]) if job.result else job.best_prompt or job.spec.prompt
+def _version(job: Job) -> tuple[str, int]:
+    return job.id, job.last_event_id
 
 
-def _prompt(_: Database, job: Job) -> Iterator[str]:
-    yield returned_prompt(job)
-
-
-def _diff(_: Database, job: Job) -> Iterator[str]:
-    lines = difflib.unified_diff(
-        job.spec.prompt.splitlines(), returned_prompt(job).splitlines(), "seed", "champion", lineterm=""
-    )
-    return (f"{line}\n" for line in lines)
-
-
-def _candidates(database: Database, job: Job) -> Iterator[str]:
-    values = _values_of(Candidate)
-    return (
-        _line({**values(each), "validation_score": mean}) for each, mean in iterate_candidates(database, job.id)
-    )  # fmt: skip
-
-
-def _rollouts(database: Database, job: Job) -> Iterator[str]:
-    return map(_line, map(_values_of(Rollout), iterate_rollouts(database, job.id)))
-
-
-def _calls(database: Database, job: Job) -> Iterator[str]:
-    return map(_line, map(_values_of(LedgerCall), iterate_calls(database, job.id)))
-
-
-def _events(database: Database, job: Job) -> Iterator[str]:
-    return (f"{line(each)}\n" for each in iterate_events(database, job.id, upto=job.last_event_id))
-
-
-def _lessons(database: Database, job: Job) -> Iterator[str]:
-    yield "# Lessons\n\n"
-    lessons = list_lessons(database, job.id)
-    yield from (
-        f"- {each.text} (candidate {each.candidate_id}, iteration {each.iteration}{_gain(each.gain)})\n"
-        for each in lessons
-    )
-    if not lessons:
-        yield "None were learned.\n"
-
-
-def _gain(gain: float | None) -> str:
-    return "" if gain is None else f", minibatch difference {gain:+.2f}"
-
-
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
-
-
-def _line(row: Mapping[str, object]) -> str:
-    return _encode(row) + "\n"
-
-
-def _values_of(kind: type) -> Callable[[object], dict[str, object]]:
-    """Return what makes a dict of an instance: `asdict` copies everything inside too, for the most part of the time."""
-    names = [each.name for each in fields(kind)]
-    values = attrgetter(*names)
-    return lambda instance: dict(zip(names, values(instance), strict=True))
-
-
-_TEXT, _JSONL = "text/plain; charset=utf-8", "application/x-ndjson"
-ARTIFACTS: Mapping[str, Artifact] = MappingProxyType(
-    {
-        "prompt.txt": Artifact(_TEXT, _prompt),
-        "prompt.diff": Artifact(_TEXT, _diff),
-        "candidates.jsonl": Artifact(_JSONL, _candidates),
-        "rollouts.jsonl": Artifact(_JSONL, _rollouts),
-        "calls.jsonl": Artifact(_JSONL, _calls),
-        "events.jsonl": Artifact(_JSONL, _events),
-        "lessons.md": Artifact("text/markdown; charset=utf-8", _lessons),
-        "receipt.json": Artifact("application/json", receipt),
-    }
-)
+def _mark(chunks: Iterator[bytes]) -> Mark:
+    size, digest = 0, sha256()
+    for chunk in chunks:
+        size += len(chunk)
+        digest.update(chunk)
+    return Mark(bytes=size, sha256=digest.hexdigest())

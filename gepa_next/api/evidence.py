@@ -15,7 +15,7 @@ from gepa_next.gepa.types import Candidate
 from gepa_next.models import Job
 from gepa_next.store.codec import to_json
 from gepa_next.store.database import Database
-from gepa_next.store.evidence import iterate_candidates, list_usage
+from gepa_next.store.evidence import iterate_candidates
 from gepa_next.store.jobs import get_job
 
 bp = Blueprint("evidence", __name__, url_prefix="/v1/optimize")
@@ -64,15 +64,16 @@ def artifacts(job_id: str) -> Response:
     refuse_unknown()
     database = wiring().database
     job = get_job(database, job_id, token_id=token_id())
-    sizes = wiring().artifact_sizes.of(database, job, list_usage(database, job.id))
+    marks = wiring().artifacts.marks(database, job)
     items = [
         {
             "name": name,
-            "content_type": artifact.content_type,
-            "bytes": sizes[name],
+            "content_type": content_type,
+            "bytes": marks[name].bytes,
+            "sha256": marks[name].sha256,
             "url": f"{job_url(job.id)}/artifacts/{name}",
         }
-        for name, artifact in ARTIFACTS.items()
+        for name, content_type in ARTIFACTS.items()
     ]
     return jsonify({"items": items})
 
@@ -85,5 +86,4 @@ def artifact(job_id: str, name: str) -> Response:
     job = get_job(database, job_id, token_id=token_id())
     if name not in ARTIFACTS:
         raise NotFoundError(f"there is no such artifact; there are {', '.join(ARTIFACTS)}")
-    found = ARTIFACTS[name]
-    return Response(found.chunks(database, job), content_type=found.content_type)
+    return Response(wiring().artifacts.chunks(database, job, name), content_type=ARTIFACTS[name])

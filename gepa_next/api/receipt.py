@@ -1,45 +1,82 @@
 """The receipt: what a reader needs to check a job's result, and to ask for the same again."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from hashlib import sha256
 
 from gepa_next.api.pacing import unhurried
+from gepa_next.api.records import Mark
 from gepa_next.gepa.splits import default_sizes, divide
-from gepa_next.gepa.types import Example
+from gepa_next.gepa.types import Candidate, Example
 from gepa_next.models import Job, JobSpec
+from gepa_next.receipts.seal import FORMAT, START, examples_hash, link, sealed
 from gepa_next.store.database import Database
-from gepa_next.store.evidence import iterate_job_examples, list_usage
+from gepa_next.store.events import iterate_events
+from gepa_next.store.evidence import iterate_candidates, iterate_job_examples, list_usage
+from gepa_next.streaming.frames import SCHEMA_VERSION, line
 from gepa_next.version import VERSION
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, indent=2, allow_nan=False)
 
-def receipt(database: Database, job: Job) -> Iterator[str]:
-    """Yield the receipt as JSON, a few characters at a time."""
+
+def receipt(database: Database, job: Job, marks: Mapping[str, Mark]) -> Iterator[str]:
+    """Yield the receipt as JSON, a few characters at a time; `marks` are those of the other artifacts."""
     examples = list(unhurried(iterate_job_examples(database, job.id)))
-    splits = divide(examples, job.split, seed=job.spec.seed)
     parts = {
-        "version": VERSION,
+        "versions": {"gepa_next": VERSION, "receipt": FORMAT, "events": SCHEMA_VERSION},
         "job_id": job.id,
         "status": job.status,
         "stop_reason": job.stop_reason,
         "simulated": job.simulated,
         "spec": spec_body(job, examples),
         "judge": asdict(job.judge),
-        "splits": {
-            "train": [each.id for each in splits.train],
-            "validation": [each.id for each in splits.validation],
-            "test": [each.id for each in splits.test],
-        },
+        "splits": _splits(job, examples),
         "created_at": job.created_at,
         "finished_at": job.finished_at,
         "iterations": job.iteration,
         "rollouts": job.rollouts,
         "usage": {each.role: asdict(each) for each in list_usage(database, job.id)},
-        "events": job.last_event_id,
+        "candidates": [_brief(each, mean) for each, mean in unhurried(iterate_candidates(database, job.id))],
+        "champion": job.best_candidate_id,
         "result": job.result,
+        "events": {"count": job.last_event_id, "head": _head(database, job)},
+        "artifacts": {name: asdict(mark) for name, mark in marks.items()},
     }
-    yield from json.JSONEncoder(ensure_ascii=False, indent=2, allow_nan=False).iterencode(parts)
-    yield "\n"
+    yield from sealed(_ENCODER.iterencode(parts))
+
+
+def _splits(job: Job, examples: Sequence[Example]) -> dict[str, object]:
+    splits = divide(examples, job.split, seed=job.spec.seed)
+    found = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    return {
+        name: {"ids": [each.id for each in mine], "sha256": examples_hash(_contents(mine))}
+        for name, mine in found.items()
+    }
+
+
+def _contents(examples: Iterable[Example]) -> Iterator[dict[str, object]]:
+    return ({"id": each.id, "input": each.input, "ideal": each.ideal} for each in unhurried(examples))
+
+
+def _brief(candidate: Candidate, mean: float | None) -> dict[str, object]:
+    return {
+        "id": candidate.id,
+        "sha256": sha256(candidate.text.encode()).hexdigest(),
+        "parent_ids": candidate.parents,
+        "operator": candidate.operator,
+        "iteration": candidate.iteration,
+        "decision": candidate.decision,
+        "reason": candidate.reason,
+        "score": mean,
+    }
+
+
+def _head(database: Database, job: Job) -> str:
+    head = START
+    for event in unhurried(iterate_events(database, job.id, upto=job.last_event_id)):
+        head = link(head, line(event).encode())
+    return head.hex()
 
 
 def spec_body(job: Job, examples: Sequence[Example]) -> dict[str, object]:

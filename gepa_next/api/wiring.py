@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from flask import current_app
 
-from gepa_next.api.artifacts import ArtifactSizes
+from gepa_next.api.artifacts import Artifacts
 from gepa_next.api.rates import RateLimiter
 from gepa_next.gepa.types import Role
 from gepa_next.llm.pricing import Prices
@@ -75,7 +75,7 @@ class Wiring:
     failures: RateLimiter
     runner_expected: bool
     public_settings: dict[str, object]
-    artifact_sizes: ArtifactSizes = field(default_factory=ArtifactSizes)
+    artifacts: Artifacts = field(default_factory=Artifacts)
     draining: threading.Event = field(default_factory=threading.Event)
 
 

@@ -15,8 +15,8 @@ from gepa_next.store.database import Database, Row
 
 _COLUMNS = """
     jobs.id, token_id, status, spec, judge_model_id, judge_fingerprint, simulated, created_at, updated_at, started_at,
-    finished_at, stop_reason, jobs.iteration, rollouts, seed_score, best_score, error_code, error_message, result,
-    last_event_id, owner_epoch, paused_s, drafted,
+    finished_at, stop_reason, jobs.iteration, rollouts, seed_score, best_score, best_candidate_id, error_code,
+    error_message, result, last_event_id, owner_epoch, paused_s, drafted,
     (SELECT text FROM candidates WHERE job_id = jobs.id AND candidates.id = best_candidate_id) AS best_prompt,
     (SELECT prompts FROM candidates WHERE job_id = jobs.id AND candidates.id = best_candidate_id) AS best_prompts
 """
@@ -182,6 +182,7 @@ def _job(row: Row) -> Job:
         rollouts=row["rollouts"],
         seed_score=row["seed_score"],
         best_score=row["best_score"],
+        best_candidate_id=row["best_candidate_id"],
         best_prompt=row["best_prompt"],
         best_prompts=json.loads(row["best_prompts"] or "{}"),
         error_code=row["error_code"],

@@ -188,7 +188,7 @@ def test_an_example_deleted_later_stays_with_the_job(client, service) -> None:
     client.delete("/v1/examples/e0")
     service.run(job_id)
     splits = client.get(f"/v1/optimize/{job_id}/artifacts/receipt.json").json["splits"]
-    assert "e0" in splits["train"] + splits["validation"]
+    assert "e0" in splits["train"]["ids"] + splits["validation"]["ids"]
 
 
 @pytest.mark.parametrize("drawn", [{"limit": 0}, {"limit": 10_001}, {"limit": True}, {"limit": "5"}])

@@ -1,6 +1,7 @@
 """What a job leaves behind: candidates and artifacts."""
 
 import json
+from hashlib import sha256
 
 import pytest
 
@@ -70,6 +71,24 @@ def test_the_index_of_a_job_that_runs_is_made_each_time(service) -> None:
     assert sizes(service, job_id)["receipt.json"] == before["receipt.json"] + len("000")
 
 
+def test_the_index_of_a_cancelled_job_is_made_each_time_for_answers_may_still_come(service, client) -> None:
+    job_id = service.create()
+    client.delete(f"/v1/optimize/{job_id}")
+    before = sizes(service, job_id)
+    service.database.write(lambda db: db.execute("UPDATE jobs SET rollouts = 1000"))
+    assert sizes(service, job_id) != before
+
+
+def test_the_index_and_the_receipt_state_the_hash_of_every_artifact(done, done_id) -> None:
+    items = done.client().get(f"/v1/optimize/{done_id}/artifacts").json["items"]
+    stated = artifact(done, done_id, "receipt.json").json["artifacts"]
+    for item in items:
+        content = artifact(done, done_id, item["name"]).data
+        mark = {"bytes": len(content), "sha256": sha256(content).hexdigest()}
+        assert mark.items() <= item.items()
+        assert item["name"] == "receipt.json" or stated[item["name"]] == mark
+
+
 @pytest.mark.parametrize("name", ARTIFACTS)
 def test_every_artifact_can_be_made_before_the_job_has_begun(service, name) -> None:
     assert artifact(service, service.create(), name).status_code == 200
@@ -117,7 +136,7 @@ def test_the_receipt_says_what_was_asked_and_done(done, done_id) -> None:
     assert receipt["job_id"] == done_id
     assert receipt["simulated"] is True
     assert receipt["spec"]["seed"] == SMALL_JOB["seed"]
-    splits = [set(receipt["splits"][name]) for name in ("train", "validation", "test")]
+    splits = [set(receipt["splits"][name]["ids"]) for name in ("train", "validation", "test")]
     assert set().union(*splits) == {example["id"] for example in SMALL_JOB["examples"]}
 
 

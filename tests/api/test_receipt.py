@@ -65,7 +65,7 @@ def test_the_splits_of_drafted_examples_are_those_of_the_run(service, client, co
     said = client.get(f"/v1/optimize/{job_id}").json["split"]
     splits = receipt_of(service, job_id)["splits"]
     assert (said["train"], said["val"], said["test"]) == (told["train"], told["validation"], told["test"])
-    assert {name: len(ids) for name, ids in splits.items()} == {name: told[name] for name in splits}
+    assert {name: len(each["ids"]) for name, each in splits.items()} == {name: told[name] for name in splits}
 
 
 def test_drafts_that_are_given_up_are_not_counted(service, client) -> None:

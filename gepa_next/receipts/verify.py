@@ -1,0 +1,73 @@
+"""Checks a receipt, and the artifacts that it is about, without the service and its database."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import sha256
+from typing import Any
+
+from gepa_next.receipts.books import HeldOutTest, Ledger
+from gepa_next.receipts.check import Check
+from gepa_next.receipts.log import EventLog
+from gepa_next.receipts.seal import FORMAT, examples_hash, is_sealed
+
+Json = dict[str, Any]  # Any: a receipt's JSON, described in docs/evidence.md
+Lines = Iterable[bytes]  # with their ends, as a binary file yields them
+
+EVENTS, CALLS, ROLLOUTS = "events.jsonl", "calls.jsonl", "rollouts.jsonl"
+
+
+def verify(receipt: bytes, artifacts: Mapping[str, Lines], *, kept_head: str | None = None) -> list[Check]:
+    """Return what agrees with the receipt and what does not; `artifacts` are the lines of files by their names.
+
+    With a head kept from an earlier day, also whether the event log of that day is the beginning of this one.
+    """
+    if not is_sealed(receipt):
+        changed = "the receipt's sha256: a byte of it, be it a space, is not what it was, or it is no receipt"
+        return [Check(agrees=False, said=changed)]
+    checks = [Check(agrees=True, said="the receipt's bytes and its sha256")]
+    try:
+        checks.extend(_checks(json.loads(receipt), artifacts, kept_head))
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        checks.append(Check(agrees=False, said=f"the form of what was given: {type(error).__name__}: {error}"))
+    return checks
+
+
+def _checks(receipt: Json, artifacts: Mapping[str, Lines], kept_head: str | None) -> Iterator[Check]:
+    if (given := receipt["versions"]["receipt"]) != FORMAT:
+        yield Check(agrees=False, said=f"the receipt's format: it is {given}, and only {FORMAT} is known here")
+        return
+    yield from _of_itself(receipt)
+    if EVENTS in artifacts:
+        log = EventLog(receipt, kept_head)
+        yield from _of_file(receipt, EVENTS, artifacts[EVENTS], log)
+    if CALLS in artifacts:
+        yield from _of_file(receipt, CALLS, artifacts[CALLS], Ledger(receipt))
+    if ROLLOUTS in artifacts:
+        yield from _of_file(receipt, ROLLOUTS, artifacts[ROLLOUTS], HeldOutTest(receipt))
+
+
+def _of_itself(receipt: Json) -> Iterator[Check]:
+    examples = {each["id"]: each for each in receipt["spec"]["examples"]}
+    splits = receipt["splits"]
+    wrong = [
+        name
+        for name, each in splits.items()
+        if examples_hash(examples[example_id] for example_id in each["ids"]) != each["sha256"]
+    ]
+    yield Check(not wrong, f"the examples of {' and '.join(wrong or splits)}, and the hashes of the splits")
+    if (result := receipt["result"]) is not None:
+        texts = {each["id"]: each["sha256"] for each in receipt["candidates"]}
+        found = sha256(result["prompt"].encode()).hexdigest()
+        same = found == texts.get(result["candidate_id"]) == receipt["artifacts"]["prompt.txt"]["sha256"]
+        yield Check(same, f"the prompt of the result, candidate {result['candidate_id']} and prompt.txt")
+
+
+def _of_file(receipt: Json, name: str, lines: Lines, reader: EventLog | Ledger | HeldOutTest) -> Iterator[Check]:
+    """Read the file once, for its hash and for what it says."""
+    digest = sha256()
+    for line in lines:
+        digest.update(line)
+        reader.read(line)
+    yield from reader.checks()
+    same = digest.hexdigest() == receipt["artifacts"][name]["sha256"]
+    yield Check(same, f"the bytes of {name} and their sha256 in the receipt")
