@@ -13,12 +13,13 @@ from pathlib import Path
 from types import FrameType
 
 from gepa_next.config import ConfigurationError, Settings, load_settings
-from gepa_next.errors import StoreError, UnavailableError
+from gepa_next.errors import NotFoundError, ReplayError, StoreError, UnavailableError
 from gepa_next.receipts.check import Check
 from gepa_next.receipts.verify import verify
 from gepa_next.store.checks import refuse_damaged, refuse_read_only
 from gepa_next.store.database import Database
 from gepa_next.store.housekeeping import back_up, check_file, prune_jobs
+from gepa_next.store.jobs import get_job
 from gepa_next.version import VERSION
 
 USAGE_ERROR = 2
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(given)
     try:
         options.run(options)
-    except (ConfigurationError, StoreError, UnavailableError) as error:
+    except (ConfigurationError, NotFoundError, ReplayError, StoreError, UnavailableError) as error:
         print(f"gepa-next: {error}", file=sys.stderr)
         raise SystemExit(USAGE_ERROR) from None
 
@@ -64,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
         verify.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"the job's {name}.jsonl")
     verify.add_argument("--head", help="a head of the event log that was kept from an earlier receipt")
     verify.set_defaults(run=_verify)
+    replay = commands.add_parser("replay", help="make a finished job again from its ledger, and compare")
+    replay.add_argument("job", help="the job's id")
+    replay.set_defaults(run=_replay)
     return parser
 
 
@@ -160,6 +164,17 @@ def _verify(options: argparse.Namespace) -> None:
             _report(verify(options.receipt.read_bytes(), files, kept_head=options.head))
     except OSError as error:
         raise ConfigurationError(f"{error.filename}: {error.strerror}") from None
+
+
+def _replay(options: argparse.Namespace) -> None:
+    # Imported here: `serve` becomes gunicorn and must not have loaded what is patched there.
+    from gepa_next.runner.replay import replay  # noqa: PLC0415
+
+    with _database() as database:
+        found = replay(database, get_job(database, options.job))
+    if found.began_after:
+        print(f"from iteration {found.began_after + 1} on; what was done before the job was resumed is taken as stored")
+    _report(found.checks)
 
 
 def _report(checks: Sequence[Check]) -> None:

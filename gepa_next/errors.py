@@ -9,6 +9,7 @@ GepaNextError                 has a `code`, the word that users see
 │   ├── ConflictError         the job's status does not allow it
 │   └── UnavailableError      try again later
 ├── StoreError                the database file cannot be used
+├── ReplayError               what is stored does not suffice to make the run again
 └── Interrupted               this process must let go of the job, which is not at fault
 """
 
@@ -83,6 +84,10 @@ class UnavailableError(RefusedError):
 
 class StoreError(GepaNextError):
     """Report a database file that cannot be used, and why."""
+
+
+class ReplayError(GepaNextError):
+    """Report a run that cannot be made again from what is stored; names what is missing."""
 
 
 class Interrupted(GepaNextError):

@@ -85,7 +85,7 @@ class LedgerModel:
             key=call.key,
             role=call.role,
             model_id=model.model_id,
-            request_sha256=_request_hash(model.model_id, call),
+            request_sha256=request_hash(model.model_id, call),
             attempts=1,
             status="started",
         )
@@ -104,7 +104,7 @@ class LedgerModel:
         earlier = begin_call(self._database, self._holder, intent, now=self._clock())
         self._tenure.prove(before)  # not after: a freeze in between would make an old proof look new
         if earlier is not None and earlier.status != "started":
-            return _replayed(call, earlier)
+            return replayed(call, earlier)
         return self._asked(model.ask, call, intent, _consumed(earlier))
 
     def give_up(self) -> None:
@@ -161,7 +161,8 @@ class LedgerModel:
         self._outcomes.append(end_call(self._database, self._holder, outcome))
 
 
-def _request_hash(model_id: str, call: ModelCall) -> str:
+def request_hash(model_id: str, call: ModelCall) -> str:
+    """Return what tells the request from every other."""
     parts = [
         model_id,
         call.role,
@@ -236,7 +237,8 @@ def _bill(error: ModelError, usage: CallUsage) -> None:
     error.doubtful = usage.doubtful
 
 
-def _replayed(call: ModelCall, earlier: LedgerCall) -> Completion:
+def replayed(call: ModelCall, earlier: LedgerCall) -> Completion:
+    """Return the answer that is in the ledger, with what it consumed in all; ModelError if the call failed."""
     if earlier.status == "failed":
         error = ModelError(earlier.error_code or "failed", earlier.error_message or "")
         _bill(error, _in_all(earlier))

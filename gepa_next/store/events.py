@@ -52,6 +52,15 @@ def iterate_events(database: Database, job_id: str, *, upto: int) -> Iterator[St
         after = page[-1].id
 
 
+def last_end(database: Database, job_id: str, *, before: int) -> int:
+    """Return the id of the job's last terminal event before that one, 0 if there is none."""
+    row = database.row(
+        "SELECT max(id) AS id FROM events WHERE job_id = ? AND id < ? AND type IN ('finished', 'failed', 'cancelled')",
+        (job_id, before),
+    )
+    return (row["id"] if row else None) or 0
+
+
 def tail_events(database: Database, *, after: int, limit: int) -> list[StoredEvent]:
     """Return events of all jobs with sequences above `after`, in the order they were committed."""
     rows = database.rows(

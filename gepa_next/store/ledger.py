@@ -141,6 +141,22 @@ def iterate_calls(database: Database, job_id: str) -> Iterator[LedgerCall]:
         key, request = rows[-1]["key"], rows[-1]["request_sha256"]
 
 
+def list_outcomes(database: Database, job_id: str, key: str) -> list[LedgerCall]:
+    """Return what came of the calls at one place of the run, the last to be asked first."""
+    rows = database.rows(
+        f"SELECT {_COLUMNS} FROM calls WHERE job_id = ? AND key = ? AND status IN ('done', 'cached', 'failed')"  # noqa: S608 - constant
+        " ORDER BY started_at DESC",
+        (job_id, key),
+    )
+    return [_call(row) for row in rows]
+
+
+def decisions_of(database: Database, job_id: str) -> dict[str, str | None]:
+    """Return the answers that were stored, by their points of the run."""
+    rows = database.rows("SELECT point, answer FROM decisions WHERE job_id = ?", (job_id,))
+    return {row["point"]: row["answer"] for row in rows}
+
+
 def still_held(database: Database, holder: Holder) -> bool:
     """Say whether the job runs and is this owner's."""
     row = database.row("SELECT status, owner_epoch FROM jobs WHERE id = ?", (holder.job_id,))

@@ -103,14 +103,17 @@ def refuse_strangers(db: sqlite3.Connection, job_id: str, *, epoch: int) -> None
         raise Interrupted("lease_lost", "the job is not this runner's any more")
 
 
-def load_state(database: Database, job: Job) -> State:
-    """Fold the stored deltas up to the last checkpoint into a state."""
+def load_state(database: Database, job: Job, *, before: int | None = None) -> State:
+    """Fold the stored deltas up to the last checkpoint into a state; to the last one `before` that event if given."""
     given = database.rows(
         "SELECT id, input, ideal, tags, meta FROM examples WHERE job_id = ? AND event_id = 0 ORDER BY position",
         (job.id,),
     )
     state = State(job.spec.task(tuple(example_from(row) for row in given)))
-    last = database.row("SELECT max(id) AS id FROM events WHERE job_id = ? AND checkpoint = 1", (job.id,))
+    last = database.row(
+        "SELECT max(id) AS id FROM events WHERE job_id = ? AND checkpoint = 1 AND id < ?",
+        (job.id, job.last_event_id + 1 if before is None else before),
+    )
     for delta in _deltas(database, job.id, upto=(last["id"] if last else None) or 0):
         state.apply(delta)
     return state

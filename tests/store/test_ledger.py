@@ -10,7 +10,7 @@ from gepa_next.store.database import Database
 from gepa_next.store.evidence import list_usage
 from gepa_next.store.jobs import get_job
 from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
-from gepa_next.store.ledger import Holder, begin_call, decide_once, end_call, iterate_calls
+from gepa_next.store.ledger import Holder, begin_call, decide_once, decisions_of, end_call, iterate_calls, list_outcomes
 from gepa_next.store.requests import Resumption, cancel_job, resume_job
 from tests.store.jobs_on_file import insert, job_spec
 
@@ -66,6 +66,16 @@ def test_another_request_under_the_same_key_is_another_call(database: Database, 
     begin_call(database, holder, INTENT, now=1.0)
     end_call(database, holder, OUTCOME).result()
     assert begin_call(database, holder, replace(INTENT, request_sha256="other"), now=2.0) is None
+
+
+def test_the_outcomes_at_one_place_come_with_the_last_one_first(database: Database, holder: Holder) -> None:
+    for now, model_id in ((2.0, "b"), (3.0, "a"), (1.0, "c")):
+        call = replace(OUTCOME, model_id=model_id, request_sha256=model_id)
+        begin_call(database, holder, call, now=now)
+        end_call(database, holder, call).result()
+    begin_call(database, holder, replace(INTENT, request_sha256="open"), now=4.0)
+    assert [each.model_id for each in list_outcomes(database, "job-1", OUTCOME.key)] == ["a", "b", "c"]
+    assert list_outcomes(database, "job-1", "target/0/e2") == []
 
 
 def test_a_cancelled_job_begins_no_call_but_keeps_the_outcome_of_one_in_flight(
@@ -139,6 +149,8 @@ def test_a_decision_once_made_holds(database: Database, holder: Holder) -> None:
     database.flush()
     assert decide_once(database, holder, "1/start", "max_seconds") is None
     assert decide_once(database, holder, "2/start", "max_seconds") == "max_seconds"
+    database.flush()
+    assert decisions_of(database, "job-1") == {"1/start": None, "2/start": "max_seconds"}
 
 
 def test_an_outcome_comes_before_the_next_intent(database: Database, holder: Holder) -> None:
