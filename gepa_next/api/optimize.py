@@ -134,7 +134,7 @@ def asked_for(parts: Wiring, body: OptimizeBody) -> tuple[JobSpec, tuple[Example
 def _new_job(parts: Wiring, body: OptimizeBody) -> NewJob:
     spec, examples = asked_for(parts, body)
     return NewJob(
-        id=secrets.token_urlsafe(9),
+        id=secrets.token_urlsafe(9).replace("-", "_"),  # a command line takes what begins with - for an option
         token_id=token_id(),
         spec=spec,
         examples=examples,

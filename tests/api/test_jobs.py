@@ -228,3 +228,7 @@ def test_while_the_server_shuts_down_no_job_is_taken(service, client) -> None:
     answer = client.post("/v1/optimize", json=SMALL_JOB)
     refused(answer, 503, "shutting_down")
     assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_no_command_line_takes_an_id_for_an_option(service) -> None:
+    assert "-" not in "".join(service.create() for _ in range(100))
