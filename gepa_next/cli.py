@@ -25,6 +25,7 @@ from gepa_next.version import VERSION
 USAGE_ERROR = 2
 SECONDS_PER_DAY = 86_400
 GATE_TIMEOUT_S = 30.0
+VERIFIED = ("events", "calls", "rollouts", "candidates")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -61,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(run=_check)
     verify = commands.add_parser("verify", help="check a receipt and files of its job, without the service")
     verify.add_argument("receipt", type=Path, help="the job's receipt.json")
-    for name in ("events", "calls", "rollouts"):
+    for name in VERIFIED:
         verify.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"the job's {name}.jsonl")
     verify.add_argument("--head", help="a head of the event log that was kept from an earlier receipt")
     verify.set_defaults(run=_verify)
@@ -157,7 +158,7 @@ def _check(_: argparse.Namespace) -> None:
 
 
 def _verify(options: argparse.Namespace) -> None:
-    given = {f"{name}.jsonl": getattr(options, name) for name in ("events", "calls", "rollouts")}
+    given = {f"{name}.jsonl": getattr(options, name) for name in VERIFIED}
     try:
         with ExitStack() as opened:
             files = {name: opened.enter_context(path.open("rb")) for name, path in given.items() if path}

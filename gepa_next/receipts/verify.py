@@ -13,8 +13,6 @@ from gepa_next.receipts.seal import FORMAT, examples_hash, is_sealed
 Json = dict[str, Any]  # Any: a receipt's JSON, described in docs/evidence.md
 Lines = Iterable[bytes]  # with their ends, as a binary file yields them
 
-EVENTS, CALLS, ROLLOUTS = "events.jsonl", "calls.jsonl", "rollouts.jsonl"
-
 
 def verify(receipt: bytes, artifacts: Mapping[str, Lines], *, kept_head: str | None = None) -> list[Check]:
     """Return what agrees with the receipt and what does not; `artifacts` are the lines of files by their names.
@@ -37,13 +35,15 @@ def _checks(receipt: Json, artifacts: Mapping[str, Lines], kept_head: str | None
         yield Check(agrees=False, said=f"the receipt's format: it is {given}, and only {FORMAT} is known here")
         return
     yield from _of_itself(receipt)
-    if EVENTS in artifacts:
-        log = EventLog(receipt, kept_head)
-        yield from _of_file(receipt, EVENTS, artifacts[EVENTS], log)
-    if CALLS in artifacts:
-        yield from _of_file(receipt, CALLS, artifacts[CALLS], Ledger(receipt))
-    if ROLLOUTS in artifacts:
-        yield from _of_file(receipt, ROLLOUTS, artifacts[ROLLOUTS], HeldOutTest(receipt))
+    readers: dict[str, EventLog | Ledger | HeldOutTest] = {
+        "events.jsonl": EventLog(receipt, kept_head),
+        "calls.jsonl": Ledger(receipt),
+        "rollouts.jsonl": HeldOutTest(receipt),
+    }
+    for name, lines in artifacts.items():
+        yield from _of_file(receipt, name, lines, readers.get(name))
+    if kept_head is not None and "events.jsonl" not in artifacts:
+        yield Check(agrees=False, said="the head that was kept: there is no event log to look for it in")
 
 
 def _of_itself(receipt: Json) -> Iterator[Check]:
@@ -62,12 +62,14 @@ def _of_itself(receipt: Json) -> Iterator[Check]:
         yield Check(same, f"the prompt of the result, candidate {result['candidate_id']} and prompt.txt")
 
 
-def _of_file(receipt: Json, name: str, lines: Lines, reader: EventLog | Ledger | HeldOutTest) -> Iterator[Check]:
+def _of_file(receipt: Json, name: str, lines: Lines, reader: EventLog | Ledger | HeldOutTest | None) -> Iterator[Check]:
     """Read the file once, for its hash and for what it says."""
     digest = sha256()
     for line in lines:
         digest.update(line)
-        reader.read(line)
-    yield from reader.checks()
+        if reader is not None:
+            reader.read(line)
+    if reader is not None:
+        yield from reader.checks()
     same = digest.hexdigest() == receipt["artifacts"][name]["sha256"]
     yield Check(same, f"the bytes of {name} and their sha256 in the receipt")

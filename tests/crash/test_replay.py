@@ -1,10 +1,13 @@
-"""A job that was killed, again and again, replays as one that nothing happened to."""
+"""A job that was killed, again and again, replays as one that nothing happened to, and its receipt verifies."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from gepa_next.api.artifacts import ARTIFACTS, RECEIPT, Artifacts
+from gepa_next.receipts.check import Check
+from gepa_next.receipts.verify import verify
 from gepa_next.runner.replay import Replay, replay
 from tests.crash.courses import JOB_COURSES, NONE, Faults
 from tests.crash.models import Models, models_served
@@ -19,11 +22,15 @@ def models() -> Iterator[Models]:
         yield served
 
 
-def replay_of(folder: Path, models: Models, course: str, faults: Faults) -> Replay:
+def replay_of(folder: Path, models: Models, course: str, faults: Faults) -> tuple[Replay, list[Check]]:
+    """Return the replay of a job, and how its receipt agrees with what it is about."""
     with stage(folder, models) as found:
         JOB_COURSES[course](found, faults)
         assert found.blows >= len(faults.runners + faults.later)
-        return replay(found.database, found.job())
+        files = {name: b"".join(Artifacts().chunks(found.database, found.job(), name)) for name in ARTIFACTS}
+        receipt = files.pop(RECEIPT)
+        lines = {name: content.splitlines(keepends=True) for name, content in files.items()}
+        return replay(found.database, found.job()), verify(receipt, lines)
 
 
 @pytest.mark.parametrize(
@@ -36,8 +43,8 @@ def replay_of(folder: Path, models: Models, course: str, faults: Faults) -> Repl
 def test_a_killed_job_replays_as_an_uninterrupted_one(
     tmp_path: Path, models: Models, course: str, faults: Faults, began_after: int
 ) -> None:
-    undisturbed = replay_of(tmp_path / "undisturbed", models, course, NONE)
-    killed = replay_of(tmp_path / "killed", models, course, faults)
-    assert [check for check in killed.checks if not check.agrees] == []
+    undisturbed, _ = replay_of(tmp_path / "undisturbed", models, course, NONE)
+    killed, checks = replay_of(tmp_path / "killed", models, course, faults)
+    assert [check for check in (*killed.checks, *checks) if not check.agrees] == []
     assert killed == undisturbed
     assert killed.began_after == began_after

@@ -8,7 +8,7 @@ import pytest
 from tests.support.service import Service, open_service
 
 Files = dict[str, bytes]
-NAMES = ("receipt.json", "events.jsonl", "calls.jsonl", "rollouts.jsonl")
+NAMES = ("receipt.json", "events.jsonl", "calls.jsonl", "rollouts.jsonl", "candidates.jsonl")
 
 
 @pytest.fixture(scope="package")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gepa_next.cli import main
+from gepa_next.cli import VERIFIED, main
 from tests.receipts.conftest import Files
 from tests.support.service import Service
 
@@ -17,7 +17,7 @@ def folder(files: Files, tmp_path: Path) -> Path:
 
 
 def options(folder: Path) -> list[str]:
-    return [f"--{name}={folder / name}.jsonl" for name in ("events", "calls", "rollouts")]
+    return [f"--{name}={folder / name}.jsonl" for name in VERIFIED]
 
 
 def test_verify_prints_what_agrees(folder, capsys) -> None:
@@ -39,6 +39,12 @@ def test_verify_fails_and_says_what_differs(folder, capsys) -> None:
 def test_verify_of_a_receipt_alone_needs_no_other_file(folder, capsys) -> None:
     main(["verify", str(folder / "receipt.json")])
     assert "the head" not in capsys.readouterr().out
+
+
+def test_verify_looks_for_a_head_in_the_event_log_only(folder, capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["verify", str(folder / "receipt.json"), "--head", "0" * 64])
+    assert "differs: the head that was kept: there is no event log" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("missing", ["receipt.json", "events.jsonl"])

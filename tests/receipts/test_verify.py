@@ -64,10 +64,10 @@ def test_a_changed_byte_of_the_event_log_is_seen_wherever_it_is(files) -> None:
         assert "the event log" in " ".join(check.said for check in checks if not check.agrees), place
 
 
-@pytest.mark.parametrize("name", ["events", "calls", "rollouts"])
+@pytest.mark.parametrize("name", ["events", "calls", "rollouts", "candidates"])
 def test_a_changed_byte_of_any_file_is_seen(files, name) -> None:
     content = files[f"{name}.jsonl"]
-    for place in range(0, len(content), len(content) // 199):
+    for place in range(0, len(content), max(1, len(content) // 199)):
         assert differing(files, **{name: content[:place] + b"\x07" + content[place + 1 :]}), place
 
 
