@@ -99,8 +99,12 @@ def _checks_of_result(result: Result, job: Job) -> Iterator[Check]:
         "why it ended, {stop_reason}": ("stop_reason", "stalled_by"),
     }.items():
         same = all(result.get(name) == stored.get(name) for name in names)
-        told = said.format_map(result)
-        yield Check(same, told if same else f"{told}; stored is {said.format_map(stored).partition(', ')[2]}")
+        told = said.format_map(_rounded(result))
+        yield Check(same, told if same else f"{told}; stored is {said.format_map(_rounded(stored)).partition(', ')[2]}")
+
+
+def _rounded(result: Result) -> Result:
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in result.items()}
 
 
 def _checks_of_state(database: Database, job: Job, state: State) -> Iterator[Check]:
