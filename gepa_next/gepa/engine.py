@@ -6,6 +6,7 @@ from gepa_next.errors import InvalidError, ModelError
 from gepa_next.gepa.champion import final_test
 from gepa_next.gepa.iteration import iterate
 from gepa_next.gepa.messages import inputs_messages
+from gepa_next.gepa.outages import most_common_failure
 from gepa_next.gepa.proposers.reflect import REFLECTION_MAX_TOKENS
 from gepa_next.gepa.replies import InputsReply
 from gepa_next.gepa.rollouts import NOTHING_MADE, Made, make_rollouts, missing
@@ -83,6 +84,8 @@ def _seed_rollouts(run: Run, seed: Candidate) -> Made:
     made = NOTHING_MADE
     for pair in pairs if run.counts_tokens_or_money else pairs[:MOST_TRIED_ALONE]:
         made = make_rollouts(run, [pair], after=made)
+        if made.outage is not None:
+            return made
         if made.rollouts[-1].score is not None and all(each.answered for each in made.spending.values()):
             break
     rest = pairs[len(made.rollouts) :]
@@ -117,6 +120,8 @@ def _seed_step(seed: Candidate, made: Made) -> Step:
 
 
 def _nothing_scored(made: Made) -> ModelError:
-    first = made.rollouts[0]
-    said = f"no output of the seed prompt could be scored: {first.feedback}".rstrip(".")
-    return ModelError(first.error or "no_score", f"{said}. Put that right, then resume the job.")
+    tried, most = len(made.rollouts), most_common_failure(made.rollouts)
+    which = f"none of the first {tried} outputs" if tried > 1 else "not one output"
+    others = f", {most.times} of them {most.code}" if most.times < tried else ""
+    said = f"{which} of the seed prompt could be scored{others}: {most.said}".rstrip(".")
+    return ModelError(most.code, f"{said}. Put that right, then resume the job.")

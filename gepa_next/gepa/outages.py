@@ -40,6 +40,22 @@ def find_outage(state: State, made: Sequence[Rollout]) -> ProviderError | None:
     return _unreadable_judge(recent) or _too_many_errors(recent)
 
 
+@dataclass(frozen=True, slots=True)
+class MostCommon:
+    """The code that most of some failed rollouts have, how many, and what the last of them said."""
+
+    code: str
+    times: int
+    said: str
+
+
+def most_common_failure(failed: Sequence[Rollout]) -> MostCommon:
+    """Return what most of the failed rollouts, of which there is one at least, have come to."""
+    [(code, times)] = Counter(each.error for each in failed).most_common(1)
+    said = next(each.feedback for each in reversed(failed) if each.error == code)
+    return MostCommon(code or "no_score", times, said)
+
+
 def is_hopeless(made: Sequence[Rollout]) -> bool:
     """Say whether a batch has come to so many failures in a row that its rest had better not be bought."""
     return len(made) >= IN_A_ROW and all(each.score is None for each in made[-IN_A_ROW:])
@@ -119,9 +135,8 @@ def _too_many_errors(recent: Sequence[Rollout]) -> ProviderError | None:
 
 
 def _failures(failed: Sequence[Rollout], *, among: int) -> ProviderError:
-    [(code, times)] = Counter(each.error for each in failed).most_common(1)
-    said = next(each.feedback for each in reversed(failed) if each.error == code)
-    what = f"{len(failed)} of the last {among} rollouts failed, {times} of them {code}: {said}"
+    most = most_common_failure(failed)
+    what = f"{len(failed)} of the last {among} rollouts failed, {most.times} of them {most.code}: {most.said}"
     return _ending("too_many_errors", what, "Put that right")
 
 

@@ -1,5 +1,7 @@
 """A failed call is an error with a word for it, never a score."""
 
+from dataclasses import replace
+
 import pytest
 
 from gepa_next.errors import Interrupted, ModelError, ProviderError
@@ -83,10 +85,38 @@ def test_a_bug_in_a_model_is_not_taken_for_a_failed_call() -> None:
 
 
 def test_a_seed_prompt_of_which_nothing_can_be_scored_fails_the_run_in_clear_words() -> None:
-    with pytest.raises(ModelError, match="no output of the seed prompt could be scored: the model is down") as caught:
+    with pytest.raises(ModelError) as caught:
         ended(task_of(requests(30)), Models(target=down))
     assert caught.value.code == "timeout"
-    assert caught.value.message.endswith("Put that right, then resume the job.")
+    assert caught.value.message == (
+        "none of the first 10 outputs of the seed prompt could be scored: the model is down. "
+        "Put that right, then resume the job."
+    )
+
+
+def test_what_most_outputs_of_the_seed_prompt_failed_of_names_the_end_and_not_the_first() -> None:
+    codes = iter(["timeout", *["refused"] * 9])
+
+    def fail(_: ModelCall) -> str:
+        code = next(codes)
+        raise ModelError(code, f"it is {code}.")
+
+    with pytest.raises(ModelError, match=r"could be scored, 9 of them refused: it is refused. Put") as caught:
+        ended(task_of(requests(120)), Models(target=fail))
+    assert caught.value.code == "refused"
+
+
+def test_a_run_that_learns_first_what_a_rollout_costs_asks_no_more_of_a_dead_model() -> None:
+    models = Models(target=down)
+    task = task_of(requests(120))
+    with pytest.raises(ModelError, match="none of the first 10 outputs"):
+        ended(replace(task, budget=replace(task.budget, max_tokens=10**6)), models)
+    assert len(models.calls) == 10
+
+
+def test_of_a_single_output_that_cannot_be_scored_nothing_is_counted() -> None:
+    with pytest.raises(ModelError, match=r"^not one output of the seed prompt could be scored: the model is down. Put"):
+        ended(task_of(requests(1)), Models(target=down))
 
 
 def test_one_scored_example_is_enough_to_go_on() -> None:

@@ -98,7 +98,7 @@ def test_a_score_that_is_none_is_a_failed_rollout_and_never_a_score(score: objec
     with pytest.raises(ModelError) as caught:
         program_run(models=answers_with(score=score))
     assert caught.value.code == "bad_score"
-    assert "no output of the seed prompt could be scored: the program answers with" in caught.value.message
+    assert "outputs of the seed prompt could be scored: the program answers with" in caught.value.message
 
 
 def test_a_program_that_lies_now_and_then_is_compared_on_what_it_does_not_lie_about() -> None:
