@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from gepa_next.errors import ModelError
+from gepa_next.runner.call_pool import aside
 
 NOTICE_S = 0.1
 
@@ -41,8 +42,9 @@ class Asking:
 
     def _wait_for_turn(self, question: str, asker: "_Asker", permit: Callable[[], None]) -> None:
         while (other := self._begin(question, asker)) is not asker:
-            while not (other.done.wait(NOTICE_S) or other.is_over()):
-                permit()
+            with aside(held_up=False):
+                while not (other.done.wait(NOTICE_S) or other.is_over()):
+                    permit()
             if other.failed:
                 return
 

@@ -18,24 +18,24 @@ _here = threading.local()
 
 
 @contextmanager
-def aside() -> Iterator[None]:
-    """Take no place in the pool meanwhile: this thread only waits for its turn."""
+def aside(*, held_up: bool = True) -> Iterator[None]:
+    """Take no place in the pool meanwhile: this thread only waits, and so would all of its job that is `held_up`."""
     share: Share | None = getattr(_here, "share", None)
     if share is None:
         yield
         return
-    share.pool.step_aside(share)
+    share.pool.step_aside(share, held_up=held_up)
     try:
         yield
     finally:
-        share.pool.come_back(share)
+        share.pool.come_back(share, held_up=held_up)
 
 
 class CallPool:
     """Owns the threads; give each job a share of them, and drain it at the end.
 
     A job that has nothing running may always begin one thing, over the limit too: one whose calls hang
-    must not hold up the others. One that waits `aside` begins nothing: it would only wait as well.
+    must not hold up the others. One that is held up `aside` begins nothing: it would only wait as well.
     """
 
     def __init__(self, most: int) -> None:
@@ -59,20 +59,20 @@ class CallPool:
         waiting.start()
         waiting.join(timeout_s)
 
-    def step_aside(self, share: "Share") -> None:
+    def step_aside(self, share: "Share", *, held_up: bool) -> None:
         """Let others have the place of a thread that waits."""
         with self._lock:
             self._running -= 1
             share.running -= 1
-            share.aside += 1
+            share.held_up += held_up
             self._hand_out()
 
-    def come_back(self, share: "Share") -> None:
+    def come_back(self, share: "Share", *, held_up: bool) -> None:
         """Count the thread again, over the limit if need be: it has its turn."""
         with self._lock:
             self._running += 1
             share.running += 1
-            share.aside -= 1
+            share.held_up -= held_up
             self._hand_out()
 
     def enter(self, share: "Share", item: "Item") -> None:
@@ -99,7 +99,7 @@ class CallPool:
 
     def _next(self) -> "Share | None":
         has_room = self._running < self._most
-        able = (share for share in self._waiting if not share.aside and (has_room or not share.running))
+        able = (share for share in self._waiting if not share.held_up and (has_room or not share.running))
         return min(able, key=Share.place, default=None)
 
     def _run(self, share: "Share", item: "Item") -> None:
@@ -138,7 +138,7 @@ class Share(Executor):
         # The pool's, under its lock:
         self.items: deque[Item] = deque()
         self.running = 0
-        self.aside = 0
+        self.held_up = 0
         self.last_served = 0
 
     def submit(

@@ -10,6 +10,7 @@ import pytest
 from gepa_next.gepa.types import Completion, ModelCall, Role
 from gepa_next.llm.simulator import Simulator
 from gepa_next.models import JobStatus
+from gepa_next.runner.asking import Asking
 from gepa_next.runner.call_pool import CallPool, Share, aside
 from gepa_next.runner.ledger import RoleModel
 from gepa_next.runner.runner import Runner
@@ -116,6 +117,26 @@ def test_who_waits_aside_takes_nothing_from_others_and_begins_nothing_itself(poo
     submit(pool.share(), 9, work.of("able"))
     work.wait_for("able", 4)
     assert (work.begun.count("waits"), work.begun.count("able")) == (4, 4)
+
+
+def test_who_waits_for_anothers_answer_takes_no_place_and_holds_up_nothing(pool: CallPool, work: Work) -> None:
+    asking, waits = Asking(), [threading.Event() for _ in range(9)]
+
+    def ask(waiting: threading.Event) -> None:
+        with asking.alone("q", permit=waiting.set):
+            pass
+
+    with asking.alone("q", permit=lambda: None):
+        share = pool.share()
+        calls = [share.submit(ask, each) for each in waits]
+        assert all(each.wait(TIMEOUT_S) for each in waits)
+        calls += submit(share, 4, work.of("same job"))
+        work.wait_for("same job", 4)
+        calls += submit(pool.share(), 4, work.of("another"))
+        work.wait_for("another", 1)
+        assert work.begun.count("another") == 1  # the one that is always allowed: the others take all places
+    work.gate.set()
+    assert all_done(calls)
 
 
 def test_who_has_waited_aside_counts_again(pool: CallPool, work: Work) -> None:
