@@ -54,6 +54,7 @@ class LedgerModel:
         self._brake = brake
         self._asking = asking or Asking()
         self._shared_by = shared_by
+        self._unshared: set[Role] = set()  # whose models take no temperature, so that each answer is for one call
         self._waits = 0
         self._waiting_lock = threading.Lock()
         self._says_so = False
@@ -90,8 +91,13 @@ class LedgerModel:
             status="started",
         )
         intent = replace(intent, question=self._question(model, call, intent))
-        with self._asking.alone(intent.question, permit=self._tenure.permit, is_over=self._tenure.is_over):
-            return self._replayed_or_asked(model, call, intent)
+        alone = None if call.role in self._unshared else intent.question
+        with self._asking.alone(alone, permit=self._tenure.permit, is_over=self._tenure.is_over) as asker:
+            answer = self._replayed_or_asked(model, call, intent)
+            if UNSUPPORTED.code in answer.flags:
+                self._unshared.add(call.role)
+                asker.in_vain = True
+            return answer
 
     def _question(self, model: RoleModel, call: ModelCall, intent: LedgerCall) -> str | None:
         """Return the hash under which others find the answer, None if it is for this call alone."""

@@ -184,6 +184,47 @@ def test_of_two_that_ask_at_once_one_waits_for_the_answer(stage: Stage, pool: Th
     assert stage.asked == ["first"]
 
 
+@pytest.mark.parametrize("is_known", [False, True])
+def test_where_an_answer_serves_one_call_alone_the_others_ask_at_once(stage: Stage, *, is_known: bool) -> None:
+    first, together = threading.Lock(), threading.Barrier(5)
+
+    def unshared(call: ModelCall) -> Completion:
+        if not first.acquire(blocking=False):
+            together.wait(TIMEOUT_S)
+        return replace(answered(call), flags=("parameter_left_out",))
+
+    stage.ask = unshared
+    model = stage.model("a")
+    if is_known:
+        model(FIRST)
+    with ThreadPoolExecutor(6) as pool:
+        calls = [replace(AGAIN, key=f"again {n}") for n in range(5 if is_known else 6)]
+        assert {answer.text for answer in pool.map(model, calls, timeout=TIMEOUT_S)} == {"because"}
+
+
+def test_a_model_that_takes_no_temperature_leaves_the_answers_of_other_roles_shared(
+    stage: Stage, pool: ThreadPoolExecutor
+) -> None:
+    model = stage.model("a")
+    stage.ask = lambda call: replace(answered(call), flags=("parameter_left_out",))
+    model(FIRST)
+    asks, answers = threading.Event(), threading.Event()
+
+    def slow(call: ModelCall) -> Completion:
+        asks.set()
+        assert answers.wait(TIMEOUT_S)
+        return answered(call)
+
+    stage.ask = slow
+    judging = replace(FIRST, role=Role.JUDGE)
+    first = pool.submit(model, judging)
+    assert asks.wait(TIMEOUT_S)
+    again = pool.submit(model, replace(judging, key="again"))
+    answers.set()
+    assert {first.result(TIMEOUT_S).text, again.result(TIMEOUT_S).text} == {"because"}
+    assert stage.asked == ["first", "first"]
+
+
 def test_a_call_that_waits_for_the_answer_of_another_gives_up_when_its_job_is_let_go(
     stage: Stage, pool: ThreadPoolExecutor
 ) -> None:
