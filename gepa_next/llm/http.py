@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from gepa_next.errors import Interrupted, ModelError, ProviderError
-from gepa_next.gepa.types import Completion, Message, ModelCall, Role
+from gepa_next.gepa.types import CallUsage, Completion, Message, ModelCall, Role
 from gepa_next.llm import faults
 from gepa_next.llm.dialect import Dialect, limit_of
 from gepa_next.llm.failure import Failure, Fault, Scope
@@ -34,8 +34,8 @@ def _key_of(call: ModelCall) -> str:
 class HttpModel:
     """A model at a provider. `request_id` names a call for ever and for this deployment alone.
 
-    `wait` may raise to end a call between two tries, `permit` before each of them and while it waits for its
-    turn in the `lane`.
+    `wait` may raise Interrupted or ProviderError to end a call between two tries, `permit` before each of them and
+    while it waits for its turn in the `lane`.
     """
 
     provider: Provider
@@ -52,11 +52,8 @@ class HttpModel:
             return self._complete(call, bill)
         except Failure as failure:
             raise self._error(failure, bill) from failure
-        except Interrupted as interruption:
-            used = bill.usage
-            interruption.sends, interruption.cost_usd = used.sends, used.cost_usd
-            interruption.input_tokens, interruption.output_tokens = used.input_tokens, used.output_tokens
-            interruption.doubtful = used.doubtful
+        except (Interrupted, ProviderError) as stop:  # of `wait` or `permit`
+            _charge(stop, bill.usage)
             raise
 
     def _complete(self, call: ModelCall, bill: Bill) -> Completion:
@@ -187,7 +184,7 @@ class HttpModel:
         try:
             answer = self.provider.send(payload, request_id=self.request_id(call), fresh=fresh, permit=self.permit)
             return self._read(answer, [message.content for message in question.messages])
-        except Interrupted:
+        except (Interrupted, ProviderError):
             bill.sends -= 1  # nothing was sent
             raise
         except Failure as failure:
@@ -221,6 +218,11 @@ class HttpModel:
 def _can_use_a_part(call: ModelCall) -> bool:
     """Say whether an answer to the call that breaks off is an answer all the same."""
     return call.role is Role.TARGET and call.reply_type is None
+
+
+def _charge(stop: Interrupted | ProviderError, used: CallUsage) -> None:
+    stop.sends, stop.cost_usd, stop.doubtful = used.sends, used.cost_usd, used.doubtful
+    stop.input_tokens, stop.output_tokens = used.input_tokens, used.output_tokens
 
 
 def _once_more(question: Question, said: str, wrong: str) -> Question:

@@ -123,7 +123,7 @@ class JobRun:
         )
         run = Run(
             state=state,
-            model=UntilRefused(ledger),
+            model=UntilRefused(ledger, tell=tenure.refuse),
             fan_out=PooledFanOut(self.pool, let_go=self.let_go),
             control=lambda point, reason=None: self._control(holder, job, point, reason),
             metric=scoring.metric,

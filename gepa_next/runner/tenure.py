@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
 
-from gepa_next.errors import Interrupted
+from gepa_next.errors import Interrupted, ProviderError
+from gepa_next.runner.refusals import unsent
 from gepa_next.store.database import Database
 from gepa_next.store.leases import LEASE_S
 from gepa_next.store.ledger import Holder, still_held
@@ -24,6 +25,7 @@ class Tenure:
     clock: Callable[[], float] = time.monotonic
     _proved_at: float = field(default=float("-inf"))
     _given_up: bool = False
+    _refusal: ProviderError | None = None
 
     def prove(self, at: float) -> None:
         """Note that a write of this holder, begun at that time, was committed."""
@@ -32,10 +34,12 @@ class Tenure:
     def permit(self) -> None:
         """Raise Interrupted unless the job is still this holder's; the last thing before a request is sent.
 
-        A process that was frozen may wake up anywhere, with its job long in other hands. It must not pay.
+        A process that was frozen may wake up anywhere, with its job long in other hands. It must not pay. Of a job
+        that is refused, the ProviderError is raised again.
         """
         if self.is_over():
             raise _let_go()
+        self._check_refusal()
         now = self.clock()
         if now - self._proved_at > PROOF_S:
             if not still_held(self.database, self.holder):
@@ -47,15 +51,24 @@ class Tenure:
         return self.let_go.is_set() or self._given_up
 
     def wait(self, seconds: float) -> None:
-        """Wait between two tries of a call, but not for a job that is not ours any more."""
+        """Wait between two tries of a call, but not for a job that is not ours any more, or refused."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             if self.let_go.wait(min(left, NOTICE_S)) or self._given_up:
                 raise _let_go()
+            self._check_refusal()
+
+    def refuse(self, error: ProviderError) -> None:
+        """Let no more requests be sent, because of one that will end the job: it is not let go."""
+        self._refusal = error
 
     def give_up(self) -> None:
         """Let no more requests be sent, though the job is still ours: it goes back into the queue."""
         self._given_up = True
+
+    def _check_refusal(self) -> None:
+        if self._refusal is not None:
+            raise unsent(self._refusal)
 
 
 def _let_go() -> Interrupted:

@@ -1,5 +1,6 @@
 """Retries wait as the server asks, with jitter otherwise, and not too many times."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -143,3 +144,27 @@ def test_a_wait_can_be_interrupted(stage: Stage) -> None:
     with pytest.raises(Interrupted):
         model(question())
     assert len(play.seen) == 1
+
+
+@pytest.mark.parametrize(
+    "stop",
+    [Interrupted("let_go", "the job was cancelled"), ProviderError("provider_auth", "no such key", sends=0)],
+    ids=lambda stop: stop.code,
+)
+@pytest.mark.parametrize("told_in", ["wait", "permit"])
+def test_a_call_that_is_stopped_between_two_tries_says_what_it_has_sent(
+    stage: Stage, stop: Interrupted | ProviderError, told_in: str
+) -> None:
+    waited: list[float] = []
+
+    def tell(*seconds: float) -> None:
+        waited.extend(seconds)
+        if waited:
+            raise stop
+
+    play = stage.server.play({"act": "reset"}, failed(503))
+    model = HttpModel(provider=stage.provider(play), model_id="acme/small", wait=waited.append)
+    with pytest.raises(type(stop)) as caught:
+        replace(model, **{told_in: tell})(question())
+    assert caught.value is stop
+    assert (caught.value.sends, caught.value.cost_usd, len(play.seen)) == (2, 0.0, 2)

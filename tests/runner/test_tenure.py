@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from gepa_next.errors import Interrupted
+from gepa_next.errors import Interrupted, ProviderError
 from gepa_next.runner.tenure import PROOF_S, Tenure
 from gepa_next.store.database import Database
 from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner, retire_runner
@@ -59,3 +59,12 @@ def test_a_job_let_go_of_may_not_send_and_does_not_wait(tenure: Tenure) -> None:
     for ask in (tenure.permit, lambda: tenure.wait(60)):
         with pytest.raises(Interrupted):
             ask()
+
+
+def test_for_a_refused_job_nothing_is_sent_but_it_is_not_let_go(tenure: Tenure) -> None:
+    tenure.refuse(ProviderError("provider_auth", "Put the key right.", sends=3, cost_usd=None))
+    for ask in (tenure.permit, lambda: tenure.wait(60)):
+        with pytest.raises(ProviderError, match="Put the key right") as caught:
+            ask()
+        assert (caught.value.code, caught.value.sends, caught.value.cost_usd) == ("provider_auth", 0, 0.0)
+    assert not tenure.is_over()
