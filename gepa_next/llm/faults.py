@@ -103,14 +103,14 @@ BAD_REQUEST = Fault(
     name="bad_request",
     code="provider_config",
     shows="400, 422 or another 4xx that no row explains, 500 about a grammar; from a model that has not answered yet"
-    " since the process began",
+    " and refuses a short question too",
     advice="The provider refuses the request as it is; its message says why.",
     scope=Scope.JOB,
 )
 ODD_REQUEST = Fault(
     name="odd_request",
     code="request_refused",
-    shows="the same from a model that has answered: it is about this one request",
+    shows="the same from a model that has answered, or answers a short question: it is about this one request",
     advice="The provider answers other requests and refuses this one; its message says why.",
 )
 CONTEXT_LENGTH = Fault(

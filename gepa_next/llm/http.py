@@ -6,22 +6,21 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from gepa_next.errors import Interrupted, ModelError, ProviderError
-from gepa_next.gepa.types import CallUsage, Completion, Message, ModelCall, Role
+from gepa_next.gepa.types import CallUsage, Completion, ModelCall, Role
 from gepa_next.llm import faults
 from gepa_next.llm.dialect import Dialect, limit_of
-from gepa_next.llm.failure import Failure, Fault, Scope
+from gepa_next.llm.failure import Failure, Fault, Scope, Wait
+from gepa_next.llm.probe import probe_of
 from gepa_next.llm.provider import Provider
 from gepa_next.llm.redaction import redact
 from gepa_next.llm.repair import UnreadableReply
 from gepa_next.llm.retry import Retry
-from gepa_next.llm.structured import read_reply, reply_form
+from gepa_next.llm.structured import read_reply
 from gepa_next.llm.text import strip_reasoning
 from gepa_next.llm.transport import Answer
 from gepa_next.llm.turnstile import Lane
 from gepa_next.llm.usage import Bill
-from gepa_next.llm.wire import Choice, Question, build_payload, leaves_out, read_choice, with_room
-
-QUOTED_CHARS = 4000
+from gepa_next.llm.wire import Choice, Question, build_payload, leaves_out, once_more, read_choice, with_room
 
 _REFUSALS = {"content_filter", "refusal", "safety", "prohibited_content"}
 
@@ -49,12 +48,42 @@ class HttpModel:
         """Return the answer, read as the call's reply type if it has one; ModelError when there is none."""
         bill = Bill(self.model_id, self.provider.prices)
         try:
-            return self._complete(call, bill)
+            return self._complete_or_explain(call, bill)
         except Failure as failure:
             raise self._error(failure, bill) from failure
         except (Interrupted, ProviderError) as stop:  # of `wait` or `permit`
             _charge(stop, bill.usage)
             raise
+
+    def _complete_or_explain(self, call: ModelCall, bill: Bill) -> Completion:
+        try:
+            return self._complete(call, bill)
+        except Failure as refusal:
+            if refusal.fault is not faults.BAD_REQUEST:
+                raise
+            raise self._explained(refusal, call, bill) from refusal
+
+    def _explained(self, refusal: Failure, call: ModelCall, bill: Bill) -> Failure:
+        """Return what a refusal shows: one by a model that answers something else is about this request."""
+        try:
+            self._see_that_it_answers(call, bill)
+        except Failure as failure:
+            return failure if _tells_more(failure.fault) else refusal
+        return Failure(faults.ODD_REQUEST, refusal.detail)
+
+    def _see_that_it_answers(self, call: ModelCall, bill: Bill) -> None:
+        """Raise Failure if the model is not known to have answered and does not answer the simplest question."""
+        if self._has_answered():
+            return
+        with self.provider.probing.alone(self.model_id, permit=self.permit, aside=self.lane.traffic.aside):
+            if not self._has_answered():  # by now
+                self._probe(call, bill)
+
+    def _has_answered(self) -> bool:
+        return self.provider.dialects.has_answered(self.model_id)
+
+    def _probe(self, call: ModelCall, bill: Bill) -> None:
+        self._ask_in_its_dialect(call, probe_of(call, self.model_id), bill)
 
     def _complete(self, call: ModelCall, bill: Bill) -> Completion:
         question = Question(
@@ -69,13 +98,13 @@ class HttpModel:
         except Failure as failure:
             if failure.fault is not faults.MALFORMED_REPLY or call.reply_type is None:
                 raise  # else the provider has read the reply, and refused it
-            return self._ask_again(call, call.reply_type, _once_more(question, "", failure.detail), bill)
+            return self._ask_again(call, call.reply_type, once_more(question, "", failure.detail), bill)
         if call.reply_type is None:
             return _completion(choice, None, bill)
         try:
             return _completion(choice, read_reply(choice.text, call.reply_type, flag=bill.flag), bill)
         except UnreadableReply as error:
-            return self._ask_again(call, call.reply_type, _once_more(question, choice.text, str(error)), bill)
+            return self._ask_again(call, call.reply_type, once_more(question, choice.text, str(error)), bill)
 
     def _ask_again(self, call: ModelCall, reply_type: type, question: Question, bill: Bill) -> Completion:
         """Return the reply to the second question, which is the last."""
@@ -111,7 +140,7 @@ class HttpModel:
 
         None is left of an answer that came to its limit while it reasoned: that is cut, as any other is.
         """
-        choice = self._ask_in_its_dialect(call, question, bill, more_than)
+        choice = self._ask_in_its_dialect(call, question, bill, more_than=more_than)
         if choice.refusal or choice.finish_reason in _REFUSALS:
             raise Failure(faults.REFUSED, choice.refusal[:200] or choice.finish_reason)
         text = strip_reasoning(choice.text)
@@ -122,7 +151,7 @@ class HttpModel:
             raise Failure(faults.EMPTY, f"finish_reason {choice.finish_reason}")
         return replace(choice, text=text)
 
-    def _ask_in_its_dialect(self, call: ModelCall, question: Question, bill: Bill, more_than: int) -> Choice:
+    def _ask_in_its_dialect(self, call: ModelCall, question: Question, bill: Bill, *, more_than: int = 0) -> Choice:
         """Ask, leaving out what the model turns out not to take; that is remembered when it answers.
 
         Nothing is sent with a limit that is not `more_than` so many tokens.
@@ -193,13 +222,8 @@ class HttpModel:
             bill.add_failed(failure.usage, question.messages, perhaps=failure.fault.billed)
             raise
 
-    def _row(self, fault: Fault) -> Fault:
-        """Return the row for the end of a call: what a model refuses that answers others is odd itself."""
-        odd = fault is faults.BAD_REQUEST and self.provider.dialects.has_answered(self.model_id)
-        return faults.ODD_REQUEST if odd else fault
-
     def _error(self, failure: Failure, bill: Bill) -> ModelError:
-        fault, detail, used = self._row(failure.fault), failure.detail, bill.usage
+        fault, detail, used = failure.fault, failure.detail, bill.usage
         if failure.retry_after_s is not None:
             detail = f"asked to wait {failure.retry_after_s:.0f} s; {detail}"
         detail = redact(detail, self.provider.endpoint.api_key)
@@ -225,15 +249,9 @@ def _charge(stop: Interrupted | ProviderError, used: CallUsage) -> None:
     stop.input_tokens, stop.output_tokens = used.input_tokens, used.output_tokens
 
 
-def _once_more(question: Question, said: str, wrong: str) -> Question:
-    """Return the question after an unreadable reply: what was said, what is wrong with it, the form it must have."""
-    form = reply_form(question.reply_type) if question.reply_type else ""
-    request = (
-        f"That could not be read: {wrong}. Answer what was asked above once more, with one JSON object of this form"
-        f" and nothing else: {form}"
-    )
-    quoted = (Message("assistant", said[:QUOTED_CHARS]),) if said else ()
-    return replace(question, messages=(*question.messages, *quoted, Message("user", request)))
+def _tells_more(fault: Fault) -> bool:
+    """Say whether what befell the simplest question is more than another refusal."""
+    return fault.wait is not Wait.NONE or (fault.scope is Scope.JOB and fault is not faults.BAD_REQUEST)
 
 
 def _completion(choice: Choice, reply: object, bill: Bill) -> Completion:

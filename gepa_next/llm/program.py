@@ -45,6 +45,9 @@ class ProgramModel(HttpModel):
         reply = read_reply(choice.text, ProgramReply)
         return Completion(text=choice.text, reply=reply, usage=bill.usage, flags=tuple(bill.flags))
 
+    def _probe(self, call: ModelCall, bill: Bill) -> None:  # noqa: ARG002  # as it is for a model
+        raise Failure(faults.BAD_REQUEST, "nobody knows what else to send to a program")
+
     def _read(self, answer: Answer, asked: Sequence[str]) -> Choice:
         """Return the answer as one line of JSON in the shape of ProgramReply: what the ledger keeps."""
         reply = read_program_reply(answer, asked)

@@ -9,6 +9,7 @@ from gepa_next.llm.dialect import Dialects
 from gepa_next.llm.endpoint import Endpoint
 from gepa_next.llm.failure import Failure
 from gepa_next.llm.pricing import Prices
+from gepa_next.llm.probe import Probing
 from gepa_next.llm.retry import RetryBudget
 from gepa_next.llm.throttle import Throttle
 from gepa_next.llm.transport import Answer, Transport
@@ -32,6 +33,7 @@ class Provider:
         self.prices = prices or Prices()
         self.throttle = throttle or Throttle()
         self.dialects = Dialects()
+        self.probing = Probing()
         self.retry_budget = RetryBudget()
         self._transport = transport or Transport()
 

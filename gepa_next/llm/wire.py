@@ -14,11 +14,12 @@ from gepa_next.llm.dialect import Dialect, limit_of, room_for_answer
 from gepa_next.llm.failure import Failure
 from gepa_next.llm.redaction import redact
 from gepa_next.llm.retry import read_retry_after
-from gepa_next.llm.structured import reply_schema
+from gepa_next.llm.structured import reply_form, reply_schema
 from gepa_next.llm.text import clean_text
 from gepa_next.llm.transport import Answer
 
 DETAIL_CHARS = 300
+QUOTED_CHARS = 4000
 MOST_DIGITS = 400
 WORDS_CHARS = 100_000
 
@@ -51,6 +52,17 @@ class Choice:
     usage: Mapping[str, object]
     flags: tuple[str, ...] = ()
     max_tokens: int | None = None
+
+
+def once_more(question: Question, said: str, wrong: str) -> Question:
+    """Return the question after an unreadable reply: what was said, what is wrong with it, the form it must have."""
+    form = reply_form(question.reply_type) if question.reply_type else ""
+    request = (
+        f"That could not be read: {wrong}. Answer what was asked above once more, with one JSON object of this form"
+        f" and nothing else: {form}"
+    )
+    quoted = (Message("assistant", said[:QUOTED_CHARS]),) if said else ()
+    return replace(question, messages=(*question.messages, *quoted, Message("user", request)))
 
 
 def leaves_out(question: Question, dialect: Dialect) -> bool:

@@ -31,6 +31,7 @@ MODEL: Act = {"act": "model"}
 VERDICT = '{"feedback": "right", "score": 7}'
 PROPOSAL = '{"lesson": "a", "prompt": "Extract the order.", "addition": "Be brief."}'
 REFLECTOR = [f'"acme/{Role.REFLECTOR}"']
+ODD = failed(400, {"message": "messages: wrong"})
 GOOD = {Role.TARGET: "Paris", Role.JUDGE: VERDICT, Role.REFLECTOR: PROPOSAL}
 
 ACTS: Mapping[Fault, tuple[Act, ...]] = {
@@ -105,7 +106,8 @@ class Ended:
 
 
 def run(database: Database, server: FaultServer, fault: Fault, role: Role, acts: tuple[Act, ...]) -> Ended:
-    words = [f'"acme/{role}"', *([] if role is Role.REFLECTOR else [EXAMPLE])]
+    refuses_all = fault is faults.BAD_REQUEST  # what is refused once only is an odd request
+    words = [f'"acme/{role}"', *([] if refuses_all or role is Role.REFLECTOR else [EXAMPLE])]
     limits = {"timeout_s": 0.3} if fault is faults.DEADLINE else {"stall_s": 0.1} if fault is faults.STALLED else {}
     play = server.play_by_words((words, acts))
     spec = {"iterations": 1, "population": 2, "minibatch": 2, "temperature": 0.5}
@@ -167,12 +169,13 @@ def test_a_fault_that_is_mended_leaves_a_flag(
 
 
 @pytest.mark.parametrize("role", [Role.TARGET, Role.JUDGE])
+@pytest.mark.parametrize(("place", "calls_at_once"), [(0, 1), (1, 1), (1, CALLS_AT_ONCE)])
 def test_one_request_that_a_model_refuses_while_it_answers_others_leaves_the_job_going(
-    database: Database, fault_server: FaultServer, role: Role
+    database: Database, fault_server: FaultServer, role: Role, place: int, calls_at_once: int
 ) -> None:
-    second = job_spec().task(EXAMPLES).validation[1].input
-    play = fault_server.play_by_words(([f'"acme/{role}"', second], [failed(400, {"message": "messages: wrong"})]))
-    ended = Ended(database, run_job(database, play.base_url, calls_at_once=1, iterations=1, population=2))
+    odd = job_spec().task(EXAMPLES).validation[place].input
+    play = fault_server.play_by_words(([f'"acme/{role}"', odd], [ODD]))
+    ended = Ended(database, run_job(database, play.base_url, calls_at_once=calls_at_once, iterations=1, population=2))
     code = f"{'judge_' if role is Role.JUDGE else ''}{faults.ODD_REQUEST.code}"
     assert (ended.job.status, ended.errors) == (JobStatus.FINISHED, {(None, True), (code, False)})
 

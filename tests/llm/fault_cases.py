@@ -191,13 +191,13 @@ CASES = (
     Case("400 by a filter, quoting", failed(400, {"code": "content_filter", "message": f"No: {DANGEROUS}"}),
          faults.REFUSED, 1),
     Case("404", failed(404, {"message": "no such model"}), faults.NO_MODEL, 1),
-    Case("400", failed(400, {"message": "messages: wrong"}), faults.BAD_REQUEST, 1),
-    Case("400 with HTML", {"status": 400, "body": "<html>Bad Request</html>"}, faults.BAD_REQUEST, 1),
-    Case("422", failed(422), faults.BAD_REQUEST, 1),
+    Case("400", failed(400, {"message": "messages: wrong"}), faults.BAD_REQUEST, 2),
+    Case("400 with HTML", {"status": 400, "body": "<html>Bad Request</html>"}, faults.BAD_REQUEST, 2),
+    Case("422", failed(422), faults.BAD_REQUEST, 2),
     Case("400 that never takes max_tokens", failed(400, {"message": "max_tokens is not supported"}),
-         faults.BAD_REQUEST, 3, ask=REFLECTING),
-    Case("400 that names nothing where a form was asked for", failed(400), faults.BAD_REQUEST, 2, ask=JUDGING),
-    *(Case(f"400 that {name}", failed(400, error), faults.BAD_REQUEST, 1)
+         faults.BAD_REQUEST, 5, ask=REFLECTING),
+    Case("400 that names nothing where a form was asked for", failed(400), faults.BAD_REQUEST, 3, ask=JUDGING),
+    *(Case(f"400 that {name}", failed(400, error), faults.BAD_REQUEST, 2)
       for name, error in {
           "speaks of a rate limit": {"message": "Rate limit: use a smaller batch"},
           "quotes the prompt": {"message": f"Invalid request body: {DANGEROUS}"},
@@ -224,7 +224,7 @@ CASES = (
     Case("400 too long for any limit", failed(400, {"message": "prompt is too long: 5000 tokens"}),
          faults.CONTEXT_LENGTH, 1, ask=LONG),
     Case("400 that takes no limit at all", failed(400, {"message": "max_tokens is too large"}),
-         faults.BAD_REQUEST, 6, ask=LONG),
+         faults.BAD_REQUEST, 11, ask=LONG),
     Case("413", failed(413), faults.CONTEXT_LENGTH, 1),
     *(Case(str(status), failed(status), faults.SERVER_ERROR, 7)
       for status in (408, 409, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524)),
