@@ -21,6 +21,7 @@ from gepa_next.runner.call_pool import aside
 from gepa_next.runner.job_run import Models, ModelsFor, SayWaiting
 from gepa_next.runner.ledger import RoleModel
 from gepa_next.runner.tenure import Tenure
+from gepa_next.store.ledger import has_answered
 
 SIMULATED_MODELS = {Role.TARGET: "sim/target", Role.JUDGE: "sim/judge", Role.REFLECTOR: "sim/reflector"}
 
@@ -66,8 +67,12 @@ def models_at(
         called = dict(providers)
         if programs and spec.program_url:
             called[Role.TARGET] = programs.provider(spec.program_url)
+        chosen = {**ids, Role.TARGET: spec.target_model_id}
         traffic = Traffic(say_waiting, aside)
         lanes = {provider: Lane(turnstile, provider.throttle, traffic) for provider in set(called.values())}
+
+        def alike(role: Role) -> list[Role]:
+            return [each for each in called if called[each] is called[role] and chosen[each] == chosen[role]]
 
         def role_model(role: Role, model_id: str) -> RoleModel:
             if role not in called:
@@ -77,13 +82,13 @@ def models_at(
                 provider=called[role],
                 model_id=model_id,
                 request_id=lambda call: _request_id(job_id, call),
+                proven=lambda: has_answered(tenure.database, job_id, model_id=model_id, roles=alike(role)),
                 wait=tenure.wait,
                 permit=tenure.permit,
                 lane=lanes[called[role]],
             )
             return RoleModel(model_id=model_id, endpoint=called[role].endpoint.base_url, ask=ask)
 
-        chosen = {**ids, Role.TARGET: spec.target_model_id}
         return {role: role_model(role, model_id) for role, model_id in chosen.items()}
 
     return models

@@ -33,6 +33,7 @@ def _key_of(call: ModelCall) -> str:
 class HttpModel:
     """A model at a provider. `request_id` names a call for ever and for this deployment alone.
 
+    `proven` says whether it has answered before, in another process; it is looked at when a request is refused.
     `wait` may raise Interrupted or ProviderError to end a call between two tries, `permit` before each of them and
     while it waits for its turn in the `lane`.
     """
@@ -40,6 +41,7 @@ class HttpModel:
     provider: Provider
     model_id: str
     request_id: Callable[[ModelCall], str] = _key_of
+    proven: Callable[[], bool] = lambda: False
     wait: Callable[[float], None] = time.sleep
     permit: Callable[[], None] = lambda: None
     lane: Lane = field(default_factory=Lane)
@@ -73,7 +75,7 @@ class HttpModel:
 
     def _see_that_it_answers(self, call: ModelCall, bill: Bill) -> None:
         """Raise Failure if the model is not known to have answered and does not answer the simplest question."""
-        if self._has_answered():
+        if self._has_answered() or self.proven():
             return
         with self.provider.probing.alone(self.model_id, permit=self.permit, aside=self.lane.traffic.aside):
             if not self._has_answered():  # by now

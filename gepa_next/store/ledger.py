@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from gepa_next.errors import Interrupted
@@ -155,6 +155,16 @@ def decisions_of(database: Database, job_id: str) -> dict[str, str | None]:
     """Return the answers that were stored, by their points of the run."""
     rows = database.rows("SELECT point, answer FROM decisions WHERE job_id = ?", (job_id,))
     return {row["point"]: row["answer"] for row in rows}
+
+
+def has_answered(database: Database, job_id: str, *, model_id: str, roles: Iterable[Role]) -> bool:
+    """Say whether the model has answered a call of the job in one of the roles; the cache does not speak for it."""
+    row = database.row(
+        "SELECT 1 FROM calls WHERE job_id = ? AND model_id = ? AND status = 'done'"
+        " AND role IN (SELECT value FROM json_each(?)) LIMIT 1",
+        (job_id, model_id, to_json(sorted(roles))),
+    )
+    return row is not None
 
 
 def still_held(database: Database, holder: Holder) -> bool:

@@ -47,8 +47,22 @@ def run_job(
     One that has ended before is resumed.
     """
     _insert_or_resume(database, job_id, **{"target_model_id": MODEL_IDS[Role.TARGET], **spec})
+    limits = {"timeout_s": timeout_s, "stall_s": stall_s, "connect_s": connect_s}
+    return go_on(database, urls, patience_s=patience_s, calls_at_once=calls_at_once, job_id=job_id, **limits)
+
+
+def go_on(
+    database: Database,
+    urls: str | Urls,
+    *,
+    patience_s: float = 86_400.0,
+    calls_at_once: int = CALLS_AT_ONCE,
+    job_id: str = JOB_ID,
+    **limits: float,
+) -> Job:
+    """Return the queued job after it has ended, in a runner that knows of no model whether it answers."""
     by_role = urls if isinstance(urls, Mapping) else dict.fromkeys(Role, urls)
-    with opened(by_role, timeout_s=timeout_s, stall_s=stall_s, connect_s=connect_s) as providers:
+    with opened(by_role, **limits) as providers:
         turnstile = Turnstile(patience_s=patience_s, clock=_clock, nap=_nap)
         models_for = _hasty(models_at(MODEL_IDS, providers, turnstile))
         runner = Runner(database, models_for, concurrent_jobs=1, concurrent_calls=calls_at_once)

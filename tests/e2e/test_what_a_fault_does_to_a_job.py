@@ -14,12 +14,15 @@ from gepa_next.gepa.types import Role
 from gepa_next.llm import faults
 from gepa_next.llm.failure import Fault, Scope
 from gepa_next.llm.faults import FAULTS
+from gepa_next.llm.probe import PROBE
 from gepa_next.models import Job, JobStatus
 from gepa_next.store.database import Database
 from gepa_next.store.events import list_events
 from gepa_next.store.evidence import iterate_candidates, iterate_rollouts
+from gepa_next.store.jobs import get_job
 from gepa_next.store.ledger import iterate_calls
-from tests.e2e.jobs_on_faults import CALLS_AT_ONCE, JOB_ID, run_job
+from gepa_next.store.requests import Resumption, resume_job
+from tests.e2e.jobs_on_faults import CALLS_AT_ONCE, JOB_ID, go_on, run_job
 from tests.store.jobs_on_file import EXAMPLES, job_spec
 from tests.support.faults import Act, FaultServer, answered, failed
 
@@ -178,6 +181,19 @@ def test_one_request_that_a_model_refuses_while_it_answers_others_leaves_the_job
     ended = Ended(database, run_job(database, play.base_url, calls_at_once=calls_at_once, iterations=1, population=2))
     code = f"{'judge_' if role is Role.JUDGE else ''}{faults.ODD_REQUEST.code}"
     assert (ended.job.status, ended.errors) == (JobStatus.FINISHED, {(None, True), (code, False)})
+
+
+def test_a_restart_changes_nothing_for_a_request_that_is_refused(database: Database, fault_server: FaultServer) -> None:
+    odd, after = (each.input for each in job_spec().task(EXAMPLES).validation[1:3])
+    before = fault_server.play_by_words((['"acme/target"', odd], [failed(401)]))
+    assert run_job(database, before.base_url, calls_at_once=1, iterations=1).error_code == faults.AUTH.code
+    assert not any(after in request["body"] for request in before.seen)
+    job = get_job(database, JOB_ID)
+    resume_job(database, Resumption(job_id=JOB_ID, spec=job.spec, seen_event_id=job.last_event_id), now=9.0)
+    play = fault_server.play_by_words((['"acme/target"', odd], [ODD]))
+    ended = Ended(database, go_on(database, play.base_url, calls_at_once=1))
+    assert (ended.job.status, ended.errors) == (JobStatus.FINISHED, {(None, True), (faults.ODD_REQUEST.code, False)})
+    assert not any(PROBE[0].content in request["body"] for request in play.seen)
 
 
 def test_a_model_that_comes_to_refuse_all_requests_ends_the_job(database: Database, fault_server: FaultServer) -> None:

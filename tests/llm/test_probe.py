@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 from llm_stage import Act, Play, Stage, answered, failed, question
@@ -74,6 +75,20 @@ def test_what_becomes_of_the_simple_question_decides(stage: Stage, act: Act, fau
     error = end_of(model)
     assert (error.code, isinstance(error, ProviderError)) == (fault.code, fault is not faults.SERVER_ERROR)
     assert f": {fault.name} (" in error.message
+
+
+def test_a_model_that_answered_another_process_is_asked_nothing_more(stage: Stage) -> None:
+    model, play = stage.model(ODD)
+    error = end_of(replace(model, proven=lambda: True))
+    assert (error.code, error.sends, len(play.seen)) == (faults.ODD_REQUEST.code, 1, 1)
+
+
+def test_nobody_looks_for_earlier_answers_while_requests_are_taken(stage: Stage) -> None:
+    model, _ = stage.model(failed(503), answered(), ODD)
+    looked: list[bool] = []
+    model = replace(model, proven=lambda: bool(looked.append(True)))
+    model(question())
+    assert (end_of(model).code, looked) == (faults.ODD_REQUEST.code, [])
 
 
 @pytest.fixture

@@ -10,7 +10,16 @@ from gepa_next.store.database import Database
 from gepa_next.store.evidence import list_usage
 from gepa_next.store.jobs import get_job
 from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
-from gepa_next.store.ledger import Holder, begin_call, decide_once, decisions_of, end_call, iterate_calls, list_outcomes
+from gepa_next.store.ledger import (
+    Holder,
+    begin_call,
+    decide_once,
+    decisions_of,
+    end_call,
+    has_answered,
+    iterate_calls,
+    list_outcomes,
+)
 from gepa_next.store.requests import Resumption, cancel_job, resume_job
 from tests.store.jobs_on_file import insert, job_spec
 
@@ -165,3 +174,24 @@ def test_a_decision_comes_before_what_follows_from_it(database: Database, holder
     decide_once(database, holder, "1/start", "stopped")
     begin_call(database, holder, INTENT, now=1.0)
     assert [row["answer"] for row in database.rows("SELECT answer FROM decisions")] == ["stopped"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "asked_for", "says"),
+    [
+        (OUTCOME, {}, True),
+        (OUTCOME, {"model_id": "another"}, False),
+        (OUTCOME, {"roles": [Role.JUDGE, Role.REFLECTOR]}, False),
+        (replace(OUTCOME, status="failed", error_code="timeout"), {}, False),
+        (replace(OUTCOME, status="refused", error_code="provider_auth"), {}, False),
+        (replace(OUTCOME, status="cached"), {}, False),
+    ],
+)
+def test_a_model_has_answered_a_job_when_one_of_its_calls_is_done(
+    database: Database, holder: Holder, outcome: LedgerCall, asked_for: dict[str, object], says: object
+) -> None:
+    begin_call(database, holder, INTENT, now=1.0)
+    end_call(database, holder, outcome).result()
+    about = {"model_id": "m", "roles": [Role.JUDGE, Role.TARGET], **asked_for}
+    assert has_answered(database, holder.job_id, **about) is says  # type: ignore[arg-type]  # the names above
+    assert not has_answered(database, "another job", **about)  # type: ignore[arg-type]  # as above
