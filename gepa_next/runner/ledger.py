@@ -181,12 +181,8 @@ def request_hash(model_id: str, call: ModelCall) -> str:
 
 
 def _done(intent: LedgerCall, answer: Completion, *, latency_s: float) -> LedgerCall:
-    return LedgerCall(
-        key=intent.key,
-        role=intent.role,
-        model_id=intent.model_id,
-        request_sha256=intent.request_sha256,
-        attempts=intent.attempts,
+    return replace(
+        intent,
         status="done",
         question=None if UNSUPPORTED.code in answer.flags else intent.question,  # not what temperature 0 gives
         text=answer.text,
