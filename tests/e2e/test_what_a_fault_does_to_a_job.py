@@ -147,8 +147,9 @@ def test_a_fault_that_ends_the_job_says_so_last(
 def test_a_job_that_a_fault_ended_is_resumed_to_its_end_when_that_is_mended_and_buys_nothing_twice(
     database: Database, fault_server: FaultServer, fault: Fault
 ) -> None:
-    before = 0 if fault is faults.BAD_REQUEST else 9  # what refuses after an answer refuses one request
-    play = fault_server.play_by_words((['"acme/target"'], [*[MODEL] * before, *ACTS[fault], MODEL]))
+    # What refuses after an answer, or answers a simple question, refuses one request.
+    before, times = (0, 2) if fault is faults.BAD_REQUEST else (9, 1)
+    play = fault_server.play_by_words((['"acme/target"'], [*[MODEL] * before, *ACTS[fault] * times, MODEL]))
     spec = {"iterations": 2, "population": 2, "minibatch": 2}
     failed_job = run_job(database, play.base_url, calls_at_once=1, **spec)
     assert (failed_job.status, failed_job.error_code) == (JobStatus.FAILED, fault.code)
