@@ -49,11 +49,15 @@ def on_starting(server: Any) -> None:  # Any: gunicorn has no types
     """Bring the database up to date, say what serves, and start the runner."""
     try:
         with closing(Database(_settings.database_path)) as database:
-            check_at_start(database)
+            free = check_at_start(database)
     except (StoreError, UnavailableError) as error:
         sys.stderr.write(f"gepa-next: DATABASE_PATH: {_settings.database_path}: {error}\n")
         sys.exit(2)
     server.log.info("database %s", _settings.database_path.absolute())
+    if not free:
+        server.log.warning(
+            "another process keeps the database from being written; if it is a runner that hangs, it is killed"
+        )
     if _settings.simulated:
         server.log.warning("no API key and no base URL: the built-in simulator answers, scores are simulated")
     if not _settings.require_auth:

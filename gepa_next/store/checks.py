@@ -2,15 +2,22 @@
 
 import os
 
-from gepa_next.errors import StoreError
+from gepa_next.errors import StoreError, UnavailableError
 from gepa_next.store.database import Database
 
 
-def check_at_start(database: Database) -> None:
-    """Raise StoreError when the file is damaged or cannot be written; reads all of it once."""
+def check_at_start(database: Database) -> bool:
+    """Say whether the file can be written just now; StoreError when it is damaged or never can; reads all of it once.
+
+    False is no reason not to start: whoever keeps others from writing may hang, and only a runner ends such a one.
+    """
     refuse_read_only(database)
     refuse_damaged(database)
-    probe_write(database)
+    try:
+        probe_write(database)
+    except UnavailableError:
+        return False
+    return True
 
 
 def refuse_damaged(database: Database) -> None:

@@ -19,7 +19,7 @@ from tests.crash.mishaps import (
 )
 from tests.crash.models import Models, models_served
 from tests.crash.scenarios import SCENARIOS, Scenario
-from tests.crash.whole_server import through_server_kills
+from tests.crash.whole_server import through_a_hang_before_the_start, through_server_kills
 
 AT_ONCE = 5  # they wait more than they work
 LONGEST_S = 300
@@ -30,6 +30,7 @@ MISHAPS: dict[str, Callable[[Path, Models], Outcome]] = {
     "an owner frozen before it asks": partial(through_a_freeze, at="begin_call:40"),
     "an owner frozen when it was answered": partial(through_a_freeze, at="end_call:40"),
     "an owner stopped inside a transaction": through_a_hang,
+    "an owner stopped so before the server starts": through_a_hang_before_the_start,
     "a disk that is full for a while": through_a_full_disk,
     "a lock for longer than a hung runner is left alive": through_a_lock,
     "a disk that is full for so long for one of two": through_a_long_full_disk,

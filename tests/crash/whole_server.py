@@ -13,7 +13,7 @@ from gepa_next.store.events import list_events
 from tests.crash.courses import account, body
 from tests.crash.harness import Outcome, outcome, wait_or_end
 from tests.crash.models import TIMEOUT_S, Models
-from tests.crash.stage import Stage, stage
+from tests.crash.stage import Stage, is_stopped, stage
 from tests.e2e.processes import SERVE, Server, start, wait_for
 
 
@@ -32,6 +32,22 @@ def through_server_kills(folder: Path, models: Models, after_s: Sequence[float])
                 kill(server)
             disturbed.blows += 1
         return left_in_peace(disturbed)
+
+
+def through_a_hang_before_the_start(folder: Path, models: Models) -> Outcome:
+    """Return the outcome of a job whose owner stops inside a transaction, and of a server that is started then."""
+    with stage(folder, models) as blocked:
+        blocked.add_job()
+        hung = blocked.start_worker(fault="end_call:40:before:stop")
+        blocked.wait_for(lambda: is_stopped(hung))
+        server = start(SERVE, folder, **blocked.settings())  # to be ready, it must be able to write
+        try:
+            assert hung.wait(TIMEOUT_S) == -signal.SIGKILL
+            blocked.kill(hung)
+            blocked.wait_until_ended()
+            return outcome(blocked, account(blocked))
+        finally:
+            kill(server)
 
 
 def left_in_peace(disturbed: Stage) -> Outcome:

@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -169,4 +169,13 @@ def test_a_damaged_file_is_refused_at_start_in_clear_words(tmp_path: Path) -> No
 
 def test_a_whole_file_passes_at_start(database: Database) -> None:
     ended(database, "a", at=5.0)
-    check_at_start(database)
+    assert check_at_start(database)
+
+
+def test_a_file_that_somebody_keeps_from_being_written_is_busy_and_not_broken(tmp_path: Path) -> None:
+    with (
+        closing(Database(tmp_path / "busy.sqlite3", gate_timeout_s=0.05)) as busy,
+        closing(sqlite3.connect(busy.path, isolation_level=None)) as shell,
+    ):
+        shell.execute("BEGIN IMMEDIATE")
+        assert not check_at_start(busy)
