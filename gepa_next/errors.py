@@ -9,6 +9,7 @@ GepaNextError                 has a `code`, the word that users see
 │   ├── ConflictError         the job's status does not allow it
 │   └── UnavailableError      try again later
 ├── StoreError                the database file cannot be used
+│   └── DamagedError          what was read is not what was written
 ├── ReplayError               what is stored does not suffice to make the run again
 └── Interrupted               this process must let go of the job, which is not at fault
 """
@@ -84,6 +85,13 @@ class UnavailableError(RefusedError):
 
 class StoreError(GepaNextError):
     """Report a database file that cannot be used, and why."""
+
+
+class DamagedError(StoreError):
+    """Report a part of the database file that is damaged; other parts may be whole."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("damaged", message)
 
 
 class ReplayError(GepaNextError):

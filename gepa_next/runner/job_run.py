@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from threading import Event
 
-from gepa_next.errors import GepaNextError, Interrupted, StoreError, UnavailableError
+from gepa_next.errors import DamagedError, GepaNextError, Interrupted, StoreError, UnavailableError
 from gepa_next.gepa.engine import optimize
 from gepa_next.gepa.run import Run, standing_of
 from gepa_next.gepa.spending import cost_usd, sends
@@ -64,6 +64,9 @@ class JobRun:
             self._run()
         except Interrupted:
             log.info("job %s: let go", job_id, extra={"job_id": job_id})
+        except DamagedError as error:  # it would meet the same again at once
+            log.error("job %s: %s", job_id, error.message, extra={"job_id": job_id})  # noqa: TRY400 - no bug of ours
+            self._fail(error.code, error.message)
         except (StoreError, UnavailableError) as error:
             log.error("job %s: %s", job_id, error.message, extra={"job_id": job_id})  # noqa: TRY400 - no bug of ours
             self._put_back()

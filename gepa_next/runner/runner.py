@@ -14,9 +14,9 @@ from gepa_next.runner.asking import Asking
 from gepa_next.runner.call_pool import CallPool
 from gepa_next.runner.job_run import LONGEST_CALL_S, JobRun, ModelsFor
 from gepa_next.runner.presence import Presence
-from gepa_next.runner.turns import Turn
 from gepa_next.store.database import Database
 from gepa_next.store.leases import Claim, anything_to_claim, claim_job, lost_jobs, release_job
+from gepa_next.turns import Turn
 
 log = logging.getLogger(__name__)
 

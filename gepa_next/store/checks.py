@@ -2,7 +2,7 @@
 
 import os
 
-from gepa_next.errors import StoreError, UnavailableError
+from gepa_next.errors import DamagedError, StoreError, UnavailableError
 from gepa_next.store.database import Database
 
 
@@ -21,11 +21,11 @@ def check_at_start(database: Database) -> bool:
 
 
 def refuse_damaged(database: Database) -> None:
-    """Raise StoreError when the file is damaged; reads all of it once."""
+    """Raise DamagedError when the file is damaged; reads all of it once."""
     found = [str(row[0]) for row in database.rows("PRAGMA quick_check(1)")]
     if found != ["ok"]:
         said = " ".join(found[0].split())  # on one line
-        raise StoreError("damaged", f"the database is damaged, restore a backup: {said}")
+        raise DamagedError(f"the database is damaged, restore a backup: {said}")
 
 
 def refuse_read_only(database: Database) -> None:

@@ -9,11 +9,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gepa_next.errors import StoreError, UnavailableError
+from gepa_next.errors import DamagedError, StoreError, UnavailableError
 from gepa_next.store.file_systems import MOUNTS, refuse_network
 from gepa_next.store.gate import Gate
 from gepa_next.store.migrate import migrate, needs_migration
-from gepa_next.store.patience import PRIMARY_CODE, keep_trying
+from gepa_next.store.patience import keep_trying, primary_code
 from gepa_next.store.pending import Pending
 
 PRIVATE = 0o600
@@ -56,7 +56,8 @@ class Database:
     def rows(self, sql: str, values: Values = ()) -> list[Row]:
         """Return all rows of a short read; say LIMIT in the SQL: an open cursor would keep the WAL growing.
 
-        StoreError if the file cannot be read, UnavailableError if another process keeps it from being read.
+        StoreError if the file cannot be read, DamagedError if what these rows hold cannot, UnavailableError if another
+        process keeps it from being read.
         """
         try:
             return keep_trying(lambda: self._read(sql, values), until=self.deadline())
@@ -179,9 +180,10 @@ class Database:
         with suppress(sqlite3.Error):
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
-        failure = _explained(error) if isinstance(error, sqlite3.Error) else error
+        # What is damaged may be another unit's.
+        told = StoreError("store_unavailable", _explained(error).message) if isinstance(error, sqlite3.Error) else None
         for unit in batch:
-            unit.fail(failure)
+            unit.fail(told or error)
         self._queue_again(batch)
 
     def _put_back(self, batch: Sequence[Pending[Any]], error: UnavailableError) -> None:
@@ -221,8 +223,11 @@ def _explaining() -> Iterator[None]:
 
 
 def _explained(error: sqlite3.Error | OSError) -> StoreError:
-    told = f"the database cannot be used: {error}"
-    code = getattr(error, "sqlite_errorcode", 0)  # the module's own errors have none
-    if code & PRIMARY_CODE == sqlite3.SQLITE_IOERR:
+    code, told = primary_code(error), str(error)
+    if not code and "UTF-8" in told:  # and it quotes the text, which is not for the log
+        return DamagedError("the database is damaged: a text in it is not UTF-8")
+    if code == sqlite3.SQLITE_CORRUPT:
+        return DamagedError(f"the database is damaged: {told}")
+    if code == sqlite3.SQLITE_IOERR:
         told += "; the disk may be full"
-    return StoreError("store_unavailable", told)
+    return StoreError("store_unavailable", f"the database cannot be used: {told}")

@@ -70,6 +70,12 @@ def tail_events(database: Database, *, after: int, limit: int) -> list[StoredEve
     return [_event(row) for row in rows]
 
 
+def find_next(database: Database, *, after: int) -> tuple[int, str] | None:
+    """Return sequence and job id of the first event after that sequence, though the rest of it may be damaged."""
+    row = database.row("SELECT sequence, job_id FROM events WHERE sequence > ? ORDER BY sequence LIMIT 1", (after,))
+    return (row["sequence"], row["job_id"]) if row else None
+
+
 def last_sequence(database: Database) -> int:
     """Return the sequence of the newest event of all, 0 if there is none."""
     return int(database.rows("SELECT coalesce(max(sequence), 0) FROM events")[0][0])

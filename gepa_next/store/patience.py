@@ -9,7 +9,6 @@ from gepa_next.errors import UnavailableError
 
 SHORTEST_WAIT_S = 0.0005
 LONGEST_WAIT_S = 0.01
-PRIMARY_CODE = 0xFF  # SQLite's extended codes, of which there are several for busy, hold it in their last byte
 Result = TypeVar("Result")
 
 
@@ -32,5 +31,11 @@ def keep_trying(attempt: Callable[[], Result], *, until: float) -> Result:
         wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
 
+def primary_code(error: Exception) -> int:
+    """Return SQLite's own code of the error, 0 if it has none, as those of the Python module."""
+    # Extended codes, of which there are several for busy, hold it in their last byte.
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
 def _is_held(error: BlockingIOError | sqlite3.OperationalError) -> bool:
-    return isinstance(error, BlockingIOError) or error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_BUSY
+    return isinstance(error, BlockingIOError) or primary_code(error) == sqlite3.SQLITE_BUSY

@@ -5,11 +5,12 @@ import threading
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
-from gepa_next.errors import StoreError, UnavailableError
+from gepa_next.errors import DamagedError
 from gepa_next.models import StoredEvent
 from gepa_next.store.database import Database
-from gepa_next.store.events import last_sequence, tail_events
+from gepa_next.store.events import find_next, last_sequence, tail_events
 from gepa_next.streaming.frames import Frame, frame
+from gepa_next.turns import Turn
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +32,15 @@ class Subscription:
     def put(self, new: Frame) -> None:
         """Queue a frame, or fall behind; never wait for the client."""
         if len(self._frames) >= LONGEST_QUEUE:
-            self._frames.clear()
-            self.lagging = True
+            self.fall_behind()
         else:
             self._frames.append(new)
+            self._ready.set()
+
+    def fall_behind(self) -> None:
+        """Drop what is queued: the stream reads on in the store."""
+        self._frames.clear()
+        self.lagging = True
         self._ready.set()
 
     def take(self, timeout_s: float) -> list[Frame]:
@@ -105,18 +111,9 @@ class Tailer:
             self._thread.start()
 
     def _follow(self) -> None:
-        told = ""
+        look = Turn("the event table cannot be read", self._look)
         while not self._stopped.is_set():
-            try:
-                self._look()
-            except (StoreError, UnavailableError) as error:
-                if error.message != told:  # every look would repeat it
-                    log.error("the event table cannot be read: %s", error.message)  # noqa: TRY400 - no bug of ours
-                told = error.message
-                self._stopped.wait(LOOK_S)
-            else:
-                told = ""
-                self._wake.wait(LOOK_S)
+            (self._wake if look() else self._stopped).wait(LOOK_S)
 
     def _look(self) -> None:
         """Hand out what is new, if anything was committed since that last worked."""
@@ -128,15 +125,35 @@ class Tailer:
             self._version = seen
 
     def _publish(self) -> None:
-        while events := tail_events(self._database, after=self._after, limit=PAGE):
+        while events := self._next_events():
             for event in events:
                 self._hand_out(event)
             self._after = events[-1].sequence
 
+    def _next_events(self) -> list[StoredEvent]:
+        try:
+            return tail_events(self._database, after=self._after, limit=PAGE)
+        except DamagedError:
+            return self._next_readable()
+
+    def _next_readable(self) -> list[StoredEvent]:
+        """Return the next event alone; streams of a job whose event is passed over meet the damage in the store."""
+        while following := find_next(self._database, after=self._after):
+            try:
+                return tail_events(self._database, after=self._after, limit=1)
+            except DamagedError as error:
+                self._after, job_id = following
+                log.error("job %s: an event cannot be read: %s", job_id, error.message)  # noqa: TRY400 - no bug of ours
+                for subscription in self._streams_of(job_id):
+                    subscription.fall_behind()
+        return []
+
     def _hand_out(self, event: StoredEvent) -> None:
-        with self._lock:
-            streams = list(self._subscriptions.get(event.job_id, ()))
-        if streams:
+        if streams := self._streams_of(event.job_id):
             encoded = frame(event)
             for subscription in streams:
                 subscription.put(encoded)
+
+    def _streams_of(self, job_id: str) -> list[Subscription]:
+        with self._lock:
+            return list(self._subscriptions.get(job_id, ()))

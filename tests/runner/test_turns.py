@@ -12,9 +12,9 @@ from gepa_next.llm.simulator import Simulator
 from gepa_next.models import JobStatus
 from gepa_next.runner import runner
 from gepa_next.runner.runner import LOOK_S, Runner
-from gepa_next.runner.turns import Turn
 from gepa_next.store.database import Database
 from gepa_next.store.jobs import get_job
+from gepa_next.turns import Turn
 from tests.runner.running import TIMEOUT_S, running, wait_for
 from tests.store.jobs_on_file import insert
 

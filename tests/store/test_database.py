@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gepa_next.errors import StoreError, UnavailableError
+from gepa_next.errors import DamagedError, StoreError, UnavailableError
 from gepa_next.store.database import Database
 from gepa_next.store.gate import Gate
 from gepa_next.store.migrate import APPLICATION_ID, schema_version
@@ -71,6 +71,23 @@ def test_nobody_is_told_of_a_commit_that_failed(database: Database) -> None:
     assert told == []
     database.write(lambda db: db.execute(INSERT, ("a",)))
     assert told == [1]
+
+
+def test_a_text_that_is_not_utf_8_is_damage_to_its_rows_only(database: Database) -> None:
+    database.write(lambda db: db.execute(INSERT, ("whole",)))
+    database.write(lambda db: db.execute("INSERT INTO counters VALUES (CAST(x'73ff' AS TEXT), '{}', 1)"))
+    with pytest.raises(DamagedError, match=r"a text in it is not UTF-8$"):
+        names(database)
+    assert len(database.rows("SELECT name FROM counters WHERE name = 'whole'")) == 1
+
+
+def test_damage_that_one_unit_meets_is_not_said_to_be_that_of_others_in_its_commit(database: Database) -> None:
+    database.write(lambda db: db.execute("INSERT INTO counters VALUES (CAST(x'73ff' AS TEXT), '{}', 1)"))
+    bystander = database.submit(lambda db: db.execute(INSERT, ("whole",)))
+    with pytest.raises(StoreError):
+        database.write(lambda db: db.execute("SELECT name FROM counters").fetchall())
+    assert isinstance(bystander.error, StoreError)
+    assert not isinstance(bystander.error, DamagedError)
 
 
 def test_what_keeps_a_kept_one_from_being_written_is_said_when_it_is_tried(database: Database) -> None:

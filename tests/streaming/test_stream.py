@@ -6,6 +6,8 @@ from queue import SimpleQueue
 
 import pytest
 
+from gepa_next.errors import DamagedError
+from gepa_next.store.events import append_event
 from gepa_next.streaming import stream as stream_module
 from gepa_next.streaming.frames import HEARTBEAT
 from gepa_next.streaming.stream import StreamSettings, stream
@@ -118,6 +120,20 @@ def test_a_stream_that_falls_behind_again_and_again_loses_nothing(service, job_i
         found += events(frames, 7)
     found += events(frames, 5 * (LONGEST_QUEUE + 10) - 35)
     assert found == list(range(1, 5 * (LONGEST_QUEUE + 10) + 2))
+
+
+def test_a_stream_that_comes_to_a_damaged_event_breaks_off(service, job_id, open_stream) -> None:
+    frames = open_stream()
+    events(frames, 1)
+
+    def unit(db) -> None:
+        append_event(db, job_id, key="damaged", kind="progress", now=1.0, data="{}")
+        db.execute("UPDATE events SET data = CAST(x'ff' AS TEXT) WHERE key = 'damaged'")
+
+    service.database.write(unit)
+    with pytest.raises(DamagedError):
+        events(frames, 1)
+    assert service.parts.tailer.clients == 0
 
 
 def test_a_stream_of_a_stopped_tailer_ends(service, open_stream) -> None:

@@ -97,6 +97,47 @@ def test_the_tailer_outlives_a_database_that_fails_for_a_while(service, job_id, 
     assert take(subscription, 1) == [2]
 
 
+def spoil_last_event(service, job_id) -> None:
+    service.database.write(
+        lambda db: db.execute(
+            "UPDATE events SET data = CAST(x'7b22ff227d' AS TEXT) WHERE sequence ="
+            " (SELECT max(sequence) FROM events WHERE job_id = ?)",
+            (job_id,),
+        )
+    )
+
+
+def test_a_damaged_event_is_passed_over_and_other_jobs_receive_theirs(service, job_id, caplog) -> None:
+    damaged = service.create()
+    service.begin(damaged)
+    tailer = service.parts.tailer
+    mine, theirs = tailer.subscribe(job_id), tailer.subscribe(damaged)
+    with service.database._read_lock:  # the tailer sees nothing before all of it is there
+        service.tell(job_id)
+        service.tell(damaged)
+        spoil_last_event(service, damaged)
+        service.tell(job_id)
+    assert take(mine, 2) == [2, 3]
+    assert (theirs.lagging, theirs.take(0), mine.lagging) == (True, [], False)
+    assert caplog.text.count("a text in it is not UTF-8") == 1
+    assert "\\xff" not in caplog.text
+
+
+def test_the_tailer_outlives_what_nobody_thought_of(service, job_id, monkeypatch, caplog) -> None:
+    failures = iter([ZeroDivisionError("once")])
+
+    def fail_at_first(database, **options):
+        if (error := next(failures, None)) is not None:
+            raise error
+        return tail_events(database, **options)
+
+    subscription = service.parts.tailer.subscribe(job_id)
+    monkeypatch.setattr(tailer, "tail_events", fail_at_first)
+    service.tell(job_id)
+    assert take(subscription, 1) == [2]
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_an_event_that_could_not_be_read_at_once_is_handed_out_without_another_commit(
     service, job_id, monkeypatch, caplog
 ) -> None:

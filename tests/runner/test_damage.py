@@ -1,0 +1,19 @@
+"""A job of which something cannot be read ends, instead of being taken up again and again; others run."""
+
+from gepa_next.llm.simulator import Simulator
+from gepa_next.models import JobStatus
+from gepa_next.store.database import Database
+from gepa_next.store.jobs import get_job
+from tests.runner.running import running, wait_for
+from tests.store.jobs_on_file import insert
+
+
+def test_a_damaged_job_fails_and_the_next_one_runs(database: Database) -> None:
+    insert(database, "damaged")
+    insert(database, "whole", metric="exact_match")
+    database.write(lambda db: db.execute("UPDATE examples SET input = CAST(x'ff' AS TEXT) WHERE job_id = 'damaged'"))
+    with running(database, Simulator()):
+        wait_for(database, lambda: get_job(database, "whole").status is JobStatus.FINISHED)
+        wait_for(database, lambda: get_job(database, "damaged").status.terminal)
+    found = get_job(database, "damaged")
+    assert (found.status, found.error_code, found.owner_epoch) == (JobStatus.FAILED, "damaged", 1)
