@@ -124,7 +124,7 @@ def _delete_some(db: sqlite3.Connection, *, table: str, job_id: str, batch: int)
 
 
 def _hide_job(db: sqlite3.Connection, *, job_id: str, before: float) -> int:
-    """Take a job that is still terminal out of everybody's sight, so that nobody resumes half of it."""
+    """Make a job that is still terminal nobody's, so that it is out of sight and nobody resumes half of it."""
     return db.execute(
         "UPDATE jobs SET token_id = '' WHERE id = ? AND finished_at < ?"
         " AND status IN ('finished', 'failed', 'cancelled')",
@@ -133,4 +133,6 @@ def _hide_job(db: sqlite3.Connection, *, job_id: str, before: float) -> int:
 
 
 def _delete_job(db: sqlite3.Connection, *, job_id: str) -> int:
-    return db.execute("DELETE FROM jobs WHERE id = ?", (job_id,)).rowcount
+    return db.execute(
+        "DELETE FROM jobs WHERE id = ? AND token_id = '' AND status IN ('finished', 'failed', 'cancelled')", (job_id,)
+    ).rowcount

@@ -10,15 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from gepa_next.errors import StoreError
+from gepa_next.errors import ConflictError, StoreError
+from gepa_next.models import JobStatus
 from gepa_next.store.checks import check_at_start
 from gepa_next.store.counters import list_counters
 from gepa_next.store.database import PRIVATE, Database
 from gepa_next.store.events import append_event, list_events
 from gepa_next.store.housekeeping import PARTS, back_up, check_file, prune_jobs
-from gepa_next.store.jobs import find_job
-from gepa_next.store.requests import cancel_job
-from tests.store.jobs_on_file import insert
+from gepa_next.store.jobs import find_job, get_job
+from gepa_next.store.requests import Resumption, cancel_job, resume_job
+from tests.store.jobs_on_file import insert, job_spec
 
 
 def ended(database: Database, job_id: str, *, at: float, events: int = 3) -> None:
@@ -107,6 +108,36 @@ def test_only_jobs_that_ended_before_are_pruned_with_all_their_rows(database: Da
     assert [find_job(database, name) is not None for name in ("old", "new", "queued")] == [False, True, True]
     left = {name: database.rows(f"SELECT 1 FROM {name} WHERE job_id = 'old'") for name in PARTS}  # noqa: S608
     assert not any(left.values())
+
+
+def test_a_job_is_either_pruned_or_resumed(database: Database) -> None:
+    """The request was judged before the job was hidden, and is carried out while its rows are deleted."""
+    ended(database, "old", at=5.0)
+    resumption = Resumption(job_id="old", spec=job_spec(), seen_event_id=get_job(database, "old").last_event_id)
+
+    def resume(_: float) -> None:
+        with pytest.raises(ConflictError):
+            resume_job(database, resumption, now=6.0)
+
+    assert prune_jobs(database, before=10.0, wait=resume) == 1
+    assert find_job(database, "old") is None
+
+
+def test_a_job_that_was_resumed_first_is_not_pruned(database: Database) -> None:
+    ended(database, "kept", at=5.0)
+    seen = get_job(database, "kept").last_event_id
+    listed = database.rows
+
+    def resume_after(sql: str, values: tuple[object, ...] = ()) -> object:
+        found = listed(sql, values)
+        database.rows = listed
+        resume_job(database, Resumption(job_id="kept", spec=job_spec(), seen_event_id=seen), now=6.0)
+        return found
+
+    database.rows = resume_after
+    assert prune_jobs(database, before=10.0, wait=lambda _: None) == 0
+    assert get_job(database, "kept", token_id="token").status is JobStatus.QUEUED  # noqa: S106 - an id
+    assert len(list_events(database, "kept", after=0, limit=10)) == 4
 
 
 @pytest.mark.parametrize("table", PARTS)
