@@ -27,6 +27,11 @@ log = logging.getLogger(__name__)
 RUNNER_EXTENSION = "gepa_next_runner"
 FAILURES_PER_MIN = 30
 MEGABYTE = 1024 * 1024
+# What the web process takes to go, one after the other: under 3 s, whatever is asked of it meanwhile.
+LOOK_S = 0.2  # until the signal is seen
+NOTICE_S = 1.0  # not ready, but serving
+LAST_REQUESTS_S = 1.0  # for whoever still talks when the streams have ended
+CLOSE_S = 0.3  # for whoever writes then
 BLUEPRINTS = (optimize, quotes, actions, events, evidence, examples, health, metrics, openapi)
 
 
@@ -72,7 +77,7 @@ def create_runner(settings: Settings, database: Database) -> Runner:
     )
 
 
-def begin_shutdown(app: Flask, *, settings: Settings, notice_s: float = 1.0) -> None:
+def begin_shutdown(app: Flask, *, settings: Settings, notice_s: float = NOTICE_S) -> None:
     """Say not ready at once; after the notice end the streams, and drain the runner if it is in this process."""
     parts: Wiring = app.extensions[EXTENSION]
     parts.draining.set()
@@ -83,9 +88,9 @@ def begin_shutdown(app: Flask, *, settings: Settings, notice_s: float = 1.0) -> 
 
 
 def close_app(app: Flask) -> None:
-    """Close the database, so that its file is whole when nobody else has it open."""
+    """Close the database, so that its file is whole when nobody else has it open; whoever writes is not waited for."""
     parts: Wiring = app.extensions[EXTENSION]
-    parts.database.close()
+    parts.database.close(patience_s=CLOSE_S)
 
 
 def _wiring(settings: Settings, database: Database, tailer: Tailer) -> Wiring:

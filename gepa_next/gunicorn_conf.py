@@ -17,8 +17,6 @@ from gepa_next.store.checks import check_at_start
 from gepa_next.store.database import Database
 
 LISTEN_VARIABLE = "GEPA_NEXT_LISTEN"  # how the command line hands over a socket that is already bound
-LAST_REQUESTS_S = 1.0
-LOOK_S = 0.2
 
 try:
     _settings = load_settings()
@@ -70,7 +68,8 @@ def on_starting(server: Any) -> None:  # Any: gunicorn has no types
 
 def post_worker_init(worker: Any) -> None:  # Any: gunicorn has no types
     """On SIGTERM say not ready for a second, then end the streams, then go."""
-    from gepa_next.app import begin_shutdown, close_app  # noqa: PLC0415 - imports requests, which must come after patching
+    # Here, as it imports requests, which must come after patching.
+    from gepa_next.app import LAST_REQUESTS_S, LOOK_S, begin_shutdown, close_app  # noqa: PLC0415
 
     logging.basicConfig(level=_settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     stop = signal.getsignal(signal.SIGTERM)

@@ -132,12 +132,19 @@ class Database:
         """Return a number that changes when another connection has committed."""
         return int(self.rows("PRAGMA data_version")[0][0])
 
-    def close(self) -> None:
-        """Write what is still queued, if it can be, and close both connections."""
+    def close(self, *, patience_s: float = threading.TIMEOUT_MAX) -> None:
+        """Write what is still queued, if it can be, and close both connections.
+
+        Whoever is still writing after `patience_s` keeps them, for as long as the process lives.
+        """
+        self._timeout_s = min(self._timeout_s, patience_s)
         with suppress(Exception):  # there is no later
             self.flush()
-        with self._write_lock, self._read_lock:
+        if not self._write_lock.acquire(timeout=patience_s):
+            return
+        with self._read_lock:
             self._opened.close()
+        self._write_lock.release()
 
     def _commit_queue(self) -> None:
         batch = [self._queue.popleft() for _ in range(len(self._queue))]

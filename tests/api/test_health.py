@@ -1,11 +1,14 @@
 """Health, readiness and version, in good times and bad."""
 
 import shutil
+import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
-from gepa_next.app import begin_shutdown
+from gepa_next.app import begin_shutdown, close_app
 from gepa_next.version import VERSION
 
 
@@ -76,6 +79,17 @@ def test_a_server_that_shuts_down_says_so(service) -> None:
     begin_shutdown(service.app, settings=service.settings, notice_s=0)
     status, checks = ready(service)
     assert (status, checks["draining"]) == (503, "shutting_down")
+
+
+def test_a_server_that_goes_does_not_wait_for_a_request_that_waits_for_the_database(service) -> None:
+    with closing(sqlite3.connect(service.database.path, isolation_level=None)) as shell, ThreadPoolExecutor(1) as pool:
+        shell.execute("BEGIN IMMEDIATE")
+        waiting = pool.submit(ready, service)
+        while not service.database._write_lock.locked():
+            pass
+        close_app(service.app)
+        assert not waiting.done()
+        assert waiting.result(10)[0] == 503
 
 
 def test_the_version_says_what_runs_here(done) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gepa_next.errors import UnavailableError
+from gepa_next.errors import StoreError, UnavailableError
 from gepa_next.store.database import Database
 from gepa_next.store.patience import keep_trying
 
@@ -104,6 +104,32 @@ def test_a_database_that_somebody_keeps_to_himself_is_busy(hasty) -> None:
         with pytest.raises(UnavailableError) as caught:
             Database(hasty.path, gate_timeout_s=0.05)
     assert caught.value.code == "store_busy"
+
+
+def test_closing_does_not_wait_for_a_writer_who_waits(tmp_path) -> None:
+    patient = Database(tmp_path / "patient.sqlite3", gate_timeout_s=60)
+    with closing(sqlite3.connect(patient.path, isolation_level=None, timeout=0, check_same_thread=False)) as shell:
+        shell.execute("BEGIN IMMEDIATE")
+        writer = threading.Thread(target=insert, args=(patient, "late"))
+        writer.start()
+        while not patient._write_lock.locked():
+            pass
+        patient.close(patience_s=0.01)
+        assert writer.is_alive()
+        shell.execute("COMMIT")
+    writer.join(5)
+    assert names(patient) == ["late"]  # it may still write, as nothing was closed
+    patient.close()
+
+
+def test_closing_does_not_try_for_long_to_write_what_nobody_waits_for(tmp_path) -> None:
+    patient = Database(tmp_path / "patient.sqlite3", gate_timeout_s=3600)
+    patient.submit(lambda db: db.execute(INSERT, ("unattended",)))
+    with closing(sqlite3.connect(patient.path, isolation_level=None, timeout=0)) as shell:
+        shell.execute("BEGIN IMMEDIATE")
+        patient.close(patience_s=0.01)
+    with pytest.raises(StoreError, match="closed"):
+        names(patient)
 
 
 def test_whoever_has_waited_long_enough_fails_alone(database) -> None:
