@@ -95,7 +95,11 @@ class Database:
         return pending
 
     def flush(self) -> None:
-        """Commit what is queued though nobody waits for it, unless somebody is at it; StoreError if that fails."""
+        """Try to commit what is queued though nobody waits for it, unless somebody is at it.
+
+        What other processes keep from being written stays queued. StoreError if the file cannot be written and the
+        first is one to keep, which stays queued too; of any other its result tells.
+        """
         for first in list(self._queue)[:1]:
             self._lead(first)
             first.raise_setback()

@@ -68,6 +68,16 @@ def test_what_nobody_waits_for_is_not_given_up(hasty, shell) -> None:
     assert names(hasty) == ["in time", "unattended"]
 
 
+def test_what_is_flushed_while_somebody_has_the_lock_stays_queued(hasty, shell) -> None:
+    shell.execute("BEGIN IMMEDIATE")
+    pending = [hasty.submit(lambda db, n=n: db.execute(INSERT, (n,)), keep=n == "kept") for n in ("kept", "other")]
+    hasty.flush()
+    assert not any(each.settled for each in pending)
+    shell.execute("COMMIT")
+    hasty.flush()
+    assert names(hasty) == ["kept", "other"]
+
+
 def test_a_lock_is_tried_again_until_it_is_free(hasty, shell) -> None:
     attempts = []
     shell.execute("BEGIN IMMEDIATE")
