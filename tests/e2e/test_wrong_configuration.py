@@ -93,6 +93,12 @@ def newer(path) -> None:
         database.execute(f"PRAGMA user_version = {schema_version() + 1}")
 
 
+def made_by_another_version(path) -> None:
+    Database(path).close()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("ALTER TABLE jobs DROP COLUMN paused_s")
+
+
 def damaged(path) -> None:
     Database(path).close()
     content = bytearray(path.read_bytes())
@@ -126,6 +132,7 @@ def usable(path) -> None:
         (not_ours, None, "not a database"),
         (other_program, None, "belongs to another program"),
         (newer, None, f"schema {schema_version() + 1}; this version knows {schema_version()}"),
+        (made_by_another_version, None, f"another schema {schema_version()} than this version's (jobs)"),
         (damaged, None, "malformed"),
         (damaged_at_its_end, None, "the database is damaged, restore a backup"),
         (read_only, obey_permissions, "may not be written"),
