@@ -93,6 +93,11 @@ class JobRun:
             pass
 
     @property
+    def key(self) -> tuple[str, int]:
+        """What tells this run from every other."""
+        return self.claim.job_id, self.claim.epoch
+
+    @property
     def calls_under_way(self) -> int:
         """How many calls have no outcome yet; some may hang on when the job is over."""
         return self._ledger.calls_under_way if self._ledger is not None else 0

@@ -12,6 +12,7 @@ from gepa_next.processes import PULSE_S, tell_parent
 from gepa_next.runner import watch
 from gepa_next.runner.asking import Asking
 from gepa_next.runner.call_pool import CallPool
+from gepa_next.runner.holdings import Holdings, Over
 from gepa_next.runner.job_run import LONGEST_CALL_S, JobRun, ModelsFor
 from gepa_next.runner.presence import Presence
 from gepa_next.store.database import Database
@@ -51,10 +52,7 @@ class Runner:
         self._most_jobs = concurrent_jobs
         self._jobs_pool = ThreadPoolExecutor(concurrent_jobs, thread_name_prefix="job")
         self._call_pool = CallPool(concurrent_calls)
-        self._running: dict[tuple[str, int], JobRun] = {}  # by job and epoch: a job may come back while it ends
-        self._over: list[tuple[JobRun, float]] = []  # runs whose calls hang on, and until when those are waited for
-        self._broken: dict[Claim, float] = {}  # those that broke off, and when they go back into the queue
-        self._lock = threading.Lock()
+        self._held = Holdings()
         self._wake = threading.Event()
         self._draining = threading.Event()
         self._stopped = threading.Event()
@@ -82,9 +80,7 @@ class Runner:
         """Start no new call, wait so long for those in flight, and put unfinished jobs back into the queue."""
         self._draining.set()
         self._wake.set()
-        with self._lock:
-            for run in self._running.values():
-                run.let_go.set()
+        self._held.let_go_of_all()
         deadline = time.monotonic() + timeout_s
         self._call_pool.drain(timeout_s)
         self._stopped.set()
@@ -122,7 +118,7 @@ class Runner:
             self._presence.renew(draining=self._draining.is_set())
             self._next_beat = time.monotonic() + BEAT_S
         self._let_go_of_lost_jobs()
-        self._put_back_broken_jobs()
+        self._put_away_what_is_over()
         self._claim_jobs()
 
     def _live(self) -> None:
@@ -149,25 +145,17 @@ class Runner:
         flush = Turn("answers cannot be written yet", self._database.flush)
         pause_s = LOOK_S
         while not self._stopped.wait(pause_s):
-            pause_s = FLUSH_S if flush() and self._running else LOOK_S
+            pause_s = FLUSH_S if flush() and self._held.running else LOOK_S
 
     def _claim_jobs(self) -> None:
-        while not self._draining.is_set() and len(self._running) < self._most_jobs:
-            awaited = self._jobs_with_calls_under_way()
+        while not self._draining.is_set() and len(self._held.running) < self._most_jobs:
+            awaited = self._held.awaited
             if not anything_to_claim(self._database, but=awaited):
                 return
             claim = claim_job(self._database, self._presence.identity, now=self._clock(), but=awaited)
             if claim is None:
                 return
             self._begin(claim)
-
-    def _jobs_with_calls_under_way(self) -> set[str]:
-        """Return the jobs that came back before the answers of their last run: what is paid for is not bought again."""
-        now = time.monotonic()
-        with self._lock:
-            self._over = [(run, until) for run, until in self._over if run.calls_under_way and now < until]
-            runs = [*self._running.values(), *(run for run, _ in self._over)]
-        return {run.claim.job_id for run in runs if run.calls_under_way}
 
     def _begin(self, claim: Claim) -> None:
         run = JobRun(
@@ -179,45 +167,35 @@ class Runner:
             brake=self._brake,
             asking=self._asking,
         )
-        with self._lock:
-            self._running[claim.job_id, claim.epoch] = run
-            if self._draining.is_set():
-                run.let_go.set()
+        self._held.begin(run)
         log.info("job %s: claimed", claim.job_id, extra={"job_id": claim.job_id, "epoch": claim.epoch})
         try:
             future = self._jobs_pool.submit(copy_context().run, run)
         except RuntimeError as error:  # no thread can be started; one that there is may still come to it
             run.let_go.set()
-            self._ended(claim, error)
+            self._ended(run, error)
             return
-        future.add_done_callback(lambda future: self._ended(claim, _error_of(future)))
+        future.add_done_callback(lambda future: self._ended(run, _error_of(future)))
 
-    def _ended(self, claim: Claim, error: BaseException | None) -> None:
+    def _ended(self, run: JobRun, error: BaseException | None) -> None:
+        now, job_id = time.monotonic(), run.claim.job_id
         if error is not None:
-            log.error("job %s: broke off", claim.job_id, exc_info=error, extra={"job_id": claim.job_id})
-        with self._lock:
-            run = self._running.pop((claim.job_id, claim.epoch))
-            self._over.append((run, time.monotonic() + LONGEST_CALL_S))
-            if error is not None:
-                self._broken[claim] = time.monotonic() + BACK_OFF_S
+            log.error("job %s: broke off", job_id, exc_info=error, extra={"job_id": job_id})
+        self._held.end(Over(run, now + LONGEST_CALL_S, now + BACK_OFF_S if error is not None else None))
         self._wake.set()
 
-    def _put_back_broken_jobs(self) -> None:
-        with self._lock:
-            due = [claim for claim, at in self._broken.items() if time.monotonic() >= at]
-        for claim in due:
-            release_job(self._database, claim.job_id, epoch=claim.epoch, now=self._clock())
-            with self._lock:
-                del self._broken[claim]
+    def _put_away_what_is_over(self) -> None:
+        for over in self._held.over:
+            if over.back_at is None:
+                if not over.awaits_calls:
+                    self._held.forget(over)
+            elif time.monotonic() >= over.back_at:
+                claim = over.run.claim
+                release_job(self._database, claim.job_id, epoch=claim.epoch, now=self._clock())
+                self._held.forget(over)
 
     def _let_go_of_lost_jobs(self) -> None:
-        with self._lock:
-            held = list(self._running)
-        for lost in lost_jobs(self._database, held):
-            with self._lock:
-                run = self._running.get(lost)
-            if run is not None:
-                run.let_go.set()
+        self._held.let_go(lost_jobs(self._database, [run.key for run in self._held.running]))
 
 
 def _error_of(future: Future[None]) -> BaseException | None:

@@ -49,7 +49,7 @@ def test_a_cancelled_job_does_not_wait_for_it(database: Database) -> None:
     with running(database, hang) as runner:
         assert hanging.wait(TIMEOUT_S)
         cancel_job(database, "job-1", token_id="token", now=2.0)  # noqa: S106 - an id
-        wait_for(database, lambda: not runner._running)
+        wait_for(database, lambda: not runner._held.running)
         hang_up.set()
     assert told == [True], "the job waited until the call gave up"
     assert get_job(database, "job-1").status is JobStatus.CANCELLED

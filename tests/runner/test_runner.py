@@ -109,7 +109,7 @@ def test_a_cancelled_job_stops_although_its_calls_hang(database: Database) -> No
     with running(database, hang) as runner:
         assert hanging.wait(TIMEOUT_S)
         cancel_job(database, "job-1", token_id="token", now=2.0)  # noqa: S106 - an id
-        wait_for(database, lambda: not runner._running)
+        wait_for(database, lambda: not runner._held.running)
         hang_up.set()
     assert get_job(database, "job-1").status is JobStatus.CANCELLED
     assert [event.type for event in list_events(database, "job-1", after=0, limit=99)][-1] == "cancelled"
@@ -166,7 +166,7 @@ def test_a_key_that_one_call_is_refused_with_is_not_sent_with_the_next(database:
     insert(database, iterations=1, population=8)
     with running(database, refuse_the_second) as runner:
         assert refused.wait(TIMEOUT_S)
-        (run,) = runner._running.values()
+        (run,) = runner._held.running
         run.pool.submit(lambda: None).result(TIMEOUT_S)  # all that the job queued before it has begun
         hang_up.set()
         job = ended(database)
@@ -215,7 +215,7 @@ def test_a_resumed_job_waits_for_the_calls_of_its_last_run_and_takes_their_answe
         cancel_job(database, "job-1", token_id="token", now=2.0)  # noqa: S106 - an id
         seen = get_job(database, "job-1").last_event_id
         resume_job(database, Resumption(job_id="job-1", spec=job_spec(), seen_event_id=seen), now=3.0)
-        wait_for(database, lambda: not runner._running or len(set(sent)) < len(sent))
+        wait_for(database, lambda: not runner._held.running or len(set(sent)) < len(sent))
         hang_up.set()
         wait_for(database, lambda: get_job(database, "job-1").status is JobStatus.FINISHED)
     calls = list(iterate_calls(database, "job-1"))
@@ -282,7 +282,7 @@ def test_a_job_resumed_while_its_first_run_still_ends_can_be_cancelled_again(
             seen = get_job(database, "job-1").last_event_id
             if now == 2.0:
                 resume_job(database, Resumption(job_id="job-1", spec=job_spec(), seen_event_id=seen), now=3.0)
-        wait_for(database, lambda: not runner._running)
+        wait_for(database, lambda: not runner._held.running)
         hang_up.set()
     assert get_job(database, "job-1").status is JobStatus.CANCELLED
 
