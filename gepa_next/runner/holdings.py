@@ -5,7 +5,10 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from gepa_next.runner.back_off import BackOff
 from gepa_next.runner.job_run import JobRun
+
+LONGEST_CALL_S = 120.0  # so long the calls of a run that is over are waited for
 
 Key = tuple[str, int]  # job and epoch: a job may come back while it ends
 
@@ -15,8 +18,15 @@ class Over:
     """A run that is over; its calls may hang on, and its job may still be this runner's."""
 
     run: JobRun
+    error: BaseException | None  # what it broke off with
+    back_off: BackOff  # of the job, whatever the run
     calls_until: float
-    back_at: float | None = None  # when the job goes back into the queue, if it broke off
+    is_broken: bool = False
+
+    def break_off(self) -> None:
+        """Leave the job alone for a while: it is still ours, and goes back into the queue then."""
+        self.is_broken = True
+        self.back_off.begin()
 
     @property
     def awaits_calls(self) -> bool:
@@ -31,6 +41,7 @@ class Holdings:
         self._lock = threading.Lock()
         self._running: dict[Key, JobRun] = {}
         self._over: list[Over] = []
+        self._back_offs: dict[str, BackOff] = {}  # by job
         self._lets_go = False
 
     @property
@@ -58,16 +69,24 @@ class Holdings:
             if self._lets_go:
                 run.let_go.set()
 
-    def end(self, over: Over) -> None:
-        """Note that a run is over."""
+    def end(self, run: JobRun, error: BaseException | None) -> None:
+        """Note that a run is over, and what it broke off with; failures count as one row until it has got on."""
         with self._lock:
-            del self._running[over.run.key]
+            back_off = self._back_offs.setdefault(run.claim.job_id, BackOff())
+            if run.got_on:
+                back_off.reset()
+            over = Over(run, error, back_off, time.monotonic() + LONGEST_CALL_S)
+            if error is not None:
+                over.break_off()
             self._over.append(over)
+            del self._running[run.key]
 
     def forget(self, over: Over) -> None:
         """Hold nothing of the run any more."""
         with self._lock:
             self._over.remove(over)
+            if not over.is_broken:
+                self._back_offs.pop(over.run.claim.job_id, None)
 
     def let_go(self, lost: Collection[Key]) -> None:
         """Have the runs of these end, as far as there are any."""

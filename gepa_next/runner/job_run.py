@@ -1,7 +1,6 @@
 """One job, from its claim to its terminal event."""
 
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
@@ -19,14 +18,14 @@ from gepa_next.gepa.types import Role
 from gepa_next.metrics import scoring_of
 from gepa_next.models import Job, JobSpec
 from gepa_next.runner.asking import Asking
-from gepa_next.runner.fan_out import NOTICE_S, PooledFanOut
+from gepa_next.runner.fan_out import PooledFanOut
 from gepa_next.runner.ledger import LedgerModel, RoleModel
 from gepa_next.runner.refusals import UntilRefused
 from gepa_next.runner.tenure import Tenure
 from gepa_next.store.database import Database
 from gepa_next.store.endings import fail_job, finish_job
 from gepa_next.store.jobs import get_job, stop_requested
-from gepa_next.store.leases import Claim, release_job
+from gepa_next.store.leases import Claim
 from gepa_next.store.ledger import Holder, decide_once
 from gepa_next.store.pending import Pending
 from gepa_next.store.runs import Progress, load_state, record_step, record_waiting
@@ -34,7 +33,6 @@ from gepa_next.store.runs import Progress, load_state, record_step, record_waiti
 log = logging.getLogger(__name__)
 
 RETRY_STORE_S = 1.0
-LONGEST_CALL_S = 120.0  # so long a job that goes back into the queue waits for its calls in flight
 
 Models = Mapping[Role, RoleModel]
 SayWaiting = Callable[[str], None]
@@ -53,44 +51,40 @@ class JobRun:
     brake: Callable[[], str | None] = lambda: None
     asking: Asking = field(default_factory=Asking)
     let_go: Event = field(default_factory=Event)
+    is_loaded: bool = False
+    got_on: bool = False  # by a step that no run before it had recorded
     _recorded: deque[Pending[bool]] = field(default_factory=deque)
     _waits: Iterator[int] = field(default_factory=lambda: count(1))
     _ledger: LedgerModel | None = None
 
     def __call__(self) -> None:
-        """Carry the job out; every ending but a lost lease is committed."""
+        """Carry the job out; every ending but a lost lease is committed.
+
+        StoreError or UnavailableError if the store breaks under it: the job is not at fault, and still ours.
+        """
+        if self.let_go.is_set():  # it comes too late
+            return
+        try:
+            self._run_or_fail()
+        except Interrupted:
+            log.info("job %s: let go", self.claim.job_id, extra={"job_id": self.claim.job_id})
+        finally:
+            self._give_up()  # its calls may hang on, and nobody is to wait for their answers
+
+    def _run_or_fail(self) -> None:
         job_id = self.claim.job_id
         try:
             self._run()
-        except Interrupted:
-            log.info("job %s: let go", job_id, extra={"job_id": job_id})
-        except DamagedError as error:  # it would meet the same again at once
+        except DamagedError as error:  # it would meet the same again
             log.error("job %s: %s", job_id, error.message, extra={"job_id": job_id})  # noqa: TRY400 - no bug of ours
             self._fail(error.code, error.message)
-        except (StoreError, UnavailableError) as error:
-            log.error("job %s: %s", job_id, error.message, extra={"job_id": job_id})  # noqa: TRY400 - no bug of ours
-            self._put_back()
+        except (Interrupted, StoreError, UnavailableError):
+            raise
         except GepaNextError as error:
             self._fail(error.code, error.message)
         except Exception:
             log.exception("job %s: failed", job_id, extra={"job_id": job_id})
             self._fail("internal_error", f"an error in the service; its log says more under job {job_id}")
-        finally:
-            self._give_up()  # its calls may hang on, and nobody is to wait for their answers
-
-    def _put_back(self) -> None:
-        """Put the job back into the queue as soon as the store can be written again: it is not at fault."""
-        self._wait_for_calls()
-        self._insist(
-            lambda: release_job(self.database, self.claim.job_id, epoch=self.claim.epoch, now=self.clock())
-        )  # fmt: skip
-
-    def _wait_for_calls(self) -> None:
-        """Let the calls in flight come in, so that whoever takes the job next does not buy them again."""
-        self._give_up()
-        deadline = time.monotonic() + LONGEST_CALL_S
-        while self.calls_under_way and time.monotonic() < deadline and not self.let_go.wait(NOTICE_S):
-            pass
 
     @property
     def key(self) -> tuple[str, int]:
@@ -121,6 +115,7 @@ class JobRun:
         tenure = Tenure(self.database, holder, self.let_go)
         models = self.models_for(job.id, job.spec, tenure, self._say_waiting)
         state, scoring = load_state(self.database, job), scoring_of(job.spec.metric)
+        self.is_loaded = True
         self._ledger = ledger = LedgerModel(
             tenure,
             models,
@@ -172,12 +167,12 @@ class JobRun:
         )
         self._recorded.append(pending)
         while len(self._recorded) > 1 and self._recorded[0].settled:
-            self._recorded.popleft().result()
+            self.got_on |= self._recorded.popleft().result()
 
     def _settle(self) -> None:
         """See that all steps so far are committed; Interrupted if the job is not ours any more."""
         while self._recorded:
-            self._recorded.popleft().result()
+            self.got_on |= self._recorded.popleft().result()
 
     def _say_waiting(self, reason: str) -> None:
         """Commit that no call can be sent just now; the next event says that it has passed."""

@@ -7,16 +7,17 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 
-from gepa_next.errors import StoreError, UnavailableError
+from gepa_next.errors import GepaNextError, StoreError, UnavailableError
 from gepa_next.processes import PULSE_S, tell_parent
 from gepa_next.runner import watch
+from gepa_next.runner.aftermath import Aftermath
 from gepa_next.runner.asking import Asking
 from gepa_next.runner.call_pool import CallPool
-from gepa_next.runner.holdings import Holdings, Over
-from gepa_next.runner.job_run import LONGEST_CALL_S, JobRun, ModelsFor
+from gepa_next.runner.holdings import Holdings
+from gepa_next.runner.job_run import JobRun, ModelsFor
 from gepa_next.runner.presence import Presence
 from gepa_next.store.database import Database
-from gepa_next.store.leases import Claim, anything_to_claim, claim_job, lost_jobs, release_job
+from gepa_next.store.leases import Claim, anything_to_claim, claim_job, lost_jobs
 from gepa_next.turns import Turn
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,6 @@ LOOK_S = 0.2
 FLUSH_S = 0.02  # the longest that an answer is held for a commit to share
 LAST_S = 5.0  # so long a draining runner at least tries to write what is paid for
 LONGEST_TURN_S = 120.0  # a lock that somebody else holds may take several times its patience
-BACK_OFF_S = 10.0  # so long a job is left alone that not even its failure could be written
 
 
 class Runner:
@@ -53,6 +53,7 @@ class Runner:
         self._jobs_pool = ThreadPoolExecutor(concurrent_jobs, thread_name_prefix="job")
         self._call_pool = CallPool(concurrent_calls)
         self._held = Holdings()
+        self._put_away_what_is_over = Aftermath(database, self._held, clock=clock)
         self._wake = threading.Event()
         self._draining = threading.Event()
         self._stopped = threading.Event()
@@ -118,7 +119,8 @@ class Runner:
             self._presence.renew(draining=self._draining.is_set())
             self._next_beat = time.monotonic() + BEAT_S
         self._let_go_of_lost_jobs()
-        self._put_away_what_is_over()
+        if not self._draining.is_set():  # else all go back at the end
+            self._put_away_what_is_over()
         self._claim_jobs()
 
     def _live(self) -> None:
@@ -178,21 +180,12 @@ class Runner:
         future.add_done_callback(lambda future: self._ended(run, _error_of(future)))
 
     def _ended(self, run: JobRun, error: BaseException | None) -> None:
-        now, job_id = time.monotonic(), run.claim.job_id
         if error is not None:
-            log.error("job %s: broke off", job_id, exc_info=error, extra={"job_id": job_id})
-        self._held.end(Over(run, now + LONGEST_CALL_S, now + BACK_OFF_S if error is not None else None))
+            trace = None if isinstance(error, GepaNextError) else error
+            job_id = run.claim.job_id
+            log.error("job %s: broke off: %s", job_id, error, exc_info=trace, extra={"job_id": job_id})
+        self._held.end(run, error)
         self._wake.set()
-
-    def _put_away_what_is_over(self) -> None:
-        for over in self._held.over:
-            if over.back_at is None:
-                if not over.awaits_calls:
-                    self._held.forget(over)
-            elif time.monotonic() >= over.back_at:
-                claim = over.run.claim
-                release_job(self._database, claim.job_id, epoch=claim.epoch, now=self._clock())
-                self._held.forget(over)
 
     def _let_go_of_lost_jobs(self) -> None:
         self._held.let_go(lost_jobs(self._database, [run.key for run in self._held.running]))

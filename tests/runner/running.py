@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.types import Role
 from gepa_next.models import Job
+from gepa_next.runner.job_run import ModelsFor
 from gepa_next.runner.ledger import RoleModel
 from gepa_next.runner.runner import Runner
 from gepa_next.store.database import Database
@@ -17,9 +18,9 @@ TIMEOUT_S = 30
 
 
 @contextmanager
-def running(database: Database, model: LanguageModel) -> Iterator[Runner]:
+def running(database: Database, model: LanguageModel, models_for: ModelsFor | None = None) -> Iterator[Runner]:
     models = {role: RoleModel(model_id=f"sim/{role}", ask=model) for role in Role}
-    runner = Runner(database, lambda *_: models, concurrent_jobs=2, concurrent_calls=8)
+    runner = Runner(database, models_for or (lambda *_: models), concurrent_jobs=2, concurrent_calls=8)
     runner.start()
     try:
         yield runner
@@ -40,3 +41,14 @@ def wait_for(database: Database, holds: Callable[[], bool]) -> None:
 def ended(database: Database, job_id: str = "job-1") -> Job:
     wait_for(database, lambda: get_job(database, job_id).status.terminal)
     return get_job(database, job_id)
+
+
+def turns(of: Runner, times: int = 0, *, until: Callable[[], object] = lambda: True) -> None:
+    """Wait until the runner has looked after its jobs so often, and until something holds."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while times or not until():
+        before = of._turn_began
+        while of._turn_began == before:
+            assert time.monotonic() < deadline, "it does not turn, or it did not come true in time"
+            threading.Event().wait(0.01)
+        times = max(0, times - 1)

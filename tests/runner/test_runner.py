@@ -8,8 +8,7 @@ from gepa_next.errors import Interrupted, ModelError, ProviderError, Unavailable
 from gepa_next.gepa.types import Completion, ModelCall, Role
 from gepa_next.llm.simulator import Simulator
 from gepa_next.models import JobStatus
-from gepa_next.runner import job_run
-from gepa_next.runner import runner as runner_module
+from gepa_next.runner import back_off, holdings, job_run
 from gepa_next.runner.ledger import LedgerModel, RoleModel
 from gepa_next.runner.tenure import Tenure
 from gepa_next.store.counters import list_counters
@@ -236,7 +235,7 @@ def test_a_job_whose_failure_cannot_be_written_for_a_bug_goes_back_into_the_queu
         fail_job(*arguments, **options)
 
     monkeypatch.setattr(job_run, "fail_job", fail_late)
-    monkeypatch.setattr(runner_module, "BACK_OFF_S", 0.0)
+    monkeypatch.setattr(back_off, "FIRST_S", 0.0)
     insert(database)
     with running(database, refuse):
         job = ended(database)
@@ -255,7 +254,7 @@ def test_a_job_for_which_no_thread_can_be_started_goes_back_into_the_queue(
         begin(thread)
 
     monkeypatch.setattr(threading.Thread, "start", refuse_once)
-    monkeypatch.setattr(runner_module, "BACK_OFF_S", 0.0)
+    monkeypatch.setattr(back_off, "FIRST_S", 0.0)
     insert(database)
     with running(database, Simulator()):
         job = ended(database)
@@ -265,7 +264,7 @@ def test_a_job_for_which_no_thread_can_be_started_goes_back_into_the_queue(
 def test_a_job_resumed_while_its_first_run_still_ends_can_be_cancelled_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner_module, "LONGEST_CALL_S", 0.0)
+    monkeypatch.setattr(holdings, "LONGEST_CALL_S", 0.0)
     hanging, hang_up = threading.Event(), threading.Event()
 
     def hang(call: ModelCall) -> Completion:

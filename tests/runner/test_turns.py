@@ -1,6 +1,5 @@
 """A runner goes on through errors at an even pace, and says each once."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -11,11 +10,11 @@ from gepa_next.errors import StoreError
 from gepa_next.llm.simulator import Simulator
 from gepa_next.models import JobStatus
 from gepa_next.runner import runner
-from gepa_next.runner.runner import LOOK_S, Runner
+from gepa_next.runner.runner import LOOK_S
 from gepa_next.store.database import Database
 from gepa_next.store.jobs import get_job
 from gepa_next.turns import Turn
-from tests.runner.running import TIMEOUT_S, running, wait_for
+from tests.runner.running import running, turns, wait_for
 from tests.store.jobs_on_file import insert
 
 
@@ -45,15 +44,6 @@ def damaged(database: Database) -> Database:
     insert(database)
     database.write(lambda db: db.execute("ALTER TABLE events RENAME TO lost"))
     return database
-
-
-def turns(of: Runner, times: int) -> None:
-    """Wait until the runner has looked after its jobs so often."""
-    for _ in range(times):
-        before, deadline = of._turn_began, time.monotonic() + TIMEOUT_S
-        while of._turn_began == before:
-            assert time.monotonic() < deadline, "it does not turn"
-            threading.Event().wait(0.01)
 
 
 def heartbeats(database: Database) -> list[float]:
