@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
+from gepa_next.errors import Interrupted, UnavailableError
+
 PLENTY = 10_000  # threads are started as they are needed: what is handed out limits them, not this
 
 Parameters = ParamSpec("Parameters")
@@ -40,7 +42,8 @@ class CallPool:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._threads = ThreadPoolExecutor(most + PLENTY, thread_name_prefix="call")
+        self._threads = _threads(most)
+        self._has_thread = False
         self._lock = threading.Lock()
         self._closed = False
         self._running = 0
@@ -76,10 +79,13 @@ class CallPool:
             self._hand_out()
 
     def enter(self, share: "Share", item: "Item") -> None:
-        """Queue something of the job's; RuntimeError once the pool is drained."""
+        """Queue something of the job's.
+
+        Interrupted once the pool is drained, UnavailableError if there is no thread and none can be started.
+        """
         with self._lock:
             if self._closed:
-                raise RuntimeError("the pool is drained")
+                raise Interrupted("let_go", "the runner is draining")
             share.items.append(item)
             self._waiting[share] = None
             self._hand_out()
@@ -91,11 +97,22 @@ class CallPool:
                 del self._waiting[share]
             if item.future.cancelled():
                 continue
+            self._begin(share, item)
             self._running += 1
             self._handed_out += 1
             share.running += 1
             share.last_served = self._handed_out
+
+    def _begin(self, share: "Share", item: "Item") -> None:
+        try:
             self._threads.submit(self._run, share, item)
+            self._has_thread = True
+        except RuntimeError as error:  # no thread can be started
+            if self._has_thread:
+                return  # it is queued all the same, and one that there is comes to it
+            # Queued there it would begin with the first thread to come, when nobody waits for it any more.
+            self._threads = _threads(self._most)
+            raise UnavailableError("no_thread", f"no model call can be made: {error}") from error
 
     def _next(self) -> "Share | None":
         has_room = self._running < self._most
@@ -111,6 +128,10 @@ class CallPool:
                 self._running -= 1
                 share.running -= 1
                 self._hand_out()
+
+
+def _threads(most: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(most + PLENTY, thread_name_prefix="call")
 
 
 @dataclass(frozen=True, slots=True)

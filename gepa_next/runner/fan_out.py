@@ -26,7 +26,7 @@ class PooledFanOut:
 
         What has not begun is dropped then, and when no more results are wanted.
         """
-        return self._in_order([self._submit(function, item) for item in items])
+        return self._in_order([self._pool.submit(copy_context().run, function, item) for item in items])
 
     def _in_order(self, futures: Sequence[Future[Result]]) -> Iterator[Result]:
         try:
@@ -35,12 +35,6 @@ class PooledFanOut:
         finally:
             for future in futures:
                 future.cancel()
-
-    def _submit(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
-        try:
-            return self._pool.submit(copy_context().run, function, item)
-        except RuntimeError:  # the pool takes no more: the runner is draining
-            raise Interrupted("let_go", "the runner let go of the job") from None
 
     def _result(self, future: Future[Result]) -> Result:
         while not wait([future], timeout=NOTICE_S).done:

@@ -7,16 +7,18 @@ from concurrent.futures import Future, wait
 
 import pytest
 
+from gepa_next.errors import Interrupted, UnavailableError
 from gepa_next.gepa.types import Completion, ModelCall, Role
 from gepa_next.llm.simulator import Simulator
 from gepa_next.models import JobStatus
+from gepa_next.runner import back_off
 from gepa_next.runner.asking import Asking
 from gepa_next.runner.call_pool import CallPool, Share, aside
 from gepa_next.runner.ledger import RoleModel
 from gepa_next.runner.runner import Runner
 from gepa_next.store.database import Database
 from gepa_next.store.jobs import get_job
-from tests.runner.running import ended
+from tests.runner.running import ended, running
 from tests.store.jobs_on_file import insert
 
 TIMEOUT_S = 30.0
@@ -192,7 +194,7 @@ def test_a_drained_pool_begins_nothing_more_but_lets_what_has_begun_end(work: Wo
     threading.Timer(0.05, work.gate.set).start()
     pool.drain(TIMEOUT_S)
     assert [each.done() for each in calls] == [True] * 2 + [False] * 3
-    with pytest.raises(RuntimeError):
+    with pytest.raises(Interrupted):
         share.submit(work.of("late"))
 
 
@@ -201,6 +203,53 @@ def test_what_hangs_is_waited_for_no_longer_than_is_said(work: Work) -> None:
     (hanging,) = submit(pool.share(), 1, work.of("hung"))
     pool.drain(0.05)
     assert not hanging.done()
+
+
+def refuse_threads(monkeypatch: pytest.MonkeyPatch, *, places: set[int]) -> None:
+    """Let no thread be started for a call at these of the tries to start one."""
+    begin, tries = threading.Thread.start, itertools.count(1)
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name.startswith("call") and next(tries) in places:
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+
+def test_what_no_thread_can_be_started_for_is_done_by_one_that_there_is(
+    pool: CallPool, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_threads(monkeypatch, places={2, 3})
+    calls = submit(pool.share(), 9, work.of("call"))
+    work.gate.set()
+    assert all_done(calls)
+
+
+def test_who_cannot_be_served_for_want_of_any_thread_is_told_and_takes_no_place(
+    pool: CallPool, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_threads(monkeypatch, places={1})
+    share = pool.share()
+    with pytest.raises(UnavailableError):
+        share.submit(work.of("refused"))
+    calls = submit(share, 5, work.of("call"))
+    work.wait_for("call", 4)
+    assert not calls[4].running()
+    work.gate.set()
+    assert all_done(calls)
+    assert "refused" not in work.begun
+
+
+def test_a_job_goes_on_although_no_thread_could_be_started_for_its_first_call(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_threads(monkeypatch, places={1})
+    monkeypatch.setattr(back_off, "FIRST_S", 0.0)
+    insert(database)
+    with running(database, Simulator()):
+        job = ended(database)
+    assert (job.status, job.owner_epoch) == (JobStatus.FINISHED, 2)
 
 
 def test_a_job_whose_calls_hang_does_not_stop_another_job(database: Database, work: Work) -> None:
