@@ -51,6 +51,12 @@ class Holdings:
             return list(self._running.values())
 
     @property
+    def jobs(self) -> int:
+        """How many jobs are this runner's, those that broke off included."""
+        with self._lock:
+            return len(self._running) + sum(each.is_broken for each in self._over)
+
+    @property
     def over(self) -> list[Over]:
         """The runs that are over, but not forgotten."""
         with self._lock:

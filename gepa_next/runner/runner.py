@@ -12,6 +12,7 @@ from gepa_next.processes import PULSE_S, tell_parent
 from gepa_next.runner import watch
 from gepa_next.runner.aftermath import Aftermath
 from gepa_next.runner.asking import Asking
+from gepa_next.runner.back_off import BackOff
 from gepa_next.runner.call_pool import CallPool
 from gepa_next.runner.holdings import Holdings
 from gepa_next.runner.job_run import JobRun, ModelsFor
@@ -61,6 +62,7 @@ class Runner:
         self._turn_began = time.monotonic()
         self._next_beat = 0.0
         self._works = True
+        self._no_thread = BackOff()
         self._thread = threading.Thread(target=self._look_after_jobs, name="runner", daemon=True)
         self._flush_thread = threading.Thread(target=self._flush, name="flush", daemon=True)
         # A thread of its own: it must kill a process that holds the write gate while this one waits for the gate.
@@ -150,7 +152,8 @@ class Runner:
             pause_s = FLUSH_S if flush() and self._held.running else LOOK_S
 
     def _claim_jobs(self) -> None:
-        while not self._draining.is_set() and len(self._held.running) < self._most_jobs:
+        """Take what there is room for; nothing for a while when there was no thread for the last one."""
+        while not self._draining.is_set() and self._held.jobs < self._most_jobs and self._no_thread.is_over:
             awaited = self._held.awaited
             if not anything_to_claim(self._database, but=awaited):
                 return
@@ -175,8 +178,10 @@ class Runner:
             future = self._jobs_pool.submit(copy_context().run, run)
         except RuntimeError as error:  # no thread can be started; one that there is may still come to it
             run.let_go.set()
-            self._ended(run, error)
+            self._no_thread.begin()
+            self._ended(run, UnavailableError("no_thread", f"it cannot be begun: {error}"))
             return
+        self._no_thread.reset()
         future.add_done_callback(lambda future: self._ended(run, _error_of(future)))
 
     def _ended(self, run: JobRun, error: BaseException | None) -> None:

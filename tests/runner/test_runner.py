@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gepa_next.errors import Interrupted, ModelError, ProviderError, UnavailableError
+from gepa_next.errors import Interrupted, ModelError, ProviderError, StoreError, UnavailableError
 from gepa_next.gepa.types import Completion, ModelCall, Role
 from gepa_next.llm.simulator import Simulator
 from gepa_next.models import JobStatus
@@ -20,7 +20,7 @@ from gepa_next.store.jobs import get_job
 from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner, retire_runner
 from gepa_next.store.ledger import Holder, iterate_calls
 from gepa_next.store.requests import Resumption, cancel_job, resume_job
-from tests.runner.running import TIMEOUT_S, ended, running, wait_for
+from tests.runner.running import TIMEOUT_S, ended, running, turns, wait_for
 from tests.store.jobs_on_file import insert, job_spec
 
 ONE = RunnerIdentity(id="one", pid=1, pid_started_at=0, boot_id="boot")
@@ -259,6 +259,39 @@ def test_a_job_for_which_no_thread_can_be_started_goes_back_into_the_queue(
     with running(database, Simulator()):
         job = ended(database)
     assert (job.status, job.owner_epoch) == (JobStatus.FINISHED, 2)
+
+
+def test_a_runner_that_cannot_begin_a_job_leaves_the_queue_to_others(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name.startswith("job"):
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(back_off, "FIRST_S", 60.0)
+    job_ids = [insert(database, f"job-{n}") for n in range(5)]
+    with running(database, Simulator()) as runner:
+        turns(runner, until=lambda: runner._held.over)
+        turns(runner, 3)
+        assert [get_job(database, job_id).owner_epoch for job_id in job_ids] == [1, 0, 0, 0, 0]
+
+
+def test_jobs_that_broke_off_take_the_places_of_others_until_they_are_put_back(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(_: ModelCall) -> Completion:
+        raise StoreError("store_unavailable", "broken")
+
+    monkeypatch.setattr(back_off, "FIRST_S", 60.0)
+    job_ids = [insert(database, f"job-{n}") for n in range(5)]
+    with running(database, break_off) as runner:
+        turns(runner, until=lambda: len(runner._held.over) == 2)
+        turns(runner, 3)
+        assert [get_job(database, job_id).owner_epoch for job_id in job_ids] == [1, 1, 0, 0, 0]
 
 
 def test_a_job_resumed_while_its_first_run_still_ends_can_be_cancelled_again(
