@@ -190,7 +190,14 @@ class JobRun:
         return decide_once(self.database, holder, point, reason)
 
     def _fail(self, code: str, message: str) -> None:
+        """Commit the failure, after the steps before it."""
         job_id, epoch = self.claim.job_id, self.claim.epoch
+        try:
+            self._settle()
+        except GepaNextError:
+            raise  # a next run records them, and fails like this one
+        except Exception:
+            log.exception("job %s: its last steps cannot be recorded", job_id, extra={"job_id": job_id})
         self._insist(
             lambda: fail_job(self.database, job_id, epoch=epoch, now=self.clock(), code=code, message=message)
         )  # fmt: skip

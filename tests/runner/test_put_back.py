@@ -1,11 +1,12 @@
 """A job that is still the runner's when its run is over goes back into the queue, or fails if it would not mend."""
 
+import json
 import threading
 from collections import Counter
 
 import pytest
 
-from gepa_next.errors import ProviderError, StoreError, UnavailableError
+from gepa_next.errors import ModelError, ProviderError, StoreError, UnavailableError
 from gepa_next.gepa.types import Completion, ModelCall, Role
 from gepa_next.llm.simulator import Simulator
 from gepa_next.models import JobStatus
@@ -186,3 +187,32 @@ def test_a_job_let_go_of_for_no_reason_is_taken_up_again(database: Database) -> 
         hang_up.set()
         job = ended(database)
     assert (job.status, job.owner_epoch) == (JobStatus.FINISHED, 2)
+
+
+def late(call: ModelCall) -> Completion:
+    """Answer as the simulator does, but let every proposal time out."""
+    if call.role is Role.TARGET and not call.key.startswith("target/0/"):
+        raise ModelError("timeout", "late")
+    return Simulator()(call)
+
+
+def steps(database: Database, job_id: str) -> list[tuple[str, str | None]]:
+    events = list_events(database, job_id, after=0, limit=99)
+    return [(event.type, json.loads(event.data).get("stage")) for event in events if event.type != "resumed"]
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_a_job_does_not_fail_before_its_last_step_is_recorded(database: Database) -> None:
+    insert(database, "undisturbed", population=6)
+    with running(database, late):
+        ended(database, "undisturbed")
+    last = database.rows("SELECT key FROM events WHERE type = 'progress' ORDER BY id DESC LIMIT 1")[0]["key"]
+    refuse = f"CREATE TRIGGER stuck BEFORE INSERT ON events WHEN new.key = '{last}' BEGIN SELECT json('{{'); END"
+    database.write(lambda db: db.execute(refuse))
+    insert(database, population=6)
+    with running(database, late):
+        wait_for(database, lambda: get_job(database, "job-1").owner_epoch == 2)
+        database.write(lambda db: db.execute("DROP TRIGGER stuck"))
+        job = ended(database)
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "too_many_errors")
+    assert steps(database, "job-1") == steps(database, "undisturbed")
