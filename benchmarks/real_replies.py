@@ -40,7 +40,7 @@ LONGER = Candidate(
     "Do not explain.",
 )
 LESSON = Lesson(id=1, text="The answers were sentences; JSON was wanted.", candidate_id=1, iteration=1, gain=0.1)
-REWRITES = (("reflect", SEED), ("merge", LONGER), ("restructure", LONGER), ("compress", LONGER))
+REWRITES = (("reflect", SEED), ("merge", LONGER), ("compress", LONGER))
 CASES = 3
 INPUTS = 6
 ANSWER_TOKENS = 48

@@ -14,10 +14,9 @@ from gepa_next.gepa.state import State
 from gepa_next.gepa.types import Candidate, Task
 
 # How often each is tried before this job's own experience counts.
-MENU = {"reflect": 3.0, "constrain": 2.0, "demonstrate": 2.0, "merge": 1.5, "restructure": 0.5, "compress": 0.5}
+MENU = {"reflect": 3.0, "constrain": 2.0, "demonstrate": 2.0, "merge": 1.5, "compress": 0.5}
 LONG_ENOUGH_TO_SHORTEN = 150
 SMALLEST_ADDITION_TOKENS = 20
-LINES_WORTH_ORDERING = 4
 SEVERAL = 2
 
 
@@ -74,7 +73,6 @@ def _possible(task: Task, parent: Candidate) -> set[str]:
     """Return the operators that the parent's text allows."""
     names = {"reflect"}
     names |= {"constrain", "demonstrate"} if tokens_left(task, parent.text) >= SMALLEST_ADDITION_TOKENS else set()
-    names |= {"restructure"} if parent.text.count("\n") >= LINES_WORTH_ORDERING else set()
     return names | ({"compress"} if count_tokens(parent.text) >= LONG_ENOUGH_TO_SHORTEN else set())
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from simulated import EXAMPLES, GOOD_RULES, SEED_PROMPT, answer, ask, cases_of, propose, score, task, verdict
+from simulated import EXAMPLES, GOOD_RULES, SEED_PROMPT, answer, ask, cases_of, propose, task, verdict
 
 from gepa_next.gepa.messages import inputs_messages, reflector_messages
 from gepa_next.gepa.replies import AdditionReply, InputsReply, PromptReply
@@ -71,16 +71,7 @@ def test_a_merge_has_the_rules_of_both_versions() -> None:
     assert merged.count(SEED_PROMPT) == 1
 
 
-def test_a_restructured_prompt_says_everything_once_and_answers_alike() -> None:
-    lines = GOOD_RULES.splitlines()
-    tangled = "\n".join([*reversed(lines[2:]), lines[0], 'When the input mentions "sso", answer "account / urgent".'])
-    new = propose("restructure", tangled, cases_of(tangled, EXAMPLES[:3]))
-    assert new.startswith(SEED_PROMPT)
-    assert new.count('answer "account / urgent"') == 1
-    assert score(new) == pytest.approx(score(GOOD_RULES), abs=0.05)
-
-
-@pytest.mark.parametrize("template", ["reflect", "restructure", "compress", "merge"])
+@pytest.mark.parametrize("template", ["reflect", "compress", "merge"])
 def test_limits_are_kept(template: str) -> None:
     wanted = task(keep=("Sign as The Desk.", "Never\nguess."), max_prompt_tokens=120)
     prompt = f"{GOOD_RULES}\n\nSign as The Desk."

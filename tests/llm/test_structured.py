@@ -204,7 +204,6 @@ def test_the_schema_is_strict() -> None:
     [
         ("judge", JudgeReply),
         ("reflect", PromptReply),
-        ("restructure", PromptReply),
         ("compress", PromptReply),
         ("merge", PromptReply),
         ("constrain", AdditionReply),

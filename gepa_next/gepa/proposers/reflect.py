@@ -1,4 +1,4 @@
-"""Operators that ask the reflector: rewrite, constrain, restructure, compress and the merge of two versions."""
+"""Operators that ask the reflector: rewrite, constrain, compress and the merge of two versions."""
 
 import re
 from dataclasses import replace

@@ -33,14 +33,6 @@ def without_misleading(parts: PromptParts, material: Material) -> PromptParts:
     return replace(parts, rules=tuple(rule for rule in rules if rule.words))
 
 
-def in_order(parts: PromptParts, cases: Sequence[Case]) -> PromptParts:
-    """Put the rules first that most of the cases need, and then those with the most words."""
-    needed = [case.expected for case in cases]
-    return replace(
-        parts, rules=tuple(sorted(parts.rules, key=lambda rule: (-needed.count(rule.answer), -len(rule.words))))
-    )
-
-
 def tidied(parts: PromptParts) -> PromptParts:
     """Say everything once: one rule for an answer as long as it stays readable, each word in one rule."""
     rules: list[Rule] = []

@@ -8,7 +8,7 @@ from gepa_next.gepa.messages import template_text
 from gepa_next.llm.simulator.reading import QUOTED, Rule, quoted_texts
 from gepa_next.llm.simulator.words import tokens
 
-_TEMPLATES = ("reflect", "constrain", "restructure", "compress", "merge")
+_TEMPLATES = ("reflect", "constrain", "compress", "merge")
 _BLOCK = r"<({0}(?:-[0-9a-f]{{8}})?)>\n(.*?)\n</\{1}>"
 _INSTRUCTIONS = re.compile(_BLOCK.format("instructions", 1), re.DOTALL)
 _CASE = re.compile(

@@ -12,7 +12,6 @@ from gepa_next.gepa.replies import AdditionReply, InputsReply, PromptReply
 from gepa_next.gepa.types import Message
 from gepa_next.llm.simulator.editing import (
     compressed,
-    in_order,
     limited,
     tidied,
     union,
@@ -43,7 +42,7 @@ def reflect(messages: Sequence[Message], reply_type: type | None) -> Reply:
         return InputsReply(inputs=_drafts(parts, material))
     if reply_type is AdditionReply:
         return _addition(parts, material)
-    write = {"merge": _merged, "compress": _compressed, "restructure": _restructured}.get(material.template, _improved)
+    write = {"merge": _merged, "compress": _compressed}.get(material.template, _improved)
     reply = write(parts, material)
     return replace(reply, prompt=reply.prompt or "Do what the input asks for.")
 
@@ -53,12 +52,6 @@ def _improved(parts: PromptParts, material: Material) -> PromptReply:
     rules = learn_rules(parts, material)
     parts = tidied(with_lessons(parts, rules, material.cases))
     return PromptReply(lesson=_lesson(rules, material), prompt=limited(parts, material))
-
-
-def _restructured(parts: PromptParts, material: Material) -> PromptReply:
-    parts = in_order(tidied(without_misleading(parts, material)), material.cases)
-    lesson = "With the form of the answer before the rules, nothing is looked for twice."
-    return PromptReply(lesson=lesson, prompt=limited(parts, material))
 
 
 def _compressed(parts: PromptParts, material: Material) -> PromptReply:
