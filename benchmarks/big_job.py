@@ -137,7 +137,7 @@ def finish(db: sqlite3.Connection, job_id: str) -> None:
         tests_to_come=0,
         spending={},
         train=EXAMPLES // 2,
-        validation=EXAMPLES // 2,
+        validating=EXAMPLES // 2,
     )
     db.execute(
         "UPDATE jobs SET status = 'finished', started_at = 1, finished_at = 2, last_event_id = ?, standing = ?,"

@@ -50,7 +50,7 @@ def _item(candidate: Candidate, mean: float | None) -> dict[str, object]:
         "accepted": candidate.decision in {"seed", "accepted"},
         "reason": candidate.reason,
         "score": mean,
-        "minibatch": {
+        "comparison": {
             "score": candidate.score,
             "parent_score": candidate.parent_score,
             "compared": candidate.compared,

@@ -79,7 +79,7 @@ def _lessons(database: Database, job: Job) -> Iterator[str]:
 
 
 def _gain(gain: float | None) -> str:
-    return "" if gain is None else f", minibatch difference {gain:+.2f}"
+    return "" if gain is None else f", difference {gain:+.2f}"
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode

@@ -1,4 +1,4 @@
-"""Acceptance: a proposal against its parent on the same minibatch."""
+"""Acceptance: a proposal against its parent on the same examples."""
 
 from dataclasses import dataclass
 

@@ -8,6 +8,7 @@ from gepa_next.gepa.guards import CHARACTERS_PER_TOKEN, count_tokens
 from gepa_next.gepa.lessons import LONGEST, SHOWN
 from gepa_next.gepa.messages import LONGEST_SHOWN, judge_messages, reflector_messages, without_middle
 from gepa_next.gepa.proposers.reflect import REFLECTION_MAX_TOKENS
+from gepa_next.gepa.sampling import FURTHER_MINIBATCHES
 from gepa_next.gepa.types import Candidate, Example, Message, Role, Rollout, Split, Task
 
 # Assumed, in tokens, where the task does not tell.
@@ -17,6 +18,7 @@ BESIDES_IDEAL = 50  # what an answer has more than the ideal
 FEEDBACK, LONGEST_FEEDBACK = 80, 1000  # the judge's reply
 GROWTH = 200  # of candidates over the seed prompt, the mean over the calls of a job
 LESSONS = 100  # all that one reflector is shown
+MINIBATCHES_SHOWN, MOST_MINIBATCHES_SHOWN = 2, 1 + FURTHER_MINIBATCHES  # to one reflector
 BESIDES_PROMPT = 60  # what a reflector's reply has more than the prompt
 
 _MOST_SHOWN = count_tokens(without_middle(" " * 10**6, LONGEST_SHOWN))  # of one text of a case
@@ -48,6 +50,7 @@ class _Parts:
     feedback: int
     lessons: int
     reflection: int
+    cases: int
 
 
 def expected_sizes(task: Task) -> Sizes:
@@ -65,6 +68,7 @@ def expected_sizes(task: Task) -> Sizes:
         feedback=FEEDBACK,
         lessons=LESSONS,
         reflection=min(prompt + BESIDES_PROMPT, REFLECTION_MAX_TOKENS),
+        cases=_cases(task, MINIBATCHES_SHOWN),
     )
     return _sizes(task, parts)
 
@@ -82,6 +86,7 @@ def largest_sizes(task: Task) -> Sizes:
         feedback=LONGEST_FEEDBACK,
         lessons=SHOWN * ceil(LONGEST / CHARACTERS_PER_TOKEN),
         reflection=REFLECTION_MAX_TOKENS,
+        cases=_cases(task, MOST_MINIBATCHES_SHOWN),
     )
     return _sizes(task, parts)
 
@@ -95,7 +100,11 @@ def _sizes(task: Task, parts: _Parts) -> Sizes:
             input_tokens=_judge_frame(task) + parts.input + parts.ideal + parts.answer, output_tokens=parts.feedback
         ),
         Role.REFLECTOR: CallSize(
-            input_tokens=_reflector_frame(task) + parts.prompt + parts.other + parts.lessons + task.minibatch * case,
+            input_tokens=_reflector_frame(task, parts.cases)
+            + parts.prompt
+            + parts.other
+            + parts.lessons
+            + parts.cases * case,
             output_tokens=parts.reflection,
         ),
     }
@@ -107,10 +116,16 @@ def _judge_frame(task: Task) -> int:
     return _tokens(judge_messages(replace(_NOTHING, ideal="") if has_ideals else _NOTHING, "", task.rubric))
 
 
-def _reflector_frame(task: Task) -> int:
-    """Return the tokens of the question to the reflector without prompt, cases and lessons."""
-    cases = [(_NOTHING, _NO_ROLLOUT)] * task.minibatch
-    return _tokens(reflector_messages("merge", Candidate(id=0, text=""), cases, lessons=(), task=task))
+def _reflector_frame(task: Task, cases: int) -> int:
+    """Return the tokens of the question to the reflector without prompt, texts of cases and lessons."""
+    empty = [(_NOTHING, _NO_ROLLOUT)] * cases
+    return _tokens(reflector_messages("merge", Candidate(id=0, text=""), empty, lessons=(), task=task))
+
+
+def _cases(task: Task, minibatches: int) -> int:
+    """Return how many cases so many minibatches hold."""
+    count = minibatches * task.minibatch
+    return min(count, len(task.train)) if task.train else count
 
 
 def _tokens(messages: Iterable[Message]) -> int:

@@ -12,9 +12,9 @@ from gepa_next.gepa.replies import InputsReply
 from gepa_next.gepa.rollouts import NOTHING_MADE, Made, make_rollouts, missing
 from gepa_next.gepa.run import Run, exceeded, stop_reason
 from gepa_next.gepa.spending import spent_on
-from gepa_next.gepa.state import State
+from gepa_next.gepa.state import State, reaches_target
 from gepa_next.gepa.steps import Delta, Step
-from gepa_next.gepa.types import Candidate, Example, ModelCall, Role, Split
+from gepa_next.gepa.types import Candidate, Example, ModelCall, Role
 
 MOST_TRIED_ALONE = 3
 SYNTHETIC_INPUTS = 18  # a third are held out, and six is the least a test can conclude from
@@ -79,7 +79,7 @@ def _seed_rollouts(run: Run, seed: Candidate) -> Made:
 
     So a wrong key or a budget that is too small shows before much is spent.
     """
-    pairs = missing(run, seed, run.state.task.validation, Split.VALIDATION)
+    pairs = missing(run, seed, run.state.deciding)
     _refuse_small(exceeded(run, rollouts=len(pairs)))
     made = NOTHING_MADE
     for pair in pairs if run.counts_tokens_or_money else pairs[:MOST_TRIED_ALONE]:
@@ -90,7 +90,18 @@ def _seed_rollouts(run: Run, seed: Candidate) -> Made:
             break
     rest = pairs[len(made.rollouts) :]
     _refuse_small(exceeded(run, rollouts=len(rest), unrecorded=made.spending))
-    return make_rollouts(run, rest, after=made)
+    return _confirmed(run, seed, make_rollouts(run, rest, after=made))
+
+
+def _confirmed(run: Run, seed: Candidate, made: Made) -> Made:
+    """Run a seed prompt that has the target score on all examples that could decide, if there is room for it."""
+    scores = [rollout.score for rollout in made.rollouts if rollout.score is not None]
+    if made.outage or not scores or not reaches_target(sum(scores) / len(scores), run.state.task):
+        return made
+    run_on = {rollout.example_id for rollout in made.rollouts}
+    left = missing(run, seed, [each for each in run.state.task.validation if each.id not in run_on])
+    fits = exceeded(run, rollouts=len(made.rollouts) + len(left), unrecorded=made.spending) is None
+    return make_rollouts(run, left, after=made) if fits else made
 
 
 def _refuse_small(limit: str | None) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from math import exp
 
 MARGIN = 1e-9
+MOST_HOLDERS = 8  # of those that tie on an example, so that the cost does not grow with the pool
 LEAST_SHARED = 0.5  # of the leader's scored examples, to be compared with it
-SOFTNESS = 0.1  # so far below the leader a parent is e times less likely
+SOFTNESS = 0.01  # so far below the leader a parent is e times less likely
 
 
 class Frontier:
@@ -18,17 +19,22 @@ class Frontier:
         self._leader_scores: Mapping[str, float] = {}
 
     def add(self, candidate_id: int, scores: Mapping[str, float]) -> None:
-        """Take in one candidate's scores by example id; an example without a score decides nothing."""
+        """Take in one candidate's scores by example id, all it has so far; one without a score decides nothing."""
         if scores:
             self._means[candidate_id] = sum(scores.values()) / len(scores)
-        if self._leads(scores):
+        if candidate_id == self._leader or self._leads(scores):
             self._leader, self._leader_scores = candidate_id, dict(scores)
         for example_id, score in scores.items():
             best, holders = self._best.get(example_id, (-1.0, []))
             if score > best + MARGIN:
                 self._best[example_id] = (score, [candidate_id])
-            elif score > best - MARGIN:
+            elif score > best - MARGIN and candidate_id not in holders:
                 holders.append(candidate_id)
+                if len(holders) > MOST_HOLDERS:
+                    holders.remove(min(holders, key=self._standing))
+
+    def __contains__(self, candidate_id: int) -> bool:
+        return candidate_id in self._means
 
     def members(self) -> list[int]:
         """Return the candidates on the frontier, oldest first."""
@@ -54,6 +60,9 @@ class Frontier:
     def leader(self) -> int:
         """Return the candidate that beat every leader before it; of equals the oldest."""
         return self._leader
+
+    def _standing(self, candidate_id: int) -> tuple[bool, float, int]:
+        return candidate_id == self._leader, self._means.get(candidate_id, 0.0), -candidate_id
 
     def _leads(self, scores: Mapping[str, float]) -> bool:
         """Say whether the scores beat the leader's where both have one: a failed hard example is no advantage."""

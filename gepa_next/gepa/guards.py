@@ -24,7 +24,7 @@ def refusal(state: State, text: str, *, siblings: set[bytes], prompts: Mapping[s
     changes = [(task.prompts[name], new) for name, new in prompts.items()] or [(task.prompt, text)]
     if not all(new.strip() for _, new in changes):
         return "empty"
-    if fingerprint(text) in state.tried or fingerprint(text) in siblings:
+    if state.was_tried(text) or fingerprint(text) in siblings:
         return "duplicate"
     if any(placeholders(new) != placeholders(old) for old, new in changes):
         return "placeholder"

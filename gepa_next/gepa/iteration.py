@@ -1,6 +1,6 @@
 """One iteration: a population of proposals is drafted, guarded, compared, validated and decided."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gepa_next.errors import ProviderError
@@ -10,12 +10,13 @@ from gepa_next.gepa.lessons import new_lesson
 from gepa_next.gepa.operators import draft, plan_proposals
 from gepa_next.gepa.outages import REFLECTIONS_IN_VAIN, is_in_vain, reflections_so_far, reflector_outage
 from gepa_next.gepa.proposers.draft import Draft, Plan
-from gepa_next.gepa.rollouts import Pair, make_rollouts, missing, split_of_train, told_rollouts
-from gepa_next.gepa.run import Run, how_many_fit
+from gepa_next.gepa.racing import block_ends, course, drop_those_behind
+from gepa_next.gepa.rollouts import Pair, make_rollouts, missing, told_rollouts
+from gepa_next.gepa.run import Run, how_many_fit, not_run_by_leader
 from gepa_next.gepa.spending import by_role
 from gepa_next.gepa.state import State, fingerprint
 from gepa_next.gepa.steps import Delta, Step
-from gepa_next.gepa.types import Candidate, Decision, Split
+from gepa_next.gepa.types import Candidate, Decision, Example
 
 
 @dataclass(slots=True)
@@ -52,8 +53,9 @@ class Proposal:
 
 def iterate(run: Run) -> Iterator[Step]:
     """Yield the steps of the next iteration; its last is the checkpoint."""
-    plans = plan_proposals(run.state, run.state.task.population)
-    plans = plans[: how_many_fit(run, [_most_rollouts(run.state, plan) for plan in plans], reflections=1)]
+    yield from _caught_up(run)
+    plans = [] if run.state.reached_target else plan_proposals(run.state, run.state.task.population)
+    plans = plans[: how_many_fit(run, _most_rollouts(run, plans), reflections=1)]
     yield from _rollouts_of_parents(run, plans)
     if run.control(f"{run.state.iteration + 1}/draft") is not None:
         plans = []
@@ -61,22 +63,36 @@ def iterate(run: Run) -> Iterator[Step]:
     yield from _generated(run.state, proposals)
     if outage is not None:
         raise outage
-    yield from _compared(run, _affordable(run, _going_on(run, proposals, "compare"), _rollouts_to_decide))
-    yield from _validated(run, _affordable(run, _going_on(run, proposals, "validate"), _rollouts_to_validate))
+    yield from _raced(run, proposals)
     yield from _decided(run.state, proposals)
     yield _checkpoint(run.state)
 
 
-def _most_rollouts(state: State, plan: Plan) -> int:
-    return 2 * len(plan.minibatch) + len(state.task.validation)
+def _most_rollouts(run: Run, plans: Sequence[Plan]) -> list[int]:
+    """Return what each plan takes at most: cases of its parent and the first block, for one of them the whole race."""
+    count = len(run.state.deciding)
+    return [
+        len(missing(run, plan.parent, plan.minibatch)) + (block_ends(count)[0] if place else count)
+        for place, plan in enumerate(plans)
+    ]
+
+
+def _caught_up(run: Run) -> Iterator[Step]:
+    """Run the leader on the examples that decide from now on, if the budget has room.
+
+    Without those that failed: where no other call is made, one that is refused every time would look like an outage.
+    """
+    pairs = missing(run, run.state.leader, not_run_by_leader(run.state))
+    made = make_rollouts(run, pairs if how_many_fit(run, [len(pairs)]) else [])
+    yield from told_rollouts(run.state, made, purpose="validation")
 
 
 def _rollouts_of_parents(run: Run, plans: Sequence[Plan]) -> Iterator[Step]:
-    """Run parents on what they have not been run on: reflection and comparison need it, once."""
+    """Run parents on what they have not been run on: reflection needs it, once."""
     wanted = {
         (pair.candidate.id, pair.example.id): pair
         for plan in plans
-        for pair in missing(run, plan.parent, plan.minibatch, split_of_train(run.state.task))
+        for pair in missing(run, plan.parent, plan.minibatch)
     }
     made = make_rollouts(run, list(wanted.values()))
     yield from told_rollouts(run.state, made, purpose="parent")
@@ -125,45 +141,46 @@ def _going_on(run: Run, proposals: Sequence[Proposal], point: str) -> list[Propo
     return []
 
 
-def _affordable(run: Run, proposals: Sequence[Proposal], rollouts: Callable[[Run, Proposal], int]) -> list[Proposal]:
-    """Return the first proposals, as many as the budget has room for; it is why the others are rejected."""
-    fit = how_many_fit(run, [rollouts(run, each) for each in proposals])
+def _raced(run: Run, proposals: Sequence[Proposal]) -> Iterator[Step]:
+    """Run the proposals beside their parents, block by block, until one is left and decided."""
+    ends = block_ends(len(run.state.deciding))
+    for part, end in enumerate(ends, 1):
+        racers = _affordable(run, _going_on(run, proposals, f"race/{part}"), end)
+        pairs = {(pair.candidate.id, pair.example.id): pair for each in racers for pair in _untried(run, each, end)}
+        yield from told_rollouts(run.state, make_rollouts(run, list(pairs.values())), purpose="validation", part=part)
+        for each in racers:
+            on = _course(run.state, each)[:end]
+            each.comparison = compare(run.state, each.plan.candidate_id, each.plan.parent.id, on)
+        if end < ends[-1]:
+            drop_those_behind(racers)
+        else:
+            _judge(racers)
+
+
+def _judge(racers: Sequence[Proposal]) -> None:
+    for each in racers:
+        each.reason = verdict_on(each.comparison, text=each.draft.text, parent=each.plan.parent)
+
+
+def _affordable(run: Run, proposals: Sequence[Proposal], end: int) -> list[Proposal]:
+    """Return the first proposals, as many as the budget has room for; it is why the others are rejected.
+
+    There has to be room for one of them to go on to the end.
+    """
+    fit = how_many_fit(run, [len(_untried(run, each, end if place else None)) for place, each in enumerate(proposals)])
     for each in proposals[fit:]:
         each.reason = "budget"
     return list(proposals[:fit])
 
 
-def _rollouts_to_decide(run: Run, proposal: Proposal) -> int:
-    return len(proposal.plan.minibatch) + len(run.state.task.validation)
+def _untried(run: Run, proposal: Proposal, end: int | None) -> list[Pair]:
+    """Return what is to be run for the first so many examples of a proposal's course."""
+    child, on = proposal.candidate(run.state, Decision.ACCEPTED), _course(run.state, proposal)[:end]
+    return missing(run, proposal.plan.parent, on) + missing(run, child, on)
 
 
-def _rollouts_to_validate(run: Run, proposal: Proposal) -> int:
-    return len(_to_validate(run, proposal))
-
-
-def _compared(run: Run, proposals: Sequence[Proposal]) -> Iterator[Step]:
-    candidates = {each.plan.candidate_id: each.candidate(run.state, Decision.REJECTED) for each in proposals}
-    split = split_of_train(run.state.task)
-    pairs = [
-        Pair(candidates[each.plan.candidate_id], example, split)
-        for each in proposals
-        for example in each.plan.minibatch
-    ]
-    yield from told_rollouts(run.state, make_rollouts(run, pairs), purpose="minibatch")
-    for each in proposals:
-        found = compare(run.state, each.plan.candidate_id, each.plan.parent.id, each.plan.minibatch)
-        each.comparison = found
-        each.reason = verdict_on(found, text=each.draft.text, parent=each.plan.parent)
-
-
-def _validated(run: Run, proposals: Sequence[Proposal]) -> Iterator[Step]:
-    wanted = [pair for each in proposals for pair in _to_validate(run, each)]
-    yield from told_rollouts(run.state, make_rollouts(run, wanted), purpose="validation")
-
-
-def _to_validate(run: Run, proposal: Proposal) -> list[Pair]:
-    candidate = proposal.candidate(run.state, Decision.ACCEPTED)
-    return missing(run, candidate, run.state.task.validation, Split.VALIDATION)
+def _course(state: State, proposal: Proposal) -> tuple[Example, ...]:
+    return course(state, place=proposal.plan.candidate_id)
 
 
 def _decided(state: State, proposals: Sequence[Proposal]) -> Iterator[Step]:
@@ -177,7 +194,7 @@ def _decided(state: State, proposals: Sequence[Proposal]) -> Iterator[Step]:
 
 
 def _selection(state: State, proposal: Proposal, candidate: Candidate) -> dict[str, object]:
-    validation = list(state.scores(candidate.id, state.task.validation).values())
+    validation = list(state.scores(candidate.id, state.deciding).values())
     return {
         "decision": str(candidate.decision),
         "reason": candidate.reason,

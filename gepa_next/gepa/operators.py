@@ -14,7 +14,7 @@ from gepa_next.gepa.state import State
 from gepa_next.gepa.types import Candidate, Task
 
 # How often each is tried before this job's own experience counts.
-MENU = {"reflect": 3.0, "constrain": 2.0, "demonstrate": 2.0, "merge": 1.5, "compress": 0.5}
+MENU = {"reflect": 6.0, "constrain": 1.5, "demonstrate": 1.0, "merge": 0.5, "compress": 0.5}
 LONG_ENOUGH_TO_SHORTEN = 150
 SMALLEST_ADDITION_TOKENS = 20
 SEVERAL = 2
@@ -22,14 +22,12 @@ SEVERAL = 2
 
 def plan_proposals(state: State, count: int) -> list[Plan]:
     """Plan one iteration's proposals: parents from the frontier, operators by what has paid so far."""
-    plans: list[Plan] = []
     worth = operator_worth(state)
     first_id = max(state.candidates) + 1
-    for place, parent in enumerate(choose_parents(state, count)):
-        used = [(plan.parent.id, plan.operator) for plan in plans]
-        plan = _plan(state, parent, place, candidate_id=first_id + place, worth=worth, used=used)
-        plans.append(plan)
-    return plans
+    return [
+        _plan(state, parent, place, candidate_id=first_id + place, worth=worth)
+        for place, parent in enumerate(choose_parents(state, count))
+    ]
 
 
 def operator_worth(state: State) -> dict[str, float]:
@@ -37,15 +35,7 @@ def operator_worth(state: State) -> dict[str, float]:
     return {name: weight * (1 + state.paid[name]) / (2 + state.used[name]) for name, weight in MENU.items()}
 
 
-def _plan(
-    state: State,
-    parent: Candidate,
-    place: int,
-    *,
-    candidate_id: int,
-    worth: dict[str, float],
-    used: list[tuple[int, str]],
-) -> Plan:
+def _plan(state: State, parent: Candidate, place: int, *, candidate_id: int, worth: dict[str, float]) -> Plan:
     component = in_turn(list(parent.prompts), candidate_id)
     # The input and ideal of an example are the whole program's: they demonstrate nothing to one component of several.
     demonstrations = choose_demonstrations(state, parent, place) if len(parent.prompts) < SEVERAL else ()
@@ -53,16 +43,14 @@ def _plan(
     possible = _possible(narrowed_task(state.task, parent, component), narrowed(parent, component))
     possible |= {"merge"} if other else set()
     possible -= set() if demonstrations else {"demonstrate"}
-    weights = {
-        name: weight / (1 + 4 * used.count((parent.id, name))) for name, weight in worth.items() if name in possible
-    }
+    weights = {name: weight for name, weight in worth.items() if name in possible}
     operator = stream(state, "operator", place).choices(list(weights), weights=list(weights.values()))[0]
     shown = demonstrations if operator == "demonstrate" else ()
     return Plan(
         candidate_id=candidate_id,
         operator=operator,
         parent=parent,
-        minibatch=choose_minibatch(state, parent, place, without=frozenset(each.input for each in shown)),
+        minibatch=choose_minibatch(state, parent, place) if operator != "demonstrate" else (),
         other=other if operator == "merge" else None,
         demonstrations=shown,
         component=in_turn(differing(parent, other), candidate_id) if operator == "merge" and other else component,
@@ -78,7 +66,7 @@ def _possible(task: Task, parent: Candidate) -> set[str]:
 
 def draft(run: Run, plan: Plan) -> Draft:
     """Carry out a plan; only operators that need new words ask the reflector."""
-    if not run.state.scores(plan.parent.id, plan.minibatch):
+    if plan.operator != "demonstrate" and not run.state.scores(plan.parent.id, plan.minibatch):
         return Draft(refusal="not_comparable")
     if plan.other is not None and (merged := merged_by_component(run.state, plan.parent, plan.other)):
         return Draft(text=joined(merged), prompts=merged)

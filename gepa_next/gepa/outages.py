@@ -34,9 +34,10 @@ _SAY_NOTHING_OF_THE_REFLECTOR = frozenset({"seed", "demonstrate", "merge"})  # m
 
 def find_outage(state: State, made: Sequence[Rollout]) -> ProviderError | None:
     """Return the error that ends the job, None while what was made last is such as working models give."""
-    if all(each.score is not None for each in made):  # whatever was before: a resumed job must get a chance
+    news = [each for each in made if not state.failures.has_shown(each)]
+    if all(each.score is not None for each in news):  # whatever was before: a resumed job must get a chance
         return None
-    recent = [*state.recent, *made][-REMEMBERED:]
+    recent = [*state.recent, *news][-REMEMBERED:]
     return _unreadable_judge(recent) or _too_many_errors(recent)
 
 

@@ -2,22 +2,28 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from math import floor, sqrt
 from typing import TypeVar
 
 from gepa_next.gepa.call_sizes import Sizes, expected_sizes, largest_sizes
+from gepa_next.gepa.deciding import how_many_decide
 from gepa_next.gepa.engine import SYNTHETIC_INPUTS
 from gepa_next.gepa.operators import MENU
 from gepa_next.gepa.proposers.demonstrate import AT_ONCE
+from gepa_next.gepa.racing import block_ends, most_rollouts
 from gepa_next.gepa.spending import NO_USAGE, add_usage
 from gepa_next.gepa.splits import SplitSizes, default_sizes
 from gepa_next.gepa.types import Budget, CallUsage, Role, Task
 
-# What became of proposals in 27 simulated jobs of 6 to 60 examples and 4 to 20 iterations: 88 in 100 passed the guards,
-# 52 were validated (33 to 81, fewer in later iterations), and parents were run on train examples for the first time
-# as often as if each had served for four of them.
-COMPARED, VALIDATED, PROPOSALS_PER_PARENT = 0.9, 0.5, 4
+# As in 30 simulated jobs of 6 to 60 examples and 4 to 20 iterations.
+COMPARED = 0.7  # of the proposals; the others are refused by a guard
+TO_THE_END = 0.7  # of the races
+LEADERS = 2  # times the square root of the iterations
+CASES_OF_LEADER = 3  # minibatches
 # The operators that come first, as the menu weighs them: only one of them does without the reflector.
 REFLECTED = 1 - MENU["demonstrate"] / (MENU["reflect"] + MENU["constrain"] + MENU["demonstrate"])
+
+ROUNDING = 1e-6  # a call that a limit has no room for is none
 
 CostOf = Callable[[Role, int, int], float | None]  # of input and output tokens, in USD; None is unknown
 Number = TypeVar("Number", int, float)
@@ -69,11 +75,11 @@ class _Terms:
     cost_of: CostOf
 
     def amount(self, work: _Work) -> Amount:
-        rollouts = round(work.rollouts)
+        rollouts = floor(work.rollouts + ROUNDING)
         calls = {
             Role.TARGET: rollouts,
             Role.JUDGE: rollouts if self.judged else 0,
-            Role.REFLECTOR: round(work.reflections),
+            Role.REFLECTOR: floor(work.reflections + ROUNDING),
         }
         by_role = {role: self._usage(role, count) for role, count in calls.items()}
         total = NO_USAGE
@@ -120,25 +126,40 @@ def split_sizes(task: Task) -> SplitSizes:
 
 def usable_rollouts(split: SplitSizes, *, iterations: int, population: int, minibatch: int) -> int:
     """Return how many rollouts so many iterations can use at most, seed evaluation and final test included."""
-    each = 2 * min(minibatch, split.train) + split.validation
-    return split.validation + 2 * split.test + iterations * population * each
+    count = split.validation
+    each = population * min(minibatch, split.train) + most_rollouts(count, population)
+    return count + 2 * split.test + iterations * each
 
 
 def _start(task: Task, split: SplitSizes) -> _Work:
     """Return what is done in any case: examples drafted, the seed prompt evaluated, the final test."""
-    return _Work(rollouts=split.validation + 2 * split.test, reflections=0 if task.train else 1)
+    first = how_many_decide(split.validation, growths=0)
+    return _Work(rollouts=first + 2 * split.test, reflections=0 if task.train else 1)
 
 
 def _rounds(task: Task, split: SplitSizes) -> _Work:
     """Return what all iterations are expected to take."""
-    proposals, batch = task.iterations * task.population, min(task.minibatch, split.train)
-    # A parent was run on one minibatch when it was compared; the rest of train it can need once.
-    first_time = batch + proposals / PROPOSALS_PER_PARENT * (split.train - batch)
-    parents = min(COMPARED * proposals * batch, first_time)
+    count, proposals = split.validation, task.iterations * task.population
+    cases = min(split.train, CASES_OF_LEADER * task.minibatch)
+    first_time = min(cases * _leaders(task.iterations), proposals * min(task.minibatch, split.train))
+    races = sum(
+        _race(how_many_decide(count, growths=round(done - _leaders(done))), task.population)
+        for done in range(task.iterations)
+    )
     return _Work(
-        rollouts=parents + proposals * (COMPARED * batch + VALIDATED * split.validation),
+        rollouts=races + first_time,
         reflections=proposals * (REFLECTED if _can_demonstrate(task) else 1),
     )
+
+
+def _leaders(iterations: int) -> float:
+    return min(iterations, LEADERS * sqrt(iterations))
+
+
+def _race(count: int, population: int) -> float:
+    """Return what one race is expected to take: the first block for all of its proposals, the rest for one."""
+    first = block_ends(count)[0]
+    return COMPARED * population * first + TO_THE_END * (count - first)
 
 
 def _can_demonstrate(task: Task) -> bool:

@@ -12,7 +12,7 @@ from gepa_next.gepa.run import Run
 from gepa_next.gepa.spending import NOTHING_SPENT, Spending, add_spending, spent_on
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Delta, Step
-from gepa_next.gepa.types import CallUsage, Candidate, Example, ModelCall, Role, Rollout, Split, Task, Verdict
+from gepa_next.gepa.types import CallUsage, Candidate, Example, ModelCall, Role, Rollout, Split, Verdict
 from gepa_next.gepa.verdicts import Share, together
 
 
@@ -40,16 +40,14 @@ class Made:
 NOTHING_MADE = Made((), NOTHING_SPENT)
 
 
-def missing(run: Run, candidate: Candidate, examples: Iterable[Example], split: Split) -> list[Pair]:
-    """Return the pairs that have no score yet: what is paid for is not paid again."""
-    known = run.state.rollouts
-    wanted = ((each, known.get((candidate.id, each.id))) for each in examples)
-    return [Pair(candidate, each, split) for each, found in wanted if found is None or found.score is None]
-
-
-def split_of_train(task: Task) -> Split:
-    """Return what rollouts on train examples count as: they validate as well where examples were too few to divide."""
-    return Split.VALIDATION if task.train == task.validation else Split.TRAIN
+def missing(run: Run, candidate: Candidate, examples: Iterable[Example]) -> list[Pair]:
+    """Return the pairs that have no score yet and may get one: what is paid for is not paid again."""
+    validating = {each.id for each in run.state.task.validation}
+    return [
+        Pair(candidate, each, Split.VALIDATION if each.id in validating else Split.TRAIN)
+        for each in examples
+        if run.state.may_be_scored(candidate.id, each.id)
+    ]
 
 
 def make_rollouts(run: Run, pairs: Sequence[Pair], *, after: Made = NOTHING_MADE) -> Made:
@@ -147,13 +145,16 @@ def spent_by(role: Role, error: ModelError) -> Spending:
     return spent_on(role, used)
 
 
-def told_rollouts(state: State, made: Made, *, purpose: str) -> Iterator[Step]:
-    """Tell of each candidate's rollouts, then raise if there is an outage; the first step carries what all consumed."""
+def told_rollouts(state: State, made: Made, *, purpose: str, part: int = 0) -> Iterator[Step]:
+    """Tell of each candidate's rollouts, then raise if there is an outage; the first step carries what all consumed.
+
+    `part` counts the batches of one purpose in an iteration.
+    """
     spending = made.spending
     for candidate_id in dict.fromkeys(rollout.candidate_id for rollout in made.rollouts):
         mine = tuple(rollout for rollout in made.rollouts if rollout.candidate_id == candidate_id)
         scores = [rollout.score for rollout in mine if rollout.score is not None]
-        key = f"{state.iteration + 1}/evaluate/{candidate_id}/{purpose}"
+        key = f"{state.iteration + 1}/evaluate/{candidate_id}/{purpose}/{part}"
         data: dict[str, object] = {"iteration": state.iteration + 1, "candidate_id": candidate_id, "purpose": purpose}
         data |= {"rollouts": len(mine), "errors": len(mine) - len(scores)}
         data |= {"score": sum(scores) / len(scores) if scores else None}

@@ -16,10 +16,9 @@ from gepa_next.gepa.spending import (
     most_tokens,
     sends,
 )
-from gepa_next.gepa.state import State
-from gepa_next.gepa.types import Role, Task
+from gepa_next.gepa.state import State, reaches_target
+from gepa_next.gepa.types import Example, Role, Task
 
-MARGIN = 1e-9
 DRY_LIMIT = 5  # iterations in a row in which no proposal was worth evaluating
 
 
@@ -52,9 +51,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How far a run has come: all of its state that limits are held against. `train` and `validation` are sizes.
+    """How far a run has come: all of its state that limits are held against. `train` is a size.
 
-    `leader_score` is None as long as a validation rollout of the leader has no score.
+    `leader_score` is None as long as the leader lacks a score for a validation example. `validating` counts the
+    rollouts that the next decision takes: those that the leader lacks, and one proposal's.
     """
 
     iteration: int
@@ -65,7 +65,7 @@ class Standing:
     tests_to_come: int
     spending: dict[Role, Spent]
     train: int
-    validation: int
+    validating: int
 
 
 def standing_of(state: State, *, unrecorded: Spending = NOTHING_SPENT) -> Standing:
@@ -79,7 +79,7 @@ def standing_of(state: State, *, unrecorded: Spending = NOTHING_SPENT) -> Standi
         tests_to_come=_tests_to_come(state),
         spending=dict(add_spending(state.spending, unrecorded)),
         train=len(state.task.train),
-        validation=len(state.task.validation),
+        validating=len(state.deciding) + len(not_run_by_leader(state)),
     )
 
 
@@ -163,7 +163,7 @@ def limit_reached(standing: Standing, task: Task, *, asks_judge: bool) -> str | 
 
 
 def _done(standing: Standing, task: Task) -> str | None:
-    if (score := standing.leader_score) is not None and score >= task.budget.target_score - MARGIN:
+    if reaches_target(standing.leader_score, task):
         return "target_score"
     if standing.iteration >= task.iterations:
         return "iterations"
@@ -175,6 +175,12 @@ def _done(standing: Standing, task: Task) -> str | None:
 
 
 def _too_little_left(standing: Standing, task: Task, *, asks_judge: bool) -> str | None:
-    smallest = 2 * min(task.minibatch, standing.train) + standing.validation
+    smallest = min(task.minibatch, standing.train) + standing.validating
     calls = calls_of(smallest + standing.tests_to_come, 1, asks_judge=asks_judge)
     return _over_budget(standing, task, calls, rollouts=smallest)
+
+
+def not_run_by_leader(state: State) -> list[Example]:
+    """Return the examples that decide by now and on which the leader has not been run."""
+    leader = state.frontier.leader()
+    return [each for each in state.deciding if (leader, each.id) not in state.rollouts]

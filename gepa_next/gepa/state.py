@@ -3,14 +3,20 @@
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from math import inf
 
-from gepa_next.gepa.frontier import Frontier
+from gepa_next.gepa.deciding import how_many_decide
+from gepa_next.gepa.failures import Failures
+from gepa_next.gepa.frontier import MARGIN, Frontier
 from gepa_next.gepa.spending import Spending, add_spending
 from gepa_next.gepa.splits import default_sizes, divide
 from gepa_next.gepa.steps import Delta
 from gepa_next.gepa.types import Candidate, Decision, Example, Lesson, Rollout, Task
 
 REMEMBERED = 100  # rollouts, to tell an outage by
+TELLS_MORE = 1.25  # times the examples, and a text that was not behind may win
+DOUBLING = 8  # growths, after an iteration in which nothing was worth running
+ALL_GROWTHS = 1000  # whatever the number of examples, all of them decide
 
 
 @dataclass(slots=True)
@@ -27,9 +33,11 @@ class State:
     rollouts_used: int = 0
     dry_iterations: int = 0
     since_improvement: int = 0
+    growths: int = 0  # of the examples that decide
     used: Counter[str] = field(default_factory=Counter)
     paid: Counter[str] = field(default_factory=Counter)
-    tried: set[bytes] = field(default_factory=set, repr=False)
+    tried: dict[bytes, float] = field(default_factory=dict, repr=False)  # until so many examples decide
+    failures: Failures = field(default_factory=Failures, repr=False)
     frontier: Frontier = field(default_factory=Frontier, compare=False, repr=False)
     _evaluated: bool = field(default=False, compare=False, repr=False)
     _leader_before: int = field(default=0, compare=False, repr=False)
@@ -40,8 +48,12 @@ class State:
             self.task = with_examples(self.task, delta.examples)
         for rollout in delta.rollouts:
             self.rollouts[rollout.candidate_id, rollout.example_id] = rollout
-        self.recent.extend(delta.rollouts)
+            if not self.failures.has_shown(rollout):
+                self.recent.append(rollout)
+            self.failures.add(rollout)
         self.rollouts_used += len(delta.rollouts)
+        for ranked in dict.fromkeys(each.candidate_id for each in delta.rollouts if each.candidate_id in self.frontier):
+            self._rank(self.candidates[ranked])
         for candidate in delta.candidates:
             self._add(candidate)
         self.lessons.extend(delta.lessons)
@@ -54,13 +66,36 @@ class State:
         found = ((each.id, self.rollouts.get((candidate_id, each.id))) for each in examples)
         return {key: rollout.score for key, rollout in found if rollout is not None and rollout.score is not None}
 
+    def may_be_scored(self, candidate_id: int, example_id: str) -> bool:
+        """Say whether it is worth running the candidate on the example: it was not yet, or failed and may not again."""
+        found = self.rollouts.get((candidate_id, example_id))
+        return found is None or (found.score is None and self.failures.may_be_tried_again(candidate_id, example_id))
+
     def ancestors(self, candidate_id: int) -> list[int]:
         """Return the candidate and everything it comes from, nearest first."""
-        line, at = [candidate_id], 0
+        line, known, at = [candidate_id], {candidate_id}, 0
         while at < len(line):
-            line.extend(each for each in self.candidates[line[at]].parents if each not in line)
+            further = [each for each in self.candidates[line[at]].parents if each not in known]
+            line.extend(further)
+            known.update(further)
             at += 1
         return line
+
+    def was_tried(self, text: str) -> bool:
+        """Say whether the text was decided about, and that would not come out otherwise by now."""
+        return len(self.deciding) < self.tried.get(fingerprint(text), 0)
+
+    @property
+    def deciding(self) -> tuple[Example, ...]:
+        """The examples that decide between candidates by now."""
+        examples = self.task.validation
+        return examples[: how_many_decide(len(examples), growths=self.growths)]
+
+    @property
+    def reached_target(self) -> bool:
+        """Whether the leader has the score that was asked for, with one for every example that decides by now."""
+        scores = self.scores(self.leader.id, self.deciding).values()
+        return len(scores) == len(self.deciding) and reaches_target(sum(scores) / len(scores), self.task)
 
     @property
     def leader(self) -> Candidate:
@@ -79,22 +114,41 @@ class State:
 
     def _add(self, candidate: Candidate) -> None:
         self.candidates[candidate.id] = candidate
-        if candidate.compared or candidate.decision is not Decision.REJECTED:
-            self.tried.add(fingerprint(candidate.text))  # one dropped for want of budget or time may come again
+        text = fingerprint(candidate.text)
+        self.tried[text] = max(self.tried.get(text, 0), self._bar(candidate))
         self.used[candidate.operator] += 1
         self.paid[candidate.operator] += candidate.decision is Decision.ACCEPTED
         self._evaluated |= candidate.compared > 0
         if candidate.decision in {Decision.SEED, Decision.ACCEPTED}:
-            self.frontier.add(candidate.id, self.scores(candidate.id, self.task.validation))
+            self._rank(candidate)
+
+    def _bar(self, candidate: Candidate) -> float:
+        """Return how many examples must decide before the text may come again; if it was accepted or behind, never."""
+        behind = (candidate.score or 0.0) < (candidate.parent_score or 0.0) - MARGIN
+        if behind or candidate.decision in {Decision.SEED, Decision.ACCEPTED}:
+            return inf
+        return TELLS_MORE * sum((candidate.id, each.id) in self.rollouts for each in self.deciding)
+
+    def _rank(self, candidate: Candidate) -> None:
+        self.frontier.add(candidate.id, self.scores(candidate.id, self.task.validation))
 
     def _complete(self, iteration: int) -> None:
         self.iteration = iteration
+        self.failures.end_iteration()
+        if self.reached_target:
+            self.growths = ALL_GROWTHS
         if iteration == 0:  # the seed prompt's evaluation: nothing was proposed yet
             return
         self.dry_iterations = 0 if self._evaluated else self.dry_iterations + 1
         leader = self.frontier.leader()
         self.since_improvement = 0 if leader != self._leader_before else self.since_improvement + 1
         self._leader_before, self._evaluated = leader, False
+        self.growths += DOUBLING if self.dry_iterations else self.since_improvement > 0
+
+
+def reaches_target(score: float | None, task: Task) -> bool:
+    """Say whether a mean score is the one at which the task may end."""
+    return score is not None and score >= task.budget.target_score - MARGIN
 
 
 def fingerprint(text: str) -> bytes:

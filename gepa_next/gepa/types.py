@@ -48,7 +48,7 @@ class Candidate:
     """One version of the prompt; the seed candidate is 0.
 
     `prompts` are its components by name where the target is a program; `text` is then all of them joined.
-    `score` and `parent_score` are means over the `compared` minibatch examples that both have a
+    `score` and `parent_score` are means over the `compared` deciding examples that both have a
     score for; None before they were compared.
     """
 

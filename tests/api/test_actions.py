@@ -108,7 +108,7 @@ def test_where_a_finished_job_stands_is_what_its_whole_state_says(service) -> No
 
 
 def test_what_is_left_to_do_is_known_without_a_look_at_the_rollouts(service, client) -> None:
-    job_id = service.finished_job(budget={"max_rollouts": 7})
+    job_id = service.finished_job(budget={"max_rollouts": 7}, iterations=3)
     assert state(client, job_id)["stop_reason"] == "max_rollouts"
     service.database.write(lambda db: db.execute("DELETE FROM rollouts"))
     assert "max_rollouts" in refused(post(client, job_id, "resume"), 409, "not_resumable")["message"]
@@ -179,7 +179,7 @@ def test_null_takes_a_limit_away(service, client) -> None:
     ("limits", "more", "helps"),
     [
         ({}, {}, "iterations; raise iterations"),
-        ({"max_rollouts": 7}, MORE, "max_rollouts; raise budget.max_rollouts"),
+        ({"max_rollouts": 6}, MORE, "max_rollouts; raise budget.max_rollouts"),
     ],
 )
 def test_a_refusal_to_go_on_says_what_to_raise(service, client, limits, more, helps) -> None:

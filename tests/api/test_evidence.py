@@ -56,7 +56,7 @@ def test_the_index_of_a_job_that_has_ended_is_made_once(service) -> None:
 def test_the_index_of_a_job_that_went_on_is_made_anew(service, client) -> None:
     job_id = service.finished_job()
     before = sizes(service, job_id)
-    client.post(f"/v1/optimize/{job_id}/resume", json={"iterations": 2})
+    client.post(f"/v1/optimize/{job_id}/resume", json={"iterations": 9})
     service.run(job_id)
     after = sizes(service, job_id)
     assert after["rollouts.jsonl"] > before["rollouts.jsonl"]

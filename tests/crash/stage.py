@@ -24,6 +24,7 @@ from tests.crash.models import TIMEOUT_S, Models
 from tests.store.jobs_on_file import EXAMPLES, job_spec
 
 CONCURRENCY = 8
+SEED = 10  # of the job: with it a single reflection is asked for in the second iteration
 LOOK_S = 0.05
 
 Process = subprocess.Popen[bytes]
@@ -50,7 +51,7 @@ class Stage:
         new = NewJob(
             id=job_id,
             token_id=NOBODY,
-            spec=job_spec(**{"target_model_id": "crash/target", **changes}),
+            spec=job_spec(**{"target_model_id": "crash/target", "seed": SEED, **changes}),
             examples=EXAMPLES,
             judge=Judge(model_id="crash/judge", fingerprint="f"),
             simulated=False,

@@ -66,7 +66,7 @@ def test_a_whole_job_finds_better_texts_for_both_components(open_for, program) -
     assert state["best_prompts"] == result["prompts"]
     assert all(result["prompts"][name] != text and text in result["prompts"][name] for name, text in PROMPTS.items())
     last = {"prompts": result["prompts"], "input": EXAMPLES[0]["input"]}
-    assert triages(last)["score"] == 1.0
+    assert triages(last)["score"] > state["seed_score"]
     target = state["usage"]["by_role"]["target"]
     free = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0, "known_cost_usd": 0.0}
     assert target == {"calls": len(program.asked), **free}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from gepa_next.gepa.proposers.reflect import REFLECTION_MAX_TOKENS
-from gepa_next.gepa.types import Role
+from gepa_next.gepa.types import Budget, Role
 from gepa_next.llm import faults
 from gepa_next.llm.failure import Fault, Scope
 from gepa_next.llm.faults import FAULTS
@@ -31,7 +31,7 @@ PATIENCE_S = 300.0
 BOMB = b64encode(gzip.compress(bytes(9 * 2**20))).decode()
 MODEL: Act = {"act": "model"}
 VERDICT = '{"feedback": "right", "score": 7}'
-PROPOSAL = '{"lesson": "a", "prompt": "Extract the order.", "addition": "Be brief."}'
+PROPOSAL = '{"lesson": "are", "prompt": "Extract the order.", "addition": "Be brief."}'
 REFLECTOR = [f'"acme/{Role.REFLECTOR}"']
 ODD = failed(400, {"message": "messages: wrong"})
 GOOD = {Role.TARGET: "Paris", Role.JUDGE: VERDICT, Role.REFLECTOR: PROPOSAL}
@@ -261,7 +261,8 @@ def test_a_call_that_alone_is_refused_for_too_long_leaves_the_job_going(
 ) -> None:
     second = job_spec().task(EXAMPLES).validation[1].input
     play = fault_server.play_by_words((['"acme/target"', second], [failed(429)]))
-    ended = Ended(database, run_job(database, play.base_url, patience_s=PATIENCE_S, iterations=1, population=2))
+    just_the_seed_prompt = Budget(max_rollouts=24)
+    ended = Ended(database, run_job(database, play.base_url, patience_s=PATIENCE_S, budget=just_the_seed_prompt))
     assert ended.job.status is JobStatus.FINISHED, ended.job
     assert ended.errors == {(None, True), ("rate_limited", False)}
 

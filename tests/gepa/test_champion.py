@@ -10,6 +10,7 @@ from gepa_next.gepa.fingerprint import judge_fingerprint, metric_fingerprint
 from gepa_next.gepa.messages import DEFAULT_RUBRIC
 from gepa_next.gepa.replies import PromptReply
 from gepa_next.gepa.state import State
+from gepa_next.gepa.statistics import mean
 from gepa_next.gepa.types import Split
 from tests.gepa.stage import SEED_PROMPT, Models, accepted, ended, follows_rules, requests, state_with, task_of
 
@@ -102,7 +103,8 @@ def test_a_seed_prompt_that_nobody_beat_is_tested_once() -> None:
 def test_without_a_test_split_the_scores_are_those_of_validation() -> None:
     whole = ended(replace(TASK, test=()), Models())
     assert whole.result["scored_on"] == "validation"
-    assert whole.result["score"] == whole.state.leader_score
+    examples = tuple(each for each in TASK.validation if (0, each.id) in whole.state.rollouts)
+    assert whole.result["score"] == mean(list(whole.state.scores(whole.state.leader.id, examples).values()))
     assert not [step for step in whole.steps if step.stage == "test"]
 
 

@@ -1,11 +1,14 @@
 """A failed call is an error with a word for it, never a score."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
 from gepa_next.errors import Interrupted, ModelError, ProviderError
 from gepa_next.gepa.acceptance import compare
+from gepa_next.gepa.deciding import FIRST
+from gepa_next.gepa.racing import FIRST_BLOCK
 from gepa_next.gepa.spending import cost_usd, sends
 from gepa_next.gepa.types import ModelCall, Role
 from tests.gepa.stage import Models, compares, down, ended, flaky, follows_rules, in_shuffled_order, requests, task_of
@@ -40,12 +43,22 @@ def test_a_judge_that_answers_in_another_shape_has_not_scored() -> None:
     assert cost_usd(whole.state.spending) == pytest.approx(0.001 * len(models.calls))
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_what_failed_is_not_tried_again_in_its_iteration(seed: int) -> None:
+    models = Models(target=flaky(follows_rules, share=0.3))
+    whole = ended(replace(task_of(requests(60)), seed=seed), models)
+    tried = [(each.data["iteration"], run.candidate_id, run.example_id)
+             for each in whole.steps if each.stage == "evaluate" for run in each.delta.rollouts]  # fmt: skip
+    assert len(tried) == len(set(tried))
+    assert max(Counter(call.key for call in models.calls).values()) == 1
+
+
 def test_a_failed_rollout_is_left_out_of_the_comparison() -> None:
     whole = ended(task_of(requests(30)), Models(target=flaky(follows_rules, share=0.3)))
-    compared = [each for each in whole.state.candidates.values() if 0 < each.compared < 3]
+    compared = [each for each in whole.state.candidates.values() if 0 < each.compared < FIRST_BLOCK]
     assert compared
     for candidate in compared:
-        found = compare(whole.state, candidate.id, candidate.parents[0], whole.state.task.train)
+        found = compare(whole.state, candidate.id, candidate.parents[0], whole.state.task.validation)
         assert found is not None
         assert found.compared >= candidate.compared
 
@@ -89,7 +102,7 @@ def test_a_seed_prompt_of_which_nothing_can_be_scored_fails_the_run_in_clear_wor
         ended(task_of(requests(30)), Models(target=down))
     assert caught.value.code == "timeout"
     assert caught.value.message == (
-        "none of the first 10 outputs of the seed prompt could be scored: the model is down. "
+        f"none of the first {FIRST} outputs of the seed prompt could be scored: the model is down. "
         "Put that right, then resume the job."
     )
 
@@ -102,13 +115,13 @@ def test_what_most_outputs_of_the_seed_prompt_failed_of_names_the_end_and_not_th
         raise ModelError(code, f"it is {code}.")
 
     with pytest.raises(ModelError, match=r"could be scored, 9 of them refused: it is refused. Put") as caught:
-        ended(task_of(requests(120)), Models(target=fail))
+        ended(task_of(requests(240)), Models(target=fail))
     assert caught.value.code == "refused"
 
 
 def test_a_run_that_learns_first_what_a_rollout_costs_asks_no_more_of_a_dead_model() -> None:
     models = Models(target=down)
-    task = task_of(requests(120))
+    task = task_of(requests(240))
     with pytest.raises(ModelError, match="none of the first 10 outputs"):
         ended(replace(task, budget=replace(task.budget, max_tokens=10**6)), models)
     assert len(models.calls) == 10
@@ -121,7 +134,7 @@ def test_of_a_single_output_that_cannot_be_scored_nothing_is_counted() -> None:
 
 def test_one_scored_example_is_enough_to_go_on() -> None:
     task = task_of(requests(30))
-    unlucky = {f"target/0/{each.id}" for each in task.validation[1:]}
+    unlucky = {f"target/0/{each.id}" for each in task.validation[1:FIRST]}
     whole = ended(task, Models(target=lambda call: down(call) if call.key in unlucky else follows_rules(call)))
-    assert whole.steps[1].data["errors"] == len(task.validation) - 1
+    assert whole.steps[1].data["errors"] == FIRST - 1
     assert whole.result["stop_reason"] == "iterations"

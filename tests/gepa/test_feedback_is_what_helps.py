@@ -36,7 +36,7 @@ def scored_truly(call: ModelCall) -> Completion:
 
 def job(seed: int) -> Task:
     splits = divide(tuple(EXAMPLES.values()), SplitSizes(train=20, validation=14, test=26), seed=seed)
-    task = task_of((), prompt=JOB["prompt"], seed=seed, iterations=10, population=4)
+    task = task_of((), prompt=JOB["prompt"], seed=seed, iterations=14, population=4)
     return replace(task, train=splits.train, validation=splits.validation, test=splits.test)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from gepa_next.gepa.frontier import LEAST_SHARED, Frontier
+from gepa_next.gepa.frontier import LEAST_SHARED, MOST_HOLDERS, Frontier
 
 Scores = Mapping[int, Mapping[str, float]]
 EXAMPLES = [f"e{number}" for number in range(8)]
@@ -59,6 +59,21 @@ def test_who_is_better_on_enough_shared_examples_leads() -> None:
 def test_who_is_better_on_too_few_shared_examples_does_not_lead() -> None:
     frontier = built({0: dict.fromkeys(EXAMPLES, 0.5), 1: dict.fromkeys(EXAMPLES[:3], 1.0)})
     assert frontier.leader() == 0
+
+
+def test_of_many_that_tie_on_an_example_the_best_stay_and_the_leader_always() -> None:
+    scores = {number: {"a": 1.0, "b": number / 100} for number in range(3 * MOST_HOLDERS)}
+    frontier = built(scores | {99: {"a": 1.0}})
+    assert len(frontier.members()) == MOST_HOLDERS
+    assert frontier.leader() in frontier.members()
+    assert min(frontier.members()) > MOST_HOLDERS
+
+
+def test_scores_that_come_later_are_taken_in() -> None:
+    frontier = built({0: {"a": 0.5}, 1: {"a": 0.6}})
+    frontier.add(0, {"a": 0.5, "b": 0.9})
+    assert frontier.members() == [0, 1]
+    assert frontier.mean(0) == pytest.approx(0.7)
 
 
 def test_a_candidate_without_scores_is_nowhere() -> None:

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from gepa_next.gepa.deciding import FIRST
 from gepa_next.gepa.guards import count_tokens, placeholders, refusal
 from gepa_next.gepa.replies import AdditionReply, PromptReply
-from gepa_next.gepa.state import State, fingerprint
-from gepa_next.gepa.types import Example, ModelCall
+from gepa_next.gepa.state import ALL_GROWTHS, TELLS_MORE, State, fingerprint
+from gepa_next.gepa.types import Decision, Example, ModelCall
 from tests.gepa.stage import SEED_PROMPT, Handler, Models, accepted, ended, requests, state_with, task_of
 
 
@@ -39,10 +40,35 @@ def test_what_a_sibling_says_is_refused() -> None:
     assert refusal(state_of(), "Be brief.", siblings={fingerprint("Be BRIEF.")}) == "duplicate"
 
 
-def test_what_was_refused_or_rejected_in_another_iteration_is_a_duplicate_too() -> None:
-    whole = ended(task_of(requests(30)), Models())
-    for candidate in whole.state.candidates.values():
-        assert refusal(whole.state, candidate.text, siblings=set()) in {"duplicate", "empty"}
+def rejected(score: float, parent_score: float) -> State:
+    """Return a state in which a text was rejected with these scores on all examples that decide."""
+    task = task_of(requests(60))
+    tried = accepted(1, "Be brief.", 0)
+    tried = replace(tried, decision=Decision.REJECTED, score=score, parent_score=parent_score, compared=FIRST)
+    return state_with(
+        task, accepted(0, SEED_PROMPT), tried, scores={(1, each.id): 0.5 for each in task.validation[:FIRST]}
+    )
+
+
+def test_what_was_behind_is_a_duplicate_for_good() -> None:
+    state = rejected(0.4, 0.5)
+    state.growths = ALL_GROWTHS
+    assert refusal(state, "Be brief.", siblings=set()) == "duplicate"
+
+
+def test_what_was_accepted_is_a_duplicate_for_good() -> None:
+    state = state_with(task_of(requests(60)), accepted(0, SEED_PROMPT), accepted(1, "Be brief.", 0))
+    state.growths = ALL_GROWTHS
+    assert refusal(state, "Be brief.", siblings=set()) == "duplicate"
+
+
+def test_what_was_as_good_as_its_parent_may_come_again_once_more_examples_decide() -> None:
+    state = rejected(0.5, 0.5)
+    refused = []
+    for _ in range(10):
+        refused.append((len(state.deciding) < TELLS_MORE * FIRST, refusal(state, "Be brief.", siblings=set())))
+        state.growths += 1
+    assert set(refused) == {(True, "duplicate"), (False, None)}
 
 
 @pytest.mark.parametrize("text", ["Answer.", "Answer {request}.", "Answer {input} in {language}."])

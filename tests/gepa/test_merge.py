@@ -100,7 +100,11 @@ def test_nobody_is_merged_with_its_kin() -> None:
 
 
 def test_a_merge_has_two_parents_and_is_told() -> None:
-    whole = ended(task_of(requests(40), iterations=12), Models())
+    a, b = (each.id for each in TASK.validation[:2])
+    scores = {(1, a): 1.0, (1, b): 0.0, (2, a): 0.0, (2, b): 1.0}
+    state = state_with(TASK, accepted(0, BASE), accepted(1, "One.", 0), accepted(2, "Two.", 0), scores=scores)
+    state.used.update({"reflect": 10**6, "constrain": 10**6})
+    whole = ended(state, Models())
     merges = [each for each in whole.state.candidates.values() if each.operator == "merge"]
     assert merges
     assert all(len(each.parents) == 2 for each in merges)

@@ -1,5 +1,6 @@
 """Which operators are tried on which parent, and what each makes of it."""
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from gepa_next.gepa.messages import reflector_messages
 from gepa_next.gepa.operators import MENU, operator_worth, plan_proposals
 from gepa_next.gepa.proposers.reflect import unwrapped
 from gepa_next.gepa.replies import JudgeReply, PromptReply
-from gepa_next.gepa.sampling import choose_minibatch, choose_parents
+from gepa_next.gepa.sampling import choose_minibatch, choose_parents, further_cases
 from gepa_next.gepa.state import State
 from gepa_next.gepa.types import Candidate, Decision, Example, Lesson, Role, Rollout, Split
 from tests.gepa.stage import SEED_PROMPT, Models, accepted, ended, requests, state_with, task_of, text_of
@@ -72,16 +73,24 @@ def scored(state: State) -> State:
     return state
 
 
-def test_every_frontier_member_is_a_parent_once_before_one_is_twice() -> None:
+def test_parents_are_frontier_members_and_those_of_equal_weight_serve_alike() -> None:
     scores = {(number, TASK.validation[number].id): 1.0 for number in range(3)}
     state = state_with(TASK, accepted(0, "A"), accepted(1, "B", 0), accepted(2, "C", 0), scores=scores)
-    for state.iteration in range(10):
-        drawn = [each.id for each in choose_parents(state, 7)]
-        assert sorted(drawn[:3]) == sorted(drawn[3:6]) == [0, 1, 2]
+    drawn = Counter(each.id for state.iteration in range(100) for each in choose_parents(state, 3))
+    assert set(drawn) == {0, 1, 2}
+    assert min(drawn.values()) > 70
 
 
-def minibatch(state: State, *, without: frozenset[str] = frozenset()) -> tuple[Example, ...]:
-    return choose_minibatch(state, state.candidates[0], 0, without=without)
+def test_a_member_well_behind_the_leader_is_hardly_ever_a_parent() -> None:
+    first, second = (each.id for each in TASK.validation[:2])
+    scores = {(0, first): 0.9, (0, second): 0.9, (1, first): 1.0, (1, second): 0.6}
+    state = state_with(TASK, accepted(0, "A"), accepted(1, "B", 0), scores=scores)
+    drawn = Counter(each.id for state.iteration in range(100) for each in choose_parents(state, 3))
+    assert drawn[0] > 290
+
+
+def minibatch(state: State) -> tuple[Example, ...]:
+    return choose_minibatch(state, state.candidates[0], 0)
 
 
 def test_a_minibatch_holds_distinct_train_examples() -> None:
@@ -98,15 +107,44 @@ def test_a_minibatch_prefers_what_the_parent_does_not_master() -> None:
     assert {each.id for each in minibatch(state)[:2]} == {hard, new}
 
 
-def test_a_minibatch_leaves_out_what_the_prompt_quotes_or_is_about_to_show() -> None:
-    first, second, third, fourth, *rest = TASK.train
-    state = seed_state(f"For instance: {first.input}", train=(first, second, third, fourth, replace(third, id="twin")))
-    assert minibatch(state, without=frozenset({second.input, third.input})) == (fourth,)
-    assert rest
+def half_known(score: float) -> State:
+    """Return a state whose seed prompt was run on all train examples but two."""
+    *known, _, _ = (each.id for each in TASK.train)
+    return state_with(TASK, accepted(0, "A"), scores={(0, key): score for key in known})
 
 
-def test_a_minibatch_is_not_empty_though_the_prompt_quotes_everything() -> None:
-    assert len(minibatch(seed_state("\n".join(each.input for each in TASK.train)))) == TASK.minibatch
+def test_failures_that_are_paid_for_serve_again_once_there_are_enough() -> None:
+    state = half_known(0.5)
+    assert all((0, each.id) in state.rollouts for state.iteration in range(20) for each in minibatch(state))
+
+
+def test_after_an_iteration_that_ran_nothing_a_minibatch_begins_with_new_examples() -> None:
+    state = half_known(0.5)
+    state.dry_iterations = 1
+    assert {each.id for each in minibatch(state)} == {each.id for each in TASK.train[-2:]}
+
+
+def test_a_reflector_is_shown_the_minibatch_and_further_failures_but_no_further_success() -> None:
+    first, *rest = TASK.train
+    failed, mastered = rest[:5], rest[5:]
+    scores = {(0, each.id): 0.0 for each in failed} | {(0, each.id): 1.0 for each in mastered}
+    state = state_with(TASK, accepted(0, "A"), scores=scores)
+    assert {each.id for each in further_cases(state, state.candidates[0], (first, failed[0]), 1)} == {
+        each.id for each in failed[1:]
+    }
+
+
+def test_further_cases_are_twice_the_minibatch_at_most() -> None:
+    state = half_known(0.0)
+    drawn = further_cases(state, state.candidates[0], (), 1)
+    assert len(drawn) == len({each.id for each in drawn}) == 2 * TASK.minibatch
+
+
+def test_a_demonstration_pays_for_no_cases() -> None:
+    state = seed_state()
+    plans = [plan for state.iteration in range(20) for plan in plan_proposals(state, 4)]
+    assert {len(plan.minibatch) for plan in plans if plan.operator == "demonstrate"} == {0}
+    assert {len(plan.minibatch) for plan in plans if plan.operator == "reflect"} == {TASK.minibatch}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gepa_next.errors import ModelError, ProviderError
+from gepa_next.gepa.deciding import how_many_decide
 from gepa_next.gepa.engine import optimize
 from gepa_next.gepa.outages import (
     FEWEST_UNREADABLE,
@@ -194,9 +195,11 @@ def test_a_target_that_dies_before_the_final_test_fails_it() -> None:
 
 @pytest.mark.parametrize("scored", [0, 2], ids=["the first is scored", "two fail before one is scored"])
 def test_a_seed_prompt_of_which_most_cannot_be_scored_fails_the_run_before_it_is_recorded(scored: int) -> None:
-    unlucky = {f"target/0/{each.id}" for n, each in enumerate(TASK.validation[: IN_A_ROW + 2]) if n != scored}
+    task = task_of(requests(200))
+    assert how_many_decide(len(task.validation), growths=0) >= IN_A_ROW + 2
+    unlucky = {f"target/0/{each.id}" for n, each in enumerate(task.validation[: IN_A_ROW + 2]) if n != scored}
     models = Models(target=lambda call: silent(call) if call.key in unlucky else follows_rules(call))
-    steps, error = broken_off(run_of(TASK, models))
+    steps, error = broken_off(run_of(task, models))
     assert (error.code, [step.stage for step in steps]) == ("too_many_errors", ["examples"])
 
 

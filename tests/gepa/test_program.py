@@ -45,7 +45,7 @@ def test_the_program_is_sent_the_components_the_input_and_the_example_s_id(model
         assert EXAMPLES[given["example_id"]].input == call.messages[1].content
         assert (call.reply_type, call.temperature, call.max_tokens) == (ProgramReply, None, None)
     sent = {text_of(call).partition("\n")[0] for call in models.asked(Role.TARGET)}
-    tried = {each.id for each in whole.state.candidates.values() if each.compared or not each.parents}
+    tried = {each.text for each in whole.state.candidates.values() if each.compared or not each.parents}
     assert len({json.dumps(json.loads(each)["prompts"]) for each in sent}) == len(tried)
 
 
@@ -106,7 +106,7 @@ def test_a_program_that_lies_now_and_then_is_compared_on_what_it_does_not_lie_ab
         reply = looks_up(call)
         return replace(reply, score=100) if '"r007"' in call.messages[0].content else reply
 
-    ended = program_run(models=program_models(target=lies))
+    ended = program_run(program_task(iterations=20), models=program_models(target=lies))
     failed = [each for each in ended.state.rollouts.values() if each.error]
     assert {(each.example_id, each.error, each.score) for each in failed} == {("r007", "bad_score", None)}
     assert ended.result["score"] == 1.0

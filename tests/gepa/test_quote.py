@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+from gepa_next.gepa.deciding import FIRST
 from gepa_next.gepa.quote import Amount, Quote, quote
+from gepa_next.gepa.racing import FIRST_BLOCK
 from gepa_next.gepa.types import Budget, CallUsage, Example, Role, Task
 from tests.gepa.stage import Models, ended, metric_of_kinds, requests, task_of
 
 EXAMPLES = requests(30, ideals=True)  # ten each to train, validate and test
-START = 10 + 2 * 10
+START = FIRST + 2 * 10
+ALL = 10  # that decide in the end
 
 
 def free(_: Role, _sent: int, _got: int) -> float:
@@ -49,9 +52,9 @@ def unlearnable(count: int) -> tuple[Example, ...]:
     )
 
 
-def test_most_is_every_proposal_reflected_on_compared_and_validated() -> None:
+def test_most_is_a_whole_race_in_each_iteration_with_new_cases_for_each_proposal() -> None:
     task = replace(task_of(EXAMPLES), iterations=8, population=3, minibatch=4)
-    rollouts = START + 8 * 3 * (2 * 4 + 10)
+    rollouts = ALL + 2 * 10 + 8 * (3 * 4 + 2 * FIRST_BLOCK + ALL)
     most = quoted(task, judged=True).most
     assert most.rollouts == rollouts
     assert calls(most) == {Role.TARGET: rollouts, Role.JUDGE: rollouts, Role.REFLECTOR: 8 * 3}
@@ -64,13 +67,13 @@ def test_a_metric_needs_no_judge() -> None:
 
 def test_a_minibatch_is_no_larger_than_what_there_is_to_train_on() -> None:
     few = quoted(replace(task_of(EXAMPLES[:4]), minibatch=32))
-    assert few.most.rollouts == 2 + 8 * 3 * (2 * 2 + 2)
+    assert few.most.rollouts == 2 + 8 * (3 * 2 + 2 * 2 + 2)
 
 
 def test_examples_that_are_to_be_drafted_are_counted_as_drafted() -> None:
     task = replace(task_of(EXAMPLES), train=(), validation=(), test=(), iterations=1, population=1)
     found = quoted(task)
-    assert found.most.rollouts == 6 + 2 * 6 + 2 * 3 + 6
+    assert found.most.rollouts == 6 + 2 * 6 + 3 + 6
     assert calls(found.most)[Role.REFLECTOR] == 2
 
 
@@ -128,7 +131,7 @@ def test_a_limit_that_ends_the_iterations_is_named_and_kept(limits: dict[str, An
 def test_a_limit_leaves_as_much_to_be_expected_as_it_allows() -> None:
     found = quoted(limited(max_rollouts=100)).expected
     assert found.rollouts == 100
-    assert found.total.sends == pytest.approx(205, abs=5)
+    assert found.total.sends == pytest.approx(210, abs=5)
 
 
 @pytest.mark.parametrize("limits", [{"max_tokens": 1}, {"max_cost_usd": 1e-6}])

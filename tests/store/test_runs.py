@@ -86,7 +86,7 @@ def test_what_came_after_the_last_checkpoint_is_not_in_the_stored_state(database
         record_step(database, "job-1", epoch=epoch, step=step, progress=NOTHING, now=1.0).result()
         if step.key == "2/iteration":
             expected = load_state(database, get_job(database, "job-1"))
-        if step.key.startswith("3/select"):
+        if step.key.startswith("3/generate"):
             break
     assert load_state(database, get_job(database, "job-1")) == expected
 

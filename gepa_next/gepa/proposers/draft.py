@@ -10,7 +10,7 @@ from gepa_next.gepa.types import Candidate, Example
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A proposal to be made: of which parent, by which operator, compared on which minibatch.
+    """A proposal to be made: of which parent, by which operator, from which cases.
 
     Of a candidate for a program it changes one `component`.
     """

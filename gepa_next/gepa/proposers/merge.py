@@ -5,7 +5,7 @@ from itertools import groupby
 
 from gepa_next.gepa.components import joined, narrowed
 from gepa_next.gepa.proposers.draft import extended
-from gepa_next.gepa.state import State, fingerprint
+from gepa_next.gepa.state import State
 from gepa_next.gepa.types import Candidate
 
 LEAST_KEPT = 0.6
@@ -40,7 +40,7 @@ def merged_by_component(state: State, one: Candidate, other: Candidate) -> Mappi
         name: _evolved(base, one.prompts[name], other.prompts[name], both=better.prompts[name])
         for name, base in common.prompts.items()
     }
-    return None if fingerprint(joined(merged)) in state.tried else merged
+    return None if state.was_tried(joined(merged)) else merged
 
 
 def _evolved(base: str, mine: str, theirs: str, *, both: str) -> str:

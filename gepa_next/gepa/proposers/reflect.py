@@ -11,6 +11,7 @@ from gepa_next.gepa.proposers.draft import Draft, Plan, extended
 from gepa_next.gepa.replies import AdditionReply, PromptReply
 from gepa_next.gepa.rollouts import spent_by
 from gepa_next.gepa.run import Run
+from gepa_next.gepa.sampling import further_cases
 from gepa_next.gepa.spending import add_spending, spent_on
 from gepa_next.gepa.types import Completion, Example, ModelCall, Role, Rollout
 
@@ -69,8 +70,9 @@ def _draft(plan: Plan, answer: Completion) -> Draft:
 
 
 def _cases(run: Run, plan: Plan) -> list[tuple[Example, Rollout]]:
-    """Return what the parent did on the minibatch, worst first."""
-    done = ((each, run.state.rollouts.get((plan.parent.id, each.id))) for each in plan.minibatch)
+    """Return what the parent did on the minibatch and where it failed before, worst first."""
+    further = further_cases(run.state, plan.parent, plan.minibatch, plan.candidate_id)
+    done = ((each, run.state.rollouts.get((plan.parent.id, each.id))) for each in (*plan.minibatch, *further))
     cases = [(example, rollout) for example, rollout in done if rollout is not None and rollout.score is not None]
     return sorted(cases, key=lambda case: case[1].score or 0.0)
 

@@ -1,0 +1,64 @@
+"""Races: who falls behind is not run on the rest, and one winner at most is."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import pytest
+
+from gepa_next.gepa.acceptance import Comparison
+from gepa_next.gepa.racing import FIRST_BLOCK, block_ends, drop_those_behind
+from gepa_next.gepa.types import Decision
+from tests.gepa.stage import Ended, Models, ended, requests, task_of
+
+
+@dataclass
+class Runner:
+    comparison: Comparison | None
+    reason: str | None = None
+
+
+def by(difference: float) -> Runner:
+    return Runner(Comparison(score=0.5 + difference, parent_score=0.5, compared=4))
+
+
+def test_who_is_behind_its_parent_is_dropped_and_who_is_level_is_not() -> None:
+    behind, level = by(-0.1), by(0.0)
+    drop_those_behind([behind, level])
+    assert (behind.reason, level.reason) == ("behind", None)
+
+
+def test_only_the_one_furthest_ahead_goes_on_and_of_equals_the_first() -> None:
+    racers = [by(0.1), by(0.3), by(0.3), by(-0.1)]
+    drop_those_behind(racers)
+    assert [each.reason for each in racers] == ["outrun", None, "outrun", "behind"]
+
+
+@pytest.mark.parametrize("count", range(1, 120))
+def test_blocks_grow_and_end_with_all_examples(count: int) -> None:
+    ends = block_ends(count)
+    assert ends[-1] == count
+    assert ends == sorted(set(ends))
+    assert count < 2 * FIRST_BLOCK or ends[0] < count
+
+
+@pytest.fixture(scope="module")
+def whole() -> Ended:
+    return ended(replace(task_of(requests(60)), iterations=5, population=4), Models())
+
+
+def test_one_proposal_of_an_iteration_is_accepted_at_most(whole: Ended) -> None:
+    accepted = Counter(each.iteration for each in whole.state.candidates.values() if each.decision is Decision.ACCEPTED)
+    assert accepted
+    assert max(accepted.values()) == 1
+
+
+def test_who_was_outrun_was_run_on_the_first_block_only(whole: Ended) -> None:
+    outrun = [each for each in whole.state.candidates.values() if each.reason == "outrun"]
+    assert outrun
+    assert {each.compared for each in outrun} == {FIRST_BLOCK}
+
+
+def test_no_pair_of_candidate_and_example_is_paid_for_twice() -> None:
+    models = Models()
+    whole = ended(replace(task_of(requests(60)), iterations=5, population=4), models)
+    assert whole.state.rollouts_used == len(whole.state.rollouts)
