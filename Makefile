@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: all lint types contracts test demo real-demo real-replies bench crash crash-mutants format clean boot
+.PHONY: all lint types contracts test demo real-demo real-replies bench bench-search crash crash-mutants format clean boot
 
 all: lint types contracts test
 
@@ -47,6 +47,15 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.durability
 	$(BIN)/python -m benchmarks.calls
 	$(BIN)/python -m benchmarks.big_job
+
+# Our search against the reference implementation, which is installed beside and never imported by the product.
+build/reference/.installed:
+	$(PYTHON) -m venv build/reference
+	build/reference/bin/pip install --quiet gepa==0.1.4
+	touch $@
+
+bench-search: $(VENV)/.installed build/reference/.installed
+	$(BIN)/python -m benchmarks.search --kind reported --seeds 24 --out docs/benchmarks $(ARGS)
 
 # Kills and freezes by the hundred, and the nine design mistakes that must be caught (minutes each).
 crash: $(VENV)/.dev-installed

@@ -1,0 +1,118 @@
+"""The reference implementation (PyPI `gepa`) on a simulated task; runs in an environment of its own."""
+
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Any
+
+import gepa
+
+from benchmarks.search.models import Judged, Models
+from benchmarks.search.reflector import Asked
+from benchmarks.search.world import Case
+
+COMPONENT = "instructions"
+# `reference` has its defaults; the others are the settings that its documentation offers for more.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "reference": {},
+    "reference-greedy": {"candidate_selection_strategy": "current_best", "cache_evaluation": True},
+    "reference-epsilon": {"candidate_selection_strategy": "epsilon_greedy", "cache_evaluation": True},
+    "reference-top-k": {"candidate_selection_strategy": "top_k_pareto", "cache_evaluation": True},
+    "reference-six": {"reflection_minibatch_size": 6, "cache_evaluation": True},
+    "reference-greedy-six": {
+        "candidate_selection_strategy": "current_best",
+        "reflection_minibatch_size": 6,
+        "cache_evaluation": True,
+    },
+}
+_FENCED = re.compile(r"```\n(.*?)\n```", re.DOTALL)
+_CASE = re.compile(r"## Inputs\n(.*?)\n\n## Generated Outputs\n.*?\n\n## Feedback\n(.*?)\n", re.DOTALL)
+
+
+class Adapter:
+    """What the reference asks for: run a candidate on a batch, and make a reflector's records of it."""
+
+    propose_new_texts = None
+
+    def __init__(self, models: Models, pool: Executor | None = None) -> None:
+        self.models, self.pool = models, pool
+
+    def evaluate(self, batch: list[Case], candidate: dict[str, str], capture_traces: bool = False) -> Any:  # noqa: FBT001, FBT002 - theirs
+        """Run the candidate on every example of the batch."""
+        each = self.pool.map if self.pool else map
+        rolled = list(each(lambda case: self.models.roll(candidate[COMPONENT], case.input), batch))
+        traces = [
+            {"Inputs": case.input, "Generated Outputs": one.output, "Feedback": f"Score {one.score}. {one.feedback}"}
+            for case, one in zip(batch, rolled, strict=True)
+        ]
+        return gepa.EvaluationBatch(
+            outputs=[one.output for one in rolled],
+            scores=[one.score for one in rolled],
+            trajectories=traces if capture_traces else None,
+        )
+
+    def make_reflective_dataset(
+        self,
+        candidate: dict[str, str],  # noqa: ARG002 - theirs
+        eval_batch: Any,
+        components: Sequence[str],
+    ) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """Return the records as they are."""
+        return dict.fromkeys(components, eval_batch.trajectories)
+
+
+class Watch:
+    """Notes what the reference would return, and what became of each proposal."""
+
+    def __init__(self, models: Models) -> None:
+        self.models = models
+        self.judged: list[Judged] = []
+        self.best = -1.0
+
+    def on_valset_evaluated(self, event: Mapping[str, Any]) -> None:
+        """Note a new best."""
+        if event["average_score"] > self.best:
+            self.best = event["average_score"]
+            self.models.note(event["candidate"][COMPONENT])
+
+    def should_accept(self, proposal: Any, state: Any) -> bool:
+        """Decide as the reference does by default, and write it down."""
+        accepted = sum(proposal.subsample_scores_after) > sum(proposal.subsample_scores_before)
+        parent = state.program_candidates[proposal.parent_program_ids[0]][COMPONENT]
+        self.judged.append(Judged(proposal.candidate[COMPONENT], parent, accepted))
+        return bool(accepted)
+
+
+class Quiet:
+    """A log that nobody reads."""
+
+    def log(self, message: str) -> None:
+        """Take a line."""
+
+
+def reflect(models: Models, question: str) -> str:
+    """Answer the reference's question as the simulated reflector does."""
+    models.reflections += 1
+    prompt = _FENCED.search(question)
+    asked = Asked(prompt[1] if prompt else "", _CASE.findall(question))
+    return f"```\n{models.reflector.rewrite(asked, models.stream(question)).prompt}\n```"
+
+
+def optimise(models: Models, max_rollouts: int, settings: str, pool: Executor | None = None) -> list[Judged]:
+    """Spend the budget in the reference's way; train and validation are a half each."""
+    world, watch = models.world, Watch(models)
+    half = len(world.examples) // 2
+    gepa.optimize(
+        seed_candidate={COMPONENT: world.seed_prompt},
+        trainset=world.examples[:half],
+        valset=world.examples[half:],
+        adapter=Adapter(models, pool),
+        reflection_lm=lambda question: reflect(models, question),
+        max_metric_calls=max_rollouts,
+        acceptance_criterion=watch,
+        callbacks=[watch],
+        logger=Quiet(),
+        seed=world.seed,
+        **SETTINGS[settings],
+    )
+    return watch.judged
