@@ -19,8 +19,7 @@ def climb(models: Models, max_rollouts: int) -> list[Judged]:
     while models.rollouts + MINIBATCH + len(validation) <= max_rollouts:
         batch = rng.sample(train, min(MINIBATCH, len(train)))
         cases = [(each.input, models.roll(best, each.input).feedback) for each in batch]
-        models.reflections += 1
-        child = models.reflector.rewrite(Asked(best, cases), models.stream(best, str(cases))).prompt
+        child = models.reflect().rewrite(Asked(best, cases), models.stream(best, str(cases))).prompt
         score = _mean(models, child, validation)
         judged.append(Judged(child, best, score > best_score))
         if score > best_score:

@@ -30,10 +30,7 @@ class Ports:
     def model(self, call: ModelCall, /) -> Completion:
         """Answer as the simulated target or reflector."""
         if call.role is Role.TARGET:
-            self.models.rollouts += 1
-            prompt, given = call.messages[0].content, call.messages[1].content
-            return Completion(text=self.models.world.answer(prompt, given, self.models.stream(prompt, given)))
-        self.models.reflections += 1
+            return Completion(text=self.models.answer(call.messages[0].content, call.messages[1].content))
         written = self._written(call)
         if call.reply_type is AdditionReply:
             return Completion(text="", reply=AdditionReply(lesson=written.lesson, addition=written.prompt))
@@ -41,17 +38,17 @@ class Ports:
 
     def metric(self, example: Example, output: str, /) -> Verdict:
         """Score as the simulated metric."""
-        score, feedback = self.models.world.judge(example.input, output)
+        score, feedback = self.models.judge(example.input, output)
         return Verdict(score=score, feedback=feedback)
 
     def _written(self, call: ModelCall) -> Written:
-        text, rng, reflector = call.messages[0].content, self.models.stream(call.messages[0].content), self.models
-        asked = asked_in(text)
+        text, reflector = call.messages[0].content, self.models.reflect()
+        asked, rng = asked_in(text), self.models.stream(text)
         if "in fewer words" in text:
-            return reflector.reflector.shorten(asked, rng)
+            return reflector.shorten(asked, rng)
         if call.reply_type is AdditionReply:
-            return reflector.reflector.add(asked, rng)
-        return reflector.reflector.rewrite(asked, rng)
+            return reflector.add(asked, rng)
+        return reflector.rewrite(asked, rng)
 
 
 def asked_in(text: str) -> Asked:

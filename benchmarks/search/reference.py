@@ -92,10 +92,10 @@ class Quiet:
 
 def reflect(models: Models, question: str) -> str:
     """Answer the reference's question as the simulated reflector does."""
-    models.reflections += 1
+    reflector = models.reflect()
     prompt = _FENCED.search(question)
     asked = Asked(prompt[1] if prompt else "", _CASE.findall(question))
-    return f"```\n{models.reflector.rewrite(asked, models.stream(question)).prompt}\n```"
+    return f"```\n{reflector.rewrite(asked, models.stream(question)).prompt}\n```"
 
 
 def optimise(models: Models, max_rollouts: int, settings: str, pool: Executor | None = None) -> list[Judged]:
