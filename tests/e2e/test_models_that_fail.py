@@ -72,7 +72,7 @@ def test_a_judge_that_always_babbles_fails_the_job(open_real) -> None:
     found = state(service, service.finished_job())
     assert (found["status"], found["error"]["code"]) == ("failed", "judge_malformed_reply")
     assert found["seed_score"] is None
-    assert "no output" in found["error"]["message"]
+    assert "could be scored" in found["error"]["message"]
 
 
 def test_a_judge_that_babbles_at_times_leaves_those_rollouts_unscored(open_real) -> None:
