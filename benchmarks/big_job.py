@@ -133,6 +133,7 @@ def finish(db: sqlite3.Connection, job_id: str) -> None:
         leader_score=0.5,
         since_improvement=1,
         dry_iterations=0,
+        cut_iterations=0,
         rollouts_used=0,
         tests_to_come=0,
         spending={},

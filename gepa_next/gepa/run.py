@@ -61,6 +61,7 @@ class Standing:
     leader_score: float | None
     since_improvement: int
     dry_iterations: int
+    cut_iterations: int
     rollouts_used: int
     tests_to_come: int
     spending: dict[Role, Spent]
@@ -75,6 +76,7 @@ def standing_of(state: State, *, unrecorded: Spending = NOTHING_SPENT) -> Standi
         leader_score=state.leader_score if state.leader_is_whole else None,
         since_improvement=state.since_improvement,
         dry_iterations=state.dry_iterations,
+        cut_iterations=state.cut_iterations,
         rollouts_used=state.rollouts_used,
         tests_to_come=_tests_to_come(state),
         spending=dict(add_spending(state.spending, unrecorded)),
@@ -150,7 +152,7 @@ def how_many_fit(run: Run, rollouts: Sequence[int], *, reflections: int = 0) -> 
 def stop_reason(run: Run) -> str | None:
     """Return why the run should end before another iteration, None to go on."""
     standing, task = standing_of(run.state), run.state.task
-    if (reason := _done(standing, task)) is not None:
+    if (reason := _done(standing, task) or _stalled(standing, task, asks_judge=run.asks_judge)) is not None:
         return reason
     # Through the control, where the answer stays when a replay begins after the final test has been paid.
     reason = _too_little_left(standing, task, asks_judge=run.asks_judge)
@@ -159,7 +161,11 @@ def stop_reason(run: Run) -> str | None:
 
 def limit_reached(standing: Standing, task: Task, *, asks_judge: bool) -> str | None:
     """Return which limit of the task keeps a run from going on where it stands, None if none does."""
-    return _done(standing, task) or _too_little_left(standing, task, asks_judge=asks_judge)
+    return (
+        _done(standing, task)
+        or _stalled(standing, task, asks_judge=asks_judge)
+        or _too_little_left(standing, task, asks_judge=asks_judge)
+    )
 
 
 def _done(standing: Standing, task: Task) -> str | None:
@@ -169,14 +175,21 @@ def _done(standing: Standing, task: Task) -> str | None:
         return "iterations"
     if task.budget.patience is not None and standing.since_improvement >= task.budget.patience:
         return "patience"
-    if standing.dry_iterations >= DRY_LIMIT:
-        return "stalled"
     return None
 
 
-def _too_little_left(standing: Standing, task: Task, *, asks_judge: bool) -> str | None:
-    smallest = min(task.minibatch, standing.train) + standing.validating
-    calls = calls_of(smallest + standing.tests_to_come, 1, asks_judge=asks_judge)
+def _stalled(standing: Standing, task: Task, *, asks_judge: bool) -> str | None:
+    """Return why no more proposals are tried: there have been enough in vain, or a limit lets through too few."""
+    if standing.dry_iterations < DRY_LIMIT:
+        return None
+    if standing.dry_iterations - standing.cut_iterations >= DRY_LIMIT:
+        return "stalled"
+    return _too_little_left(standing, task, asks_judge=asks_judge, proposals=task.population)
+
+
+def _too_little_left(standing: Standing, task: Task, *, asks_judge: bool, proposals: int = 1) -> str | None:
+    smallest = proposals * min(task.minibatch, standing.train) + standing.validating
+    calls = calls_of(smallest + standing.tests_to_come, proposals, asks_judge=asks_judge)
     return _over_budget(standing, task, calls, rollouts=smallest)
 
 

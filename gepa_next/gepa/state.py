@@ -32,6 +32,7 @@ class State:
     spending: Spending = field(default_factory=dict)
     rollouts_used: int = 0
     dry_iterations: int = 0
+    cut_iterations: int = 0  # those of them that the budget left fewer proposals than were wanted
     since_improvement: int = 0
     growths: int = 0  # of the examples that decide
     used: Counter[str] = field(default_factory=Counter)
@@ -40,6 +41,7 @@ class State:
     failures: Failures = field(default_factory=Failures, repr=False)
     frontier: Frontier = field(default_factory=Frontier, compare=False, repr=False)
     _evaluated: bool = field(default=False, compare=False, repr=False)
+    _proposed: int = field(default=0, compare=False, repr=False)
     _leader_before: int = field(default=0, compare=False, repr=False)
 
     def apply(self, delta: Delta) -> None:
@@ -119,6 +121,7 @@ class State:
         self.used[candidate.operator] += 1
         self.paid[candidate.operator] += candidate.decision is Decision.ACCEPTED
         self._evaluated |= candidate.compared > 0
+        self._proposed += 1
         if candidate.decision in {Decision.SEED, Decision.ACCEPTED}:
             self._rank(candidate)
 
@@ -139,10 +142,13 @@ class State:
             self.growths = ALL_GROWTHS
         if iteration == 0:  # the seed prompt's evaluation: nothing was proposed yet
             return
-        self.dry_iterations = 0 if self._evaluated else self.dry_iterations + 1
+        was_cut = self._proposed < self.task.population
+        self.dry_iterations, self.cut_iterations = (
+            (0, 0) if self._evaluated else (self.dry_iterations + 1, self.cut_iterations + was_cut)
+        )
         leader = self.frontier.leader()
         self.since_improvement = 0 if leader != self._leader_before else self.since_improvement + 1
-        self._leader_before, self._evaluated = leader, False
+        self._leader_before, self._evaluated, self._proposed = leader, False, 0
         self.growths += DOUBLING if self.dry_iterations else self.since_improvement > 0
 
 

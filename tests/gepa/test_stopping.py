@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gepa_next.gepa.replies import AdditionReply, JudgeReply, PromptReply
-from gepa_next.gepa.run import DRY_LIMIT
+from gepa_next.gepa.run import DRY_LIMIT, limit_reached, standing_of
 from gepa_next.gepa.types import Budget, ModelCall, Task
 from tests.gepa.stage import (
     SEED_PROMPT,
@@ -202,3 +202,13 @@ def test_proposals_that_all_make_the_target_say_nothing_stall_the_run() -> None:
     whole = ended(task_of(requests(30), iterations=50), models)
     assert (whole.result["stop_reason"], whole.result["stalled_by"]) == ("stalled", "not_comparable")
     assert (whole.result["prompt"], whole.state.iteration) == (SEED_PROMPT, DRY_LIMIT)
+
+
+def test_a_limit_that_lets_through_fewer_proposals_than_wanted_is_why_a_run_ends_when_they_do_not_help() -> None:
+    task = task_of(requests(30), iterations=40, population=4)
+    models = Models(reflector=lambda _: PromptReply(lesson="", prompt=SEED_PROMPT))
+    few, enough = (ended(limited(task, max_calls=most), models) for most in (126, 200))
+    assert few.state.iteration == enough.state.iteration == DRY_LIMIT
+    assert (few.result["stop_reason"], enough.result["stop_reason"]) == ("max_calls", "stalled")
+    raised = limited(task, max_calls=200)
+    assert limit_reached(standing_of(few.state), raised, asks_judge=True) is None  # something is left to do
