@@ -32,6 +32,7 @@ LOOK_S = 0.2  # until the signal is seen
 NOTICE_S = 1.0  # not ready, but serving
 LAST_REQUESTS_S = 1.0  # for whoever still talks when the streams have ended
 CLOSE_S = 0.3  # for whoever writes then
+LOOK_UP_S = 10.0  # a name server's part of a call, which no deadline covers
 BLUEPRINTS = (optimize, quotes, actions, events, evidence, examples, health, metrics, openapi)
 
 
@@ -72,6 +73,7 @@ def create_runner(settings: Settings, database: Database) -> Runner:
         models_for(settings),
         concurrent_jobs=settings.max_concurrent_jobs,
         concurrent_calls=settings.max_concurrent_calls,
+        longest_call_s=settings.llm_timeout_s + LOOK_UP_S,
         kill_hung=settings.kill_hung_runners,
         brake=DiskBrake(settings.database_path.parent, least_free_bytes=settings.min_free_disk_mb * MEGABYTE),
     )

@@ -7,7 +7,7 @@ from gepa_next.errors import GepaNextError, StoreError, UnavailableError
 from gepa_next.runner.holdings import Holdings, Over
 from gepa_next.store.database import Database
 from gepa_next.store.endings import fail_job
-from gepa_next.store.leases import lost_jobs, release_job
+from gepa_next.store.leases import disown_job, lost_jobs, release_job
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +33,20 @@ class Aftermath:
 
     def _put_away(self, over: Over) -> None:
         if lost_jobs(self._database, [over.run.key]):
-            self._held.forget(over)
+            self._leave(over)
         elif not over.is_broken:
             log.error("job %s: its run is over, but not the job", over.run.claim.job_id)
             over.break_off()
         elif over.back_off.is_over:
             self._give_back(over)
+
+    def _leave(self, over: Over) -> None:
+        job_id, epoch = over.run.key
+        try:
+            disown_job(self._database, job_id, epoch=epoch)
+        except StoreError as error:  # then nobody else can take it while this runner lives
+            log.error("job %s: %s", job_id, error.message)  # noqa: TRY400 - no bug of ours
+        self._held.forget(over)
 
     def _give_back(self, over: Over) -> None:
         try:

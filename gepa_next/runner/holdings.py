@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gepa_next.runner.back_off import BackOff
 from gepa_next.runner.job_run import JobRun
 
-LONGEST_CALL_S = 120.0  # so long the calls of a run that is over are waited for
+LONGEST_CALL_S = 130.0
 
 Key = tuple[str, int]  # job and epoch: a job may come back while it ends
 
@@ -35,9 +35,10 @@ class Over:
 
 
 class Holdings:
-    """What one runner holds; for any thread."""
+    """What one runner holds; for any thread. The calls of a run that is over are waited for as long as one may take."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, longest_call_s: float = LONGEST_CALL_S) -> None:
+        self._longest_call_s = longest_call_s
         self._lock = threading.Lock()
         self._running: dict[Key, JobRun] = {}
         self._over: list[Over] = []
@@ -81,7 +82,7 @@ class Holdings:
             back_off = self._back_offs.setdefault(run.claim.job_id, BackOff())
             if run.got_on:
                 back_off.reset()
-            over = Over(run, error, back_off, time.monotonic() + LONGEST_CALL_S)
+            over = Over(run, error, back_off, time.monotonic() + self._longest_call_s)
             if error is not None:
                 over.break_off()
             self._over.append(over)

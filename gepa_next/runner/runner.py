@@ -14,7 +14,7 @@ from gepa_next.runner.aftermath import Aftermath
 from gepa_next.runner.asking import Asking
 from gepa_next.runner.back_off import BackOff
 from gepa_next.runner.call_pool import CallPool
-from gepa_next.runner.holdings import Holdings
+from gepa_next.runner.holdings import LONGEST_CALL_S, Holdings
 from gepa_next.runner.job_run import JobRun, ModelsFor
 from gepa_next.runner.presence import Presence
 from gepa_next.store.database import Database
@@ -31,7 +31,10 @@ LONGEST_TURN_S = 120.0  # a lock that somebody else holds may take several times
 
 
 class Runner:
-    """Owns the two pools and the thread that looks after jobs; start it once, drain it once."""
+    """Owns the two pools and the threads that look after jobs; start it once, drain it once.
+
+    So long as a call may take, an answer to a run that is over is awaited before another run asks again.
+    """
 
     def __init__(
         self,
@@ -40,6 +43,7 @@ class Runner:
         *,
         concurrent_jobs: int,
         concurrent_calls: int,
+        longest_call_s: float = LONGEST_CALL_S,
         kill_hung: bool = True,
         brake: Callable[[], str | None] = lambda: None,
         clock: Callable[[], float] = time.time,
@@ -53,7 +57,7 @@ class Runner:
         self._most_jobs = concurrent_jobs
         self._jobs_pool = ThreadPoolExecutor(concurrent_jobs, thread_name_prefix="job")
         self._call_pool = CallPool(concurrent_calls)
-        self._held = Holdings()
+        self._held = Holdings(longest_call_s=longest_call_s)
         self._put_away_what_is_over = Aftermath(database, self._held, clock=clock)
         self._wake = threading.Event()
         self._draining = threading.Event()
@@ -154,10 +158,10 @@ class Runner:
     def _claim_jobs(self) -> None:
         """Take what there is room for; nothing for a while when there was no thread for the last one."""
         while not self._draining.is_set() and self._held.jobs < self._most_jobs and self._no_thread.is_over:
-            awaited = self._held.awaited
-            if not anything_to_claim(self._database, but=awaited):
+            awaited, identity = self._held.awaited, self._presence.identity
+            if not anything_to_claim(self._database, identity, but=awaited):
                 return
-            claim = claim_job(self._database, self._presence.identity, now=self._clock(), but=awaited)
+            claim = claim_job(self._database, identity, now=self._clock(), but=awaited)
             if claim is None:
                 return
             self._begin(claim)

@@ -12,7 +12,8 @@ from gepa_next.store.events import append_event
 LEASE_S = 5.0  # no job is taken from a runner that was alive so lately
 
 _CLAIMABLE = """
-    FROM jobs WHERE (status = 'queued' OR (status = 'running' AND owner NOT IN (SELECT id FROM runners)))
+    FROM jobs WHERE status IN ('queued', 'running')
+    AND (owner NOT IN (SELECT id FROM runners) OR (status = 'queued' AND (owner IS NULL OR owner = ?)))
     AND id NOT IN (SELECT value FROM json_each(?))
 """
 
@@ -92,8 +93,20 @@ def release_job(database: Database, job_id: str, *, epoch: int, now: float) -> N
     )
 
 
+def disown_job(database: Database, job_id: str, *, epoch: int) -> None:
+    """Let anybody have a job that ended under this epoch, should it be resumed: nothing of that run is left.
+
+    Until then it is its owner's as long as that one lives: others would buy again what it has under way.
+    """
+    database.write(
+        lambda db: db.execute(
+            "UPDATE jobs SET owner = NULL WHERE id = ? AND owner_epoch = ? AND status <> 'running'", (job_id, epoch)
+        )
+    )
+
+
 def claim_job(database: Database, runner: RunnerIdentity, *, now: float, but: Collection[str] = ()) -> Claim | None:
-    """Take the oldest job that nobody works on, `but` for those; None if there is none.
+    """Take the oldest job that nobody works on or has calls of under way, `but` for those; None if there is none.
 
     The new epoch, the status and the event `started` or `resumed` are one transaction.
     """
@@ -102,7 +115,7 @@ def claim_job(database: Database, runner: RunnerIdentity, *, now: float, but: Co
         if db.execute("SELECT 1 FROM runners WHERE id = ?", (runner.id,)).fetchone() is None:
             return None  # struck off: what it took would be anybody's again at once
         claimable = f"SELECT id, started_at {_CLAIMABLE} ORDER BY created_at LIMIT 1"
-        row = db.execute(claimable, (to_json(list(but)),)).fetchone()
+        row = db.execute(claimable, (runner.id, to_json(list(but)))).fetchone()
         return _take(db, row["id"], runner, now=now, resumed=row["started_at"] is not None) if row else None
 
     return database.write(unit)
@@ -135,9 +148,9 @@ def _about(db: sqlite3.Connection, job_id: str, *, resumed: bool) -> str:
     )
 
 
-def anything_to_claim(database: Database, *, but: Collection[str] = ()) -> bool:
+def anything_to_claim(database: Database, runner: RunnerIdentity, *, but: Collection[str] = ()) -> bool:
     """Say, without writing, whether a claim would find a job."""
-    return database.row(f"SELECT 1 {_CLAIMABLE} LIMIT 1", (to_json(list(but)),)) is not None
+    return database.row(f"SELECT 1 {_CLAIMABLE} LIMIT 1", (runner.id, to_json(list(but)))) is not None
 
 
 def lost_jobs(database: Database, held: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:

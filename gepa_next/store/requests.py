@@ -68,7 +68,8 @@ def resume_job(database: Database, resumption: Resumption, *, now: float) -> Non
     """Put a terminal job back into the queue, to go on from its last checkpoint.
 
     What was recorded after that checkpoint is made again from the ledger: its events stay in the log but
-    count no more. ConflictError if the job moved meanwhile, or is being pruned.
+    count no more. It stays its last owner's until that one disowns it. ConflictError if the job moved meanwhile, or is
+    being pruned.
     """
     spec = spec_to_json(resumption.spec)
 
@@ -77,7 +78,7 @@ def resume_job(database: Database, resumption: Resumption, *, now: float) -> Non
             "UPDATE jobs SET status = 'queued', spec = ?, stop_reason = NULL, error_code = NULL, error_message = NULL,"
             " result = NULL, left_at = CASE WHEN started_at IS NOT NULL THEN finished_at END,"
             " finished_at = NULL, stop_requested = 0,"
-            " owner = NULL, updated_at = ? WHERE id = ? AND last_event_id = ? AND token_id <> ''"
+            " updated_at = ? WHERE id = ? AND last_event_id = ? AND token_id <> ''"
             " AND status IN ('finished', 'failed', 'cancelled')",
             (spec, now, resumption.job_id, resumption.seen_event_id),
         ).rowcount

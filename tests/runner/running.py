@@ -18,9 +18,21 @@ TIMEOUT_S = 30
 
 
 @contextmanager
-def running(database: Database, model: LanguageModel, models_for: ModelsFor | None = None) -> Iterator[Runner]:
+def running(
+    database: Database,
+    model: LanguageModel,
+    models_for: ModelsFor | None = None,
+    *,
+    longest_call_s: float = TIMEOUT_S,
+) -> Iterator[Runner]:
     models = {role: RoleModel(model_id=f"sim/{role}", ask=model) for role in Role}
-    runner = Runner(database, models_for or (lambda *_: models), concurrent_jobs=2, concurrent_calls=8)
+    runner = Runner(
+        database,
+        models_for or (lambda *_: models),
+        concurrent_jobs=2,
+        concurrent_calls=8,
+        longest_call_s=longest_call_s,
+    )
     runner.start()
     try:
         yield runner

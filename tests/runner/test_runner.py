@@ -1,14 +1,17 @@
 import json
 import threading
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from gepa_next.app import create_runner
 from gepa_next.errors import Interrupted, ModelError, ProviderError, StoreError, UnavailableError
 from gepa_next.gepa.types import Completion, ModelCall, Role
 from gepa_next.llm.simulator import Simulator
 from gepa_next.models import JobStatus
-from gepa_next.runner import back_off, holdings, job_run
+from gepa_next.runner import back_off, job_run
 from gepa_next.runner.ledger import LedgerModel, RoleModel
 from gepa_next.runner.tenure import Tenure
 from gepa_next.store.counters import list_counters
@@ -22,6 +25,7 @@ from gepa_next.store.ledger import Holder, iterate_calls
 from gepa_next.store.requests import Resumption, cancel_job, resume_job
 from tests.runner.running import TIMEOUT_S, ended, running, turns, wait_for
 from tests.store.jobs_on_file import insert, job_spec
+from tests.support.service import settings_for
 
 ONE = RunnerIdentity(id="one", pid=1, pid_started_at=0, boot_id="boot")
 
@@ -222,6 +226,44 @@ def test_a_resumed_job_waits_for_the_calls_of_its_last_run_and_takes_their_answe
     assert sum(call.lost for call in calls) == 0
 
 
+def test_a_resumed_job_is_left_to_the_runner_that_has_calls_of_it_under_way(database: Database) -> None:
+    hanging, hang_up = threading.Event(), threading.Event()
+    sent: list[str] = []
+
+    def hang(call: ModelCall) -> Completion:
+        sent.append(call.key)
+        if len(sent) == 40:
+            hanging.set()
+        if len(sent) >= 40:
+            hang_up.wait(TIMEOUT_S)
+        return Simulator()(call)
+
+    insert(database)
+    with (
+        closing(Database(database.path)) as other,
+        running(database, hang) as runner,
+        running(other, hang) as idle,
+    ):
+        assert hanging.wait(TIMEOUT_S)
+        cancel_job(database, "job-1", token_id="token", now=2.0)  # noqa: S106 - an id
+        seen = get_job(database, "job-1").last_event_id
+        resume_job(database, Resumption(job_id="job-1", spec=job_spec(), seen_event_id=seen), now=3.0)
+        for each in (runner, idle):
+            turns(each, 3)
+        assert get_job(database, "job-1").status is JobStatus.QUEUED
+        hang_up.set()
+        assert ended(database).status is JobStatus.FINISHED
+    assert len(sent) == len(set(sent))
+    assert sum(call.lost for call in iterate_calls(database, "job-1")) == 0
+
+
+def test_answers_to_a_run_that_is_over_are_awaited_for_longer_than_a_call_may_take(
+    database: Database, tmp_path: Path
+) -> None:
+    settings = settings_for(tmp_path, llm_timeout_s=3600)
+    assert create_runner(settings, database)._held._longest_call_s > 3600
+
+
 def refuse(_: ModelCall) -> Completion:
     raise ProviderError("provider_auth", "the key is not accepted")
 
@@ -294,10 +336,7 @@ def test_jobs_that_broke_off_take_the_places_of_others_until_they_are_put_back(
         assert [get_job(database, job_id).owner_epoch for job_id in job_ids] == [1, 1, 0, 0, 0]
 
 
-def test_a_job_resumed_while_its_first_run_still_ends_can_be_cancelled_again(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(holdings, "LONGEST_CALL_S", 0.0)
+def test_a_job_resumed_while_its_first_run_still_ends_can_be_cancelled_again(database: Database) -> None:
     hanging, hang_up = threading.Event(), threading.Event()
 
     def hang(call: ModelCall) -> Completion:
@@ -306,7 +345,7 @@ def test_a_job_resumed_while_its_first_run_still_ends_can_be_cancelled_again(
         return Simulator()(call)
 
     insert(database)
-    with running(database, hang) as runner:
+    with running(database, hang, longest_call_s=0.0) as runner:
         for now in (2.0, 4.0):
             assert hanging.wait(TIMEOUT_S)
             wait_for(database, lambda: get_job(database, "job-1").status is JobStatus.RUNNING)

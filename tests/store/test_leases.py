@@ -4,16 +4,20 @@ from gepa_next.errors import Interrupted
 from gepa_next.gepa.steps import Delta, Step
 from gepa_next.store.database import Database
 from gepa_next.store.events import list_events
+from gepa_next.store.jobs import get_job
 from gepa_next.store.leases import (
     Claim,
     RunnerIdentity,
+    anything_to_claim,
     claim_job,
+    disown_job,
     lost_jobs,
     register_runner,
     retire_runner,
 )
+from gepa_next.store.requests import Resumption, cancel_job, resume_job
 from gepa_next.store.runs import Progress, record_step
-from tests.store.jobs_on_file import insert
+from tests.store.jobs_on_file import insert, job_spec
 
 ONE = RunnerIdentity(id="one", pid=1, pid_started_at=0, boot_id="boot")
 TWO = RunnerIdentity(id="two", pid=2, pid_started_at=0, boot_id="boot")
@@ -53,6 +57,39 @@ def test_the_job_of_a_runner_that_was_struck_off_is_taken_over_and_says_so(datab
     assert claim(database, TWO) == Claim(job_id="job-1", epoch=2, resumed=True)
     kinds = [event.type for event in list_events(database, "job-1", after=0, limit=9)]
     assert kinds == ["started", "resumed"]
+
+
+def resumed_after_a_run_of(database: Database, runner: RunnerIdentity) -> Claim:
+    insert(database)
+    first = claim(database, runner)
+    assert first is not None
+    cancel_job(database, "job-1", token_id="token", now=2.0)  # noqa: S106 - an id
+    seen = get_job(database, "job-1").last_event_id
+    resume_job(database, Resumption(job_id="job-1", spec=job_spec(), seen_event_id=seen), now=3.0)
+    return first
+
+
+def test_a_resumed_job_is_its_last_owners_until_that_one_disowns_it(database: Database) -> None:
+    first = resumed_after_a_run_of(database, ONE)
+    assert not anything_to_claim(database, TWO)
+    assert claim(database, TWO) is None
+    disown_job(database, "job-1", epoch=first.epoch)
+    assert anything_to_claim(database, TWO)
+    assert claim(database, TWO) is not None
+
+
+def test_a_resumed_job_may_be_taken_by_its_last_owner_who_then_no_longer_disowns_it(database: Database) -> None:
+    first = resumed_after_a_run_of(database, ONE)
+    second = claim(database, ONE)
+    assert second is not None
+    disown_job(database, "job-1", epoch=first.epoch)
+    assert claim(database, TWO) is None
+
+
+def test_a_resumed_job_whose_last_owner_was_struck_off_is_anybodys(database: Database) -> None:
+    resumed_after_a_run_of(database, ONE)
+    retire_runner(database, ONE.id)
+    assert claim(database, TWO) is not None
 
 
 def test_a_former_owner_writes_nothing(database: Database) -> None:

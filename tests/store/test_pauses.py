@@ -69,7 +69,7 @@ def test_a_job_that_was_put_back_paused_since_then(database: Database) -> None:
 def test_a_job_that_is_resumed_pauses_until_a_runner_has_it(database: Database) -> None:
     fail_job(database, "job-1", epoch=1, now=20.0, code="c", message="m")
     resume(database, at=30.0)
-    claim(database, TWO, at=40.0)
+    claim(database, ONE, at=40.0)
     assert paused_s(database) == 40.0 - 20.0
 
 
