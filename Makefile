@@ -45,6 +45,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.serve
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.durability
+	$(BIN)/python -m benchmarks.recovery
 	$(BIN)/python -m benchmarks.calls
 	$(BIN)/python -m benchmarks.big_job
 
