@@ -54,7 +54,7 @@ def _server() -> Iterator[str]:
 def _models(environment: Mapping[str, str]) -> dict[str, str]:
     """Return models for a key or base URL that comes without: a small one everywhere, or what the endpoint has."""
     if all(environment.get(name) for name in NAMED):
-        return {}
+        return {name: environment[name] for name in NAMED}
     if base_url := environment.get("LLM_BASE_URL"):
         model = _first_model(base_url, environment.get("LLM_API_KEY", ""))
     elif environment.get("OPENROUTER_API_KEY"):

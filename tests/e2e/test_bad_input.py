@@ -31,7 +31,7 @@ def test_a_judge_whose_scores_are_none_fails_the_job_and_it_says_so(database, fa
     play = fault_server.play_by_words((['"acme/judge"'], [answered(reply)]))
     job = run_job(database, play.base_url)
     assert (job.status, job.error_code) == (JobStatus.FAILED, "judge_malformed_reply")
-    assert "no output of the seed prompt could be scored" in (job.error_message or "")
+    assert "outputs of the seed prompt could be scored" in (job.error_message or "")
     assert "resume the job" in (job.error_message or "")
     assert all(rollout.score is None for rollout in iterate_rollouts(database, JOB_ID))
 
