@@ -67,20 +67,18 @@ class Runner:
         self._next_beat = 0.0
         self._works = True
         self._no_thread = BackOff()
-        self._thread = threading.Thread(target=self._look_after_jobs, name="runner", daemon=True)
-        self._flush_thread = threading.Thread(target=self._flush, name="flush", daemon=True)
-        # A thread of its own: it must kill a process that holds the write gate while this one waits for the gate.
-        self._watch_thread = threading.Thread(target=self._watch_others, name="watch", daemon=True)
-        # A thread of its own: it waits for nobody, and whoever waits for the database is not dead.
-        self._pulse_thread = threading.Thread(target=self._live, name="pulse", daemon=True)
+        self._thread = _thread("runner", self._look_after_jobs)
+        self._flush_thread = _thread("flush", self._flush)
 
     def start(self) -> None:
         """Begin to claim jobs, as soon as the database can be written."""
         self._presence = Presence(self._database, clock=self._clock)
         self._database.listen(self._wake.set)
         self._thread.start()
-        self._pulse_thread.start()
-        self._watch_thread.start()
+        # Threads of their own, for the first may have to wait for the write gate: a sign of life must be given,
+        # a job that was cancelled let go, and a process that hangs killed, meanwhile.
+        for name, work in (("pulse", self._live), ("notice", self._notice), ("watch", self._watch_others)):
+            _thread(name, work).start()
         self._flush_thread.start()
 
     def drain(self, timeout_s: float) -> None:
@@ -113,7 +111,7 @@ class Runner:
 
     def _look_after_jobs(self) -> None:
         turn = Turn("runner cannot use the database", self._look_after_jobs_once)
-        while not self._stopped.is_set():  # on while it drains: cancellations must be seen until the last call is in
+        while not self._stopped.is_set():  # on while it drains: others must see that it does
             self._turn_began = time.monotonic()
             # Not to be woken after a failure: whoever writes meanwhile does not mend it.
             self._works = turn()
@@ -124,7 +122,6 @@ class Runner:
         if self._works and time.monotonic() >= self._next_beat:  # it says that all the rest can be done
             self._presence.renew(draining=self._draining.is_set())
             self._next_beat = time.monotonic() + BEAT_S
-        self._let_go_of_lost_jobs()
         if not self._draining.is_set():  # else all go back at the end
             self._put_away_what_is_over()
         self._claim_jobs()
@@ -141,6 +138,12 @@ class Runner:
         """Say whether the thread that looks after jobs lives and moves, or has done its work."""
         moves = self._thread.is_alive() and time.monotonic() - self._turn_began < LONGEST_TURN_S
         return moves or self._stopped.is_set()
+
+    def _notice(self) -> None:
+        """Let go of jobs that were cancelled or taken over. It only reads, and goes on while the runner drains."""
+        look = Turn("runner cannot see what becomes of its jobs", self._let_go_of_lost_jobs)
+        while not self._stopped.wait(LOOK_S):
+            look()
 
     def _watch_others(self) -> None:
         look = Turn("runner cannot look after others", self._watch)
@@ -198,6 +201,10 @@ class Runner:
 
     def _let_go_of_lost_jobs(self) -> None:
         self._held.let_go(lost_jobs(self._database, [run.key for run in self._held.running]))
+
+
+def _thread(name: str, work: Callable[[], None]) -> threading.Thread:
+    return threading.Thread(target=work, name=name, daemon=True)
 
 
 def _error_of(future: Future[None]) -> BaseException | None:

@@ -12,7 +12,8 @@ from gepa_next.store.leases import LEASE_S
 from gepa_next.store.ledger import Holder, still_held
 
 NOTICE_S = 0.1
-PROOF_S = LEASE_S / 2  # so long a proof holds: nobody takes a job over sooner
+CANCEL_S = 2.0  # after that nothing is sent for a job that was cancelled
+PROOF_S = min(LEASE_S / 2, 0.75 * CANCEL_S)  # so long a proof holds: nobody takes a job over sooner
 
 
 @dataclass(slots=True)

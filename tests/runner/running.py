@@ -55,12 +55,17 @@ def ended(database: Database, job_id: str = "job-1") -> Job:
     return get_job(database, job_id)
 
 
-def turns(of: Runner, times: int = 0, *, until: Callable[[], object] = lambda: True) -> None:
-    """Wait until the runner has looked after its jobs so often, and until something holds."""
+def come_true(holds: Callable[[], object]) -> None:
+    """Wait until something holds that no commit tells of."""
     deadline = time.monotonic() + TIMEOUT_S
-    while times or not until():
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        threading.Event().wait(0.01)
+
+
+def turns(of: Runner, times: int = 0, *, until: Callable[[], object] = lambda: True) -> None:
+    """Wait until something holds, and until the runner has looked after its jobs so often."""
+    come_true(until)
+    for _ in range(times):
         before = of._turn_began
-        while of._turn_began == before:
-            assert time.monotonic() < deadline, "it does not turn, or it did not come true in time"
-            threading.Event().wait(0.01)
-        times = max(0, times - 1)
+        come_true(lambda before=before: of._turn_began != before)

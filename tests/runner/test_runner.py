@@ -1,5 +1,7 @@
 import json
+import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -13,17 +15,19 @@ from gepa_next.llm.simulator import Simulator
 from gepa_next.models import JobStatus
 from gepa_next.runner import back_off, job_run
 from gepa_next.runner.ledger import LedgerModel, RoleModel
-from gepa_next.runner.tenure import Tenure
+from gepa_next.runner.runner import LOOK_S
+from gepa_next.runner.tenure import CANCEL_S, Tenure
 from gepa_next.store.counters import list_counters
 from gepa_next.store.database import Database
 from gepa_next.store.endings import fail_job
 from gepa_next.store.events import list_events
 from gepa_next.store.evidence import iterate_candidates, iterate_rollouts, list_usage
+from gepa_next.store.gate import Gate
 from gepa_next.store.jobs import get_job
 from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner, retire_runner
 from gepa_next.store.ledger import Holder, iterate_calls
 from gepa_next.store.requests import Resumption, cancel_job, resume_job
-from tests.runner.running import TIMEOUT_S, ended, running, turns, wait_for
+from tests.runner.running import TIMEOUT_S, come_true, ended, running, turns, wait_for
 from tests.store.jobs_on_file import insert, job_spec
 from tests.support.service import settings_for
 
@@ -116,6 +120,35 @@ def test_a_cancelled_job_stops_although_its_calls_hang(database: Database) -> No
         hang_up.set()
     assert get_job(database, "job-1").status is JobStatus.CANCELLED
     assert [event.type for event in list_events(database, "job-1", after=0, limit=99)][-1] == "cancelled"
+
+
+def test_a_cancellation_takes_effect_within_two_seconds_though_a_call_hangs_and_another_process_writes_all_the_time(
+    tmp_path: Path,
+) -> None:
+    """The runner waits for the write gate, as patiently as a worker does, when the job is cancelled."""
+    hanging, hang_up = threading.Event(), threading.Event()
+
+    def hang(call: ModelCall) -> Completion:
+        hanging.set()
+        hang_up.wait(TIMEOUT_S)
+        return Simulator()(call)
+
+    path = tmp_path / "test.sqlite3"
+    with (
+        closing(Database(path, gate_timeout_s=TIMEOUT_S)) as database,
+        closing(Gate(path.with_name("test.sqlite3.lock"))) as gate,
+    ):
+        insert(database)
+        with running(database, hang) as runner, closing(sqlite3.connect(path, isolation_level=None)) as other:
+            assert hanging.wait(TIMEOUT_S)
+            with gate(until=time.monotonic() + TIMEOUT_S):
+                come_true(lambda: time.monotonic() > runner._next_beat + 2 * LOOK_S)
+                other.execute("UPDATE jobs SET status = 'cancelled'")
+                cancelled_at = time.monotonic()
+                come_true(lambda: not runner._held.running)
+                took_s = time.monotonic() - cancelled_at
+            hang_up.set()
+    assert took_s < CANCEL_S
 
 
 def test_an_answer_is_recorded_while_other_calls_hang(database: Database) -> None:

@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from gepa_next.errors import Interrupted, ProviderError
-from gepa_next.runner.tenure import PROOF_S, Tenure
+from gepa_next.runner.tenure import CANCEL_S, PROOF_S, Tenure
 from gepa_next.store.database import Database
 from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner, retire_runner
 from gepa_next.store.ledger import Holder
@@ -52,6 +52,10 @@ def test_a_fresh_proof_spares_the_look(database: Database, tenure: Tenure, clock
     retire_runner(database, ONE.id)
     clock.now = PROOF_S
     tenure.permit()
+
+
+def test_no_proof_is_so_old_that_a_cancelled_job_is_paid_for_longer_than_is_promised() -> None:
+    assert PROOF_S < CANCEL_S
 
 
 def test_a_job_let_go_of_may_not_send_and_does_not_wait(tenure: Tenure) -> None:
