@@ -73,8 +73,8 @@ def checkpoints() -> None:
     small, large = (median(costs[n] for n in iterations) for iterations in (few, many))
     print(
         f"computing of all commits of an iteration: {large / small:.2f} x as the pool grows from 50 to"
-        f" {pool[many[-1]]} candidates ({small * 1e3:.1f} ms to {large * 1e3:.1f} ms, {median(commits[n] for n in few):.0f} and"
-        f" {median(commits[n] for n in many):.0f} commits)",
+        f" {pool[many[-1]]} candidates ({small * 1e3:.1f} ms to {large * 1e3:.1f} ms,"
+        f" {median(commits[n] for n in few):.0f} and {median(commits[n] for n in many):.0f} commits)",
         flush=True,
     )
 

@@ -7,7 +7,7 @@ from gepa_next.errors import GepaNextError, StoreError, UnavailableError
 from gepa_next.runner.holdings import Holdings, Over
 from gepa_next.store.database import Database
 from gepa_next.store.endings import fail_job
-from gepa_next.store.leases import disown_job, lost_jobs, release_job
+from gepa_next.store.leases import lost_jobs, release_job
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Aftermath:
     def _leave(self, over: Over) -> None:
         job_id, epoch = over.run.key
         try:
-            disown_job(self._database, job_id, epoch=epoch)
+            release_job(self._database, job_id, epoch=epoch, now=self._clock())
         except StoreError as error:  # then nobody else can take it while this runner lives
             log.error("job %s: %s", job_id, error.message)  # noqa: TRY400 - no bug of ours
         self._held.forget(over)

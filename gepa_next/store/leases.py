@@ -83,26 +83,21 @@ def retire_runner(database: Database, runner_id: str) -> None:
 
 
 def release_job(database: Database, job_id: str, *, epoch: int, now: float) -> None:
-    """Put a job of this owner's back into the queue; nothing if it is not this owner's any more."""
-    database.write(
-        lambda db: db.execute(
-            "UPDATE jobs SET status = 'queued', owner = NULL, left_at = ?, updated_at = ?"
+    """Let anybody have a job of this owner's; it goes back into the queue if it still runs.
+
+    One that ended and is resumed is its owner's until then, as long as that one lives: others would buy again what it
+    has under way.
+    """
+
+    def unit(db: sqlite3.Connection) -> None:
+        db.execute(
+            "UPDATE jobs SET status = 'queued', left_at = ?, updated_at = ?"
             " WHERE id = ? AND owner_epoch = ? AND status = 'running'",
             (now, now, job_id, epoch),
         )
-    )
+        db.execute("UPDATE jobs SET owner = NULL WHERE id = ? AND owner_epoch = ?", (job_id, epoch))
 
-
-def disown_job(database: Database, job_id: str, *, epoch: int) -> None:
-    """Let anybody have a job that ended under this epoch, should it be resumed: nothing of that run is left.
-
-    Until then it is its owner's as long as that one lives: others would buy again what it has under way.
-    """
-    database.write(
-        lambda db: db.execute(
-            "UPDATE jobs SET owner = NULL WHERE id = ? AND owner_epoch = ? AND status <> 'running'", (job_id, epoch)
-        )
-    )
+    database.write(unit)
 
 
 def claim_job(database: Database, runner: RunnerIdentity, *, now: float, but: Collection[str] = ()) -> Claim | None:

@@ -68,7 +68,7 @@ def resume_job(database: Database, resumption: Resumption, *, now: float) -> Non
     """Put a terminal job back into the queue, to go on from its last checkpoint.
 
     What was recorded after that checkpoint is made again from the ledger: its events stay in the log but
-    count no more. It stays its last owner's until that one disowns it. ConflictError if the job moved meanwhile, or is
+    count no more. It stays its last owner's until that one releases it. ConflictError if the job moved meanwhile, or is
     being pruned.
     """
     spec = spec_to_json(resumption.spec)

@@ -10,9 +10,9 @@ from gepa_next.store.leases import (
     RunnerIdentity,
     anything_to_claim,
     claim_job,
-    disown_job,
     lost_jobs,
     register_runner,
+    release_job,
     retire_runner,
 )
 from gepa_next.store.requests import Resumption, cancel_job, resume_job
@@ -69,20 +69,20 @@ def resumed_after_a_run_of(database: Database, runner: RunnerIdentity) -> Claim:
     return first
 
 
-def test_a_resumed_job_is_its_last_owners_until_that_one_disowns_it(database: Database) -> None:
+def test_a_resumed_job_is_its_last_owners_until_that_one_releases_it(database: Database) -> None:
     first = resumed_after_a_run_of(database, ONE)
     assert not anything_to_claim(database, TWO)
     assert claim(database, TWO) is None
-    disown_job(database, "job-1", epoch=first.epoch)
+    release_job(database, "job-1", epoch=first.epoch, now=4.0)
     assert anything_to_claim(database, TWO)
     assert claim(database, TWO) is not None
 
 
-def test_a_resumed_job_may_be_taken_by_its_last_owner_who_then_no_longer_disowns_it(database: Database) -> None:
+def test_a_resumed_job_may_be_taken_by_its_last_owner_who_then_keeps_it_from_others(database: Database) -> None:
     first = resumed_after_a_run_of(database, ONE)
     second = claim(database, ONE)
     assert second is not None
-    disown_job(database, "job-1", epoch=first.epoch)
+    release_job(database, "job-1", epoch=first.epoch, now=4.0)
     assert claim(database, TWO) is None
 
 
