@@ -27,6 +27,9 @@ def demo(folder: Path, **variables: str) -> list[str]:
 
 
 def test_the_demo_ends_with_both_scores_and_says_that_they_are_simulated(tmp_path: Path) -> None:
+    left = tmp_path / "instance" / "demo.sqlite3"
+    left.parent.mkdir()
+    left.write_text("what another version left")
     said = demo(tmp_path)
     seed, champion = (float(re.fullmatch(rf"{name} score: (\d\.\d\d)", line)[1]) for name, line in
                       zip(("seed", "champion"), said[-2:], strict=True))  # fmt: skip

@@ -25,6 +25,7 @@ DONE, LEFT = "█", "·"
 
 def main() -> None:
     """Start the server, run the job, show what became of it."""
+    _forget_the_last()
     request = json.loads(files("gepa_next.demo").joinpath("job.json").read_text(encoding="utf-8"))
     with _server() as url, Client(url, timeout_s=TIMEOUT_S) as client:
         job = client.optimize(**request)
@@ -32,6 +33,12 @@ def main() -> None:
         for event in client.events(job["job_id"]):
             _show(event, job)
         _conclude(client, client.job(job["job_id"]), request["prompt"])
+
+
+def _forget_the_last() -> None:
+    """Remove the database of an earlier demonstration, which may be another version's."""
+    for path in DATABASE.parent.glob(f"{DATABASE.name}*"):
+        path.unlink()
 
 
 @contextmanager
