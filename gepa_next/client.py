@@ -116,6 +116,32 @@ class Client:
         answer = self._request("GET", f"/v1/optimize/{job_id}/artifacts/{name}")
         return answer.content.decode()
 
+    def pin(self, name: str, job_id: str, *, candidate_id: int | None = None) -> Json:
+        """Have the name serve what the job returned, or that candidate of it, and return the active version."""
+        body = {"job_id": job_id} if candidate_id is None else {"job_id": job_id, "candidate_id": candidate_id}
+        return self._json("PUT", f"/v1/prompts/{name}", json=body)
+
+    def prompt(self, name: str, *, version: int | None = None) -> Json:
+        """Return the active version of a pinned prompt, or another one."""
+        path = f"/v1/prompts/{name}" if version is None else f"/v1/prompts/{name}/versions/{version}"
+        return self._json("GET", path, headers={"Accept": "application/json"})
+
+    def prompt_versions(self, name: str) -> list[Json]:
+        """Return every version of a pinned prompt without its text, newest first."""
+        return list(self._items(f"/v1/prompts/{name}/versions"))
+
+    def prompt_history(self, name: str) -> list[Json]:
+        """Return which version of a pinned prompt was active when, latest first."""
+        return list(self._items(f"/v1/prompts/{name}/history"))
+
+    def rollback(self, name: str, version: int) -> Json:
+        """Make a version of a pinned prompt the active one, and return it."""
+        return self._json("POST", f"/v1/prompts/{name}/rollback", json={"version": version})
+
+    def unpin(self, name: str) -> None:
+        """Delete a pinned prompt with all its versions."""
+        self._request("DELETE", f"/v1/prompts/{name}")
+
     def wait(self, job_id: str) -> Json:
         """Follow the job to its end and return its state."""
         for _ in self.events(job_id):
@@ -145,6 +171,15 @@ class Client:
     def _stream(self, job_id: str, after: int) -> requests.Response:
         headers = {"Last-Event-ID": str(after)} if after else {}
         return self._request("GET", f"/v1/optimize/{job_id}/events", headers=headers, stream=True)
+
+    def _items(self, path: str) -> Iterator[Json]:
+        query: dict[str, str] = {}
+        while True:
+            page = self._json("GET", path, params=query)
+            yield from page["items"]
+            if page["next_cursor"] is None:
+                return
+            query = {"cursor": page["next_cursor"]}
 
     def _json(self, method: str, path: str, **options: Any) -> Json:  # Any: passed on to requests
         answer: Json = self._request(method, path, **options).json()

@@ -187,6 +187,42 @@ class BankExample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedVersion:
+    """One version of a pinned prompt, with all that is to be told of it when its job is gone.
+
+    `activation` counts how often the name was given another version; it is None, as `active_since`, unless this is
+    the active one.
+    """
+
+    name: str
+    number: int
+    text: str
+    prompts: Mapping[str, str]
+    job_id: str
+    job_created_at: float
+    candidate_id: int
+    score: float | None
+    scored_on: str | None
+    verdict: str | None
+    spec: JobSpec
+    judge: Judge
+    simulated: bool
+    created_at: float
+    activation: int | None = None
+    active_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activation:
+    """A time during which one version of a pinned prompt was the active one; `until` is None if it still is."""
+
+    id: int
+    number: int
+    since: float
+    until: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Counter:
     """A number that only rises, kept with the rows it counts."""
 

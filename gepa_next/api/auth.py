@@ -13,6 +13,10 @@ from gepa_next.api.rates import RateLimiter
 from gepa_next.api.wiring import wiring
 
 NOBODY = "anonymous"
+ALLOWED_HEADERS = (
+    "Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "If-Match", "If-None-Match"
+)  # fmt: skip
+EXPOSED_HEADERS = ("Location", "Content-Location", "ETag", "X-Request-ID", "Idempotent-Replayed", "RateLimit")
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
 View = TypeVar("View", bound=Callable[..., object])
 
@@ -97,7 +101,7 @@ def _finish(response: Response) -> Response:
 
 def _allow(response: Response, origin: str) -> None:
     response.headers["Access-Control-Allow-Origin"] = origin
-    response.headers["Vary"] = "Origin"
-    response.headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE"
-    response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
-    response.headers["Access-Control-Expose-Headers"] = "Location, X-Request-ID, Idempotent-Replayed, RateLimit"
+    response.vary.add("Origin")
+    response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, DELETE"
+    response.headers["Access-Control-Allow-Headers"] = ", ".join(ALLOWED_HEADERS)
+    response.headers["Access-Control-Expose-Headers"] = ", ".join(EXPOSED_HEADERS)

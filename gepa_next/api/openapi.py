@@ -1,7 +1,6 @@
 """The description of the API, made from the shapes it checks requests with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from flask import Blueprint, Response, jsonify
 from pydantic import BaseModel
@@ -9,6 +8,8 @@ from pydantic.json_schema import models_json_schema
 
 from gepa_next.api.auth import open_route
 from gepa_next.api.errors import STATUS_BY_CODE
+from gepa_next.api.operation import JSON, NAMED_ERRORS, WRITE_ERRORS, Operation
+from gepa_next.api.pin_operations import PIN_OPERATIONS
 from gepa_next.api.quote_state import QuoteState
 from gepa_next.api.schemas import ExampleBody, OptimizeBody, ResumeBody
 from gepa_next.api.states import JobPage, JobState
@@ -16,30 +17,10 @@ from gepa_next.version import VERSION
 
 bp = Blueprint("openapi", __name__, url_prefix="/v1")
 
-JSON = "application/json"
 REFERENCE = "#/components/schemas/{model}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One method of one path."""
-
-    summary: str
-    success: int = 200
-    request: type[BaseModel] | None = None
-    response: type[BaseModel] | None = None
-    content_type: str = JSON
-    query: tuple[str, ...] = ()
-    headers: tuple[str, ...] = ()
-    errors: tuple[str, ...] = ()
-    also: Mapping[int, str] = field(default_factory=dict)  # further answers that are no errors
-    imports: bool = False
-    needs_body: bool = True
-    is_open: bool = False
-
-
-_JOB = ("not_found",)
-_WRITE = ("invalid_json", "payload_too_large", "unsupported_media_type", "validation_error", "store_busy")
+_JOB, _WRITE = NAMED_ERRORS, WRITE_ERRORS
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("post", "/v1/optimize"): Operation(
         summary="Create a job, or return the one the same request made before (200)",
@@ -120,6 +101,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("get", "/v1/examples/{example_id}"): Operation(summary="Read an example", errors=_JOB),
     ("delete", "/v1/examples/{example_id}"): Operation(summary="Delete an example", success=204, errors=_JOB),
+    **PIN_OPERATIONS,
     ("get", "/v1/healthz"): Operation(summary="Say that the process answers", is_open=True),
     ("get", "/v1/readyz"): Operation(
         summary="Say check by check whether work can be done", also={503: "Work cannot be done"}, is_open=True
@@ -131,6 +113,11 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
 }
 
 
+SHAPES = tuple(
+    dict.fromkeys(shape for each in OPERATIONS.values() for shape in (each.request, each.response) if shape is not None)
+)
+
+
 @bp.get("/openapi.json")
 @open_route
 def describe() -> Response:
@@ -140,8 +127,7 @@ def describe() -> Response:
 
 def document() -> dict[str, object]:
     """Return the OpenAPI document."""
-    shapes = (OptimizeBody, ResumeBody, ExampleBody, JobState, JobPage, QuoteState)
-    _, schemas = models_json_schema([(shape, "validation") for shape in shapes], ref_template=REFERENCE)
+    _, schemas = models_json_schema([(shape, "validation") for shape in SHAPES], ref_template=REFERENCE)
     paths: dict[str, dict[str, object]] = {}
     for (method, path), operation in OPERATIONS.items():
         paths.setdefault(path, {})[method] = _operation(method, path, operation)
@@ -195,8 +181,7 @@ def _request(shape: type[BaseModel], *, imports: bool) -> dict[str, object]:
 
 
 def _responses(operation: Operation) -> dict[str, object]:
-    schema = _reference(operation.response) if operation.response else {}
-    content = {} if operation.success == 204 else {"content": {operation.content_type: {"schema": schema}}}  # noqa: PLR2004
+    content = {} if operation.success == 204 else {"content": _answer(operation)}  # noqa: PLR2004
     responses: dict[str, object] = {str(operation.success): {"description": "Success", **content}}
     responses |= {str(status): {"description": said} for status, said in operation.also.items()}
     checked = () if operation.is_open else ("unauthorized", "rate_limited", "validation_error")
@@ -206,6 +191,12 @@ def _responses(operation: Operation) -> dict[str, object]:
         error = {"content": {JSON: {"schema": {"$ref": REFERENCE.format(model="Error")}}}}
         responses[str(status)] = {"description": ", ".join(named), **error}
     return responses
+
+
+def _answer(operation: Operation) -> dict[str, object]:
+    schema = _reference(operation.response) if operation.response else {}
+    plain = {"text/plain": {"schema": {"type": "string"}}} if operation.text else {}
+    return {operation.content_type: {"schema": schema}, **plain}
 
 
 def _reference(shape: type[BaseModel]) -> dict[str, str]:

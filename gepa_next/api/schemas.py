@@ -189,3 +189,16 @@ class ResumeBody(Body):
 
     iterations: PositiveInt | None = None
     budget: BudgetBody = BudgetBody()
+
+
+class PinBody(Body):
+    """A candidate to serve under a name; the one that the job returned if it is left out."""
+
+    job_id: str = Field(min_length=1, max_length=LONGEST_TEXT)
+    candidate_id: int | None = Field(default=None, ge=0, le=10**9, strict=True)
+
+
+class RollbackBody(Body):
+    """A version to make the active one again."""
+
+    version: PositiveInt

@@ -8,6 +8,12 @@ from gepa_next.models import Usage
 from gepa_next.store.codec import example_from
 from gepa_next.store.database import Database, Row
 
+_CANDIDATES = (
+    "SELECT id, iteration, text, prompts, parents, operator, decision, reason, score, parent_score, compared,"
+    " (SELECT avg(rollouts.score) FROM rollouts WHERE rollouts.job_id = candidates.job_id"
+    " AND candidate_id = candidates.id AND split = 'validation') AS validation_score"
+    " FROM candidates WHERE job_id = ?"
+)
 PAGE = 100  # rows may be long, and whoever reads them between two turns of others must be quick
 
 
@@ -17,15 +23,15 @@ def iterate_candidates(database: Database, job_id: str) -> Iterator[tuple[Candid
     The mean is None where nothing was scored. Reads a page at a time.
     """
     after = -1
-    while rows := database.rows(
-        "SELECT id, iteration, text, prompts, parents, operator, decision, reason, score, parent_score, compared,"
-        " (SELECT avg(rollouts.score) FROM rollouts WHERE rollouts.job_id = candidates.job_id"
-        " AND candidate_id = candidates.id AND split = 'validation') AS validation_score"
-        " FROM candidates WHERE job_id = ? AND id > ? ORDER BY id LIMIT ?",
-        (job_id, after, PAGE),
-    ):
+    while rows := database.rows(f"{_CANDIDATES} AND id > ? ORDER BY id LIMIT ?", (job_id, after, PAGE)):
         yield from ((candidate_from(row), row["validation_score"]) for row in rows)
         after = rows[-1]["id"]
+
+
+def find_candidate(database: Database, job_id: str, candidate_id: int) -> tuple[Candidate, float | None] | None:
+    """Return the candidate with its mean validation score in [0, 1], None if the job has none of that id."""
+    row = database.row(f"{_CANDIDATES} AND id = ?", (job_id, candidate_id))
+    return (candidate_from(row), row["validation_score"]) if row is not None else None
 
 
 def iterate_rollouts(database: Database, job_id: str) -> Iterator[Rollout]:

@@ -7,7 +7,14 @@ from tests.support.service import OTHER_TOKEN, SMALL_JOB, TOKEN
 
 OPEN = ["/v1/healthz", "/v1/readyz", "/v1/version", "/v1/metrics", "/v1/metricsz", "/v1/openapi.json"]
 JOB_ROUTES = ["", "/events", "/candidates", "/artifacts", "/artifacts/prompt.txt"]
-CLOSED = ["/v1/optimize", "/v1/examples", "/v1/examples/a", *(f"/v1/optimize/a{rest}" for rest in JOB_ROUTES)]
+CLOSED = [
+    "/v1/optimize",
+    "/v1/examples",
+    "/v1/examples/a",
+    "/v1/prompts",
+    "/v1/prompts/a",
+    *(f"/v1/optimize/a{rest}" for rest in JOB_ROUTES),
+]
 
 
 @pytest.mark.parametrize("path", CLOSED)

@@ -24,6 +24,20 @@ def test_a_quote_is_of_the_same_job(service) -> None:
         assert found["expected"]["calls"] > 0
 
 
+def test_a_prompt_is_pinned_read_rolled_back_and_unpinned(service) -> None:
+    job_id = service.finished_job(iterations=2, population=2)
+    with service.served() as url, Client(url, TOKEN) as client:
+        assert client.pin("orders", job_id)["version"] == 1
+        assert client.pin("orders", job_id, candidate_id=1)["version"] == 2
+        assert client.prompt("orders")["text"] == client.candidates(job_id)[1]["text"]
+        assert client.rollback("orders", 1)["text"] == client.prompt("orders", version=1)["text"]
+        assert [each["version"] for each in client.prompt_versions("orders")] == [2, 1]
+        assert [each["version"] for each in client.prompt_history("orders")] == [1, 2, 1]
+        client.unpin("orders")
+        with pytest.raises(ClientError, match="not_found"):
+            client.prompt("orders")
+
+
 def test_a_refusal_says_which_value_is_wrong(service) -> None:
     with (
         service.served() as url,

@@ -1,7 +1,8 @@
-"""Courses on which no job runs: the example bank, a server that starts, a new file, and old jobs that are pruned."""
+"""Courses beside jobs: the example bank, pinned prompts, a server that starts, a new file, old jobs that are pruned."""
 
 import signal
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from http import HTTPStatus
 from pathlib import Path
@@ -10,15 +11,18 @@ from gepa_next.api.auth import NOBODY
 from gepa_next.store.counters import list_counters
 from gepa_next.store.database import Database
 from gepa_next.store.housekeeping import PARTS, check_file
+from gepa_next.store.jobs import find_job
 from gepa_next.store.migrate import schema_version
+from gepa_next.store.pins import list_activations, list_versions
 from gepa_next.store.requests import cancel_job
 from tests.crash.account import Account
-from tests.crash.courses import Course, Faults
+from tests.crash.courses import Course, Faults, run
 from tests.crash.models import TIMEOUT_S
 from tests.crash.stage import Stage, has_open, is_stopped
 from tests.store.jobs_on_file import EXAMPLES
 
 PRUNE = ("prune", "--older-than", "0")
+NAME = "/v1/prompts/orders"
 OLD = ("old-1", "old-2")
 
 
@@ -29,6 +33,44 @@ def banked(stage: Stage, faults: Faults) -> Account:
     stage.ask("DELETE", "/v1/examples/e0", faults=faults.later)
     items = stage.ask("GET", "/v1/examples")[0].json()["items"]
     return {"bank": [(item["id"], item["input"], item["ideal"]) for item in items]}
+
+
+def pinned(stage: Stage, faults: Faults) -> Account:
+    """Pin two candidates of a job under one name, and go back to the first."""
+    pin(stage, 0, faults=faults.servers)
+    pin(stage, 1)
+    stage.ask("POST", f"{NAME}/rollback", faults=faults.later, json={"version": 1})
+    return pins(stage)
+
+
+def unpinned(stage: Stage, faults: Faults) -> Account:
+    """Delete what is pinned under a name; whoever asks again is told that there is nothing."""
+    pin(stage, 0)
+    *_, again = stage.ask("DELETE", NAME, faults=faults.servers)
+    assert again.status_code == HTTPStatus.NOT_FOUND, again.text
+    return pins(stage)
+
+
+def pin(stage: Stage, candidate_id: int, *, faults: Sequence[str] = ()) -> None:
+    """Pin a candidate of a job that was run for it."""
+    if find_job(stage.database, stage.job_id) is None:
+        stage.add_job(iterations=1)
+        run(stage, ())
+        stage.kill_all()
+    body = {"job_id": stage.job_id, "candidate_id": candidate_id}
+    *_, again = stage.ask("PUT", NAME, faults=faults, json=body)
+    assert again.status_code == HTTPStatus.OK, again.text
+
+
+def pins(stage: Stage) -> Account:
+    """Return the versions there are and the order in which they were active."""
+    versions = list_versions(stage.database, NOBODY, "orders", limit=99, before=None)
+    activations = list_activations(stage.database, NOBODY, "orders", limit=99, before=None)
+    return {
+        "versions": [(each.number, each.candidate_id, each.text) for each in versions],
+        "activations": [(each.id, each.number, each.until is None) for each in activations],
+        "file": check_file(stage.database),
+    }
 
 
 def started(stage: Stage, faults: Faults) -> Account:
@@ -93,4 +135,6 @@ def count_rows(database: Database, table: str) -> int:
     return int(database.rows(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608 - our own tables
 
 
-HOUSEWORK: dict[str, Course] = {each.__name__: each for each in (banked, started, migrated, migrated_by_two, pruned)}
+HOUSEWORK: dict[str, Course] = {
+    each.__name__: each for each in (banked, pinned, unpinned, started, migrated, migrated_by_two, pruned)
+}

@@ -176,6 +176,39 @@ CREATE TABLE bank (
 
 CREATE INDEX bank_by_content ON bank (token_id, content_sha256);
 
+CREATE TABLE pin_versions ( -- complete without the job, which may be deleted
+    token_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    prompts TEXT NOT NULL,
+    job_id TEXT NOT NULL,
+    job_created_at REAL NOT NULL,
+    candidate_id INTEGER NOT NULL,
+    score REAL,
+    scored_on TEXT,
+    verdict TEXT,
+    spec TEXT NOT NULL,
+    judge_model_id TEXT NOT NULL,
+    judge_fingerprint TEXT NOT NULL,
+    simulated INTEGER NOT NULL,
+    created_at REAL NOT NULL,
+    PRIMARY KEY (token_id, name, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE pin_activations (
+    token_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    id INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    since REAL NOT NULL,
+    until REAL, -- NULL while it is the active one
+    PRIMARY KEY (token_id, name, id),
+    FOREIGN KEY (token_id, name, number) REFERENCES pin_versions (token_id, name, number) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX pin_active ON pin_activations (token_id, name) WHERE until IS NULL;
+
 CREATE TABLE runners (
     id TEXT PRIMARY KEY,
     pid INTEGER NOT NULL,
