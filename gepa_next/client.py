@@ -138,6 +138,18 @@ class Client:
         """Make a version of a pinned prompt the active one, and return it."""
         return self._json("POST", f"/v1/prompts/{name}/rollback", json={"version": version})
 
+    def retest(self, name: str, *, idempotency_key: str | None = None, **options: object) -> Json:
+        """Create a job that tests the active version of a pinned prompt again, and return its state.
+
+        `options` are fields of the body; without `examples` the new ones of the bank are taken (docs/API.md).
+        """
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        return self._json("POST", f"/v1/prompts/{name}/retest", json=options, headers=headers)
+
+    def retests(self, name: str) -> list[Json]:
+        """Return the re-tests of a pinned prompt, newest first."""
+        return list(self._items(f"/v1/prompts/{name}/retests"))
+
     def unpin(self, name: str) -> None:
         """Delete a pinned prompt with all its versions."""
         self._request("DELETE", f"/v1/prompts/{name}")

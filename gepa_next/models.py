@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gepa_next.gepa.splits import SplitSizes, default_sizes, divide
-from gepa_next.gepa.types import Budget, Example, Role, Task
+from gepa_next.gepa.types import Budget, Example, Pinned, Role, Task
 
 
 class JobStatus(StrEnum):
@@ -27,11 +27,21 @@ TERMINAL_EVENTS = frozenset({"finished", "failed", "cancelled"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retest:
+    """Which version of a pinned prompt a job tests again, and against which; 0 is the seed prompt of its job."""
+
+    name: str
+    version: int
+    against: int
+    pinned: Pinned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
     """What was asked for, complete: every default is filled in. The examples are kept apart.
 
     Where the target is a program, `prompts` are its components by name, `prompt` is all of them joined, and its URL
-    stands for the model.
+    stands for the model. Of a `retest` they are what the pinned prompt is compared with.
     """
 
     prompt: str
@@ -52,6 +62,7 @@ class JobSpec:
     metadata: Mapping[str, object] = field(default_factory=dict)
     prompts: Mapping[str, str] = field(default_factory=dict)
     program_url: str | None = None
+    retest: Retest | None = None
 
     def task(self, examples: tuple[Example, ...]) -> Task:
         """Return what the engine is deterministic in; without examples it drafts its own."""
@@ -72,6 +83,7 @@ class JobSpec:
             temperature=self.temperature,
             max_tokens=self.max_tokens,
             prompts=self.prompts,
+            pinned=self.retest.pinned if self.retest else None,
         )
 
 
@@ -190,8 +202,8 @@ class BankExample:
 class PinnedVersion:
     """One version of a pinned prompt, with all that is to be told of it when its job is gone.
 
-    `activation` counts how often the name was given another version; it is None, as `active_since`, unless this is
-    the active one.
+    `previous` is the version that was active before it was pinned, None for the first. `activation` counts how often
+    the name was given another version; it is None, as `active_since`, unless this is the active one.
     """
 
     name: str
@@ -208,18 +220,9 @@ class PinnedVersion:
     judge: Judge
     simulated: bool
     created_at: float
+    previous: int | None = None
     activation: int | None = None
     active_since: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Activation:
-    """A time during which one version of a pinned prompt was the active one; `until` is None if it still is."""
-
-    id: int
-    number: int
-    since: float
-    until: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

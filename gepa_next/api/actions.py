@@ -2,10 +2,10 @@
 
 import time
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from gepa_next.api.auth import token_id
-from gepa_next.api.body import read_json
+from gepa_next.api.body import has_body, read_json
 from gepa_next.api.costs import refuse_unknowable_cost
 from gepa_next.api.optimize import state_response, validated
 from gepa_next.api.paging import refuse_unknown
@@ -45,7 +45,7 @@ def stop(job_id: str) -> Response:
 def resume(job_id: str) -> Response:
     """Have a terminal job go on from its checkpoint, under larger limits if the body gives them."""
     refuse_unknown()
-    body = validated(ResumeBody, read_json()) if _has_body() else ResumeBody()
+    body = validated(ResumeBody, read_json()) if has_body() else ResumeBody()
     parts = wiring()
     job = get_job(parts.database, job_id, token_id=token_id())
     if not job.status.terminal:
@@ -76,10 +76,6 @@ def _what_helps(reached: str, spec: JobSpec) -> str:
     if reached == "target_score" and spec.budget.target_score == 1:
         return "the best prompt has the highest score there is"
     return f"raise {reached if reached == 'iterations' else f'budget.{reached}'}"
-
-
-def _has_body() -> bool:
-    return bool(request.content_length) or "Transfer-Encoding" in request.headers
 
 
 def _accepted(job: Job) -> Response:

@@ -44,6 +44,11 @@ def _too_large(limit: int) -> RefusedError:
     return RefusedError("payload_too_large", f"the body is larger than {limit} bytes")
 
 
+def has_body() -> bool:
+    """Say whether the request came with a body."""
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers
+
+
 def read_json() -> object:
     """Return the JSON body; RefusedError if it is not JSON, InvalidError if it holds what cannot be kept."""
     return parse_json(read_text("application/json"))

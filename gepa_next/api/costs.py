@@ -9,10 +9,13 @@ from gepa_next.models import JobSpec
 
 
 def models_of(roles: Roles, spec: JobSpec) -> dict[Role, str]:
-    """Return the models that the job calls: no judge where metrics alone score, no target where it is a program."""
+    """Return the models that the job calls.
+
+    There is no judge where metrics alone score, no target where it is a program, and no reflector in a re-test.
+    """
     called = {} if spec.program_url else {Role.TARGET: spec.target_model_id}
     called |= {Role.JUDGE: roles.judge_model_id} if asks_judge(spec.metric) else {}
-    return called | {Role.REFLECTOR: roles.reflector_model_id}
+    return called | ({} if spec.retest else {Role.REFLECTOR: roles.reflector_model_id})
 
 
 def price_of(roles: Roles, model_id: str) -> Price | None:

@@ -21,6 +21,7 @@ STATUS_BY_CODE: Mapping[str, int] = MappingProxyType(
         "not_stoppable": 409,
         "not_resumable": 409,
         "not_pinnable": 409,
+        "not_retestable": 409,
         "precondition_failed": 412,
         "payload_too_large": 413,
         "unsupported_media_type": 415,

@@ -92,7 +92,7 @@ def invalid(path: str, message: str) -> InvalidError:
 def _check(body: OptimizeBody, examples: tuple[Example, ...], *, simulated: bool) -> None:
     if not simulated and (body.target_model_id or "").startswith(SIMULATED_PREFIX):
         raise invalid("target_model_id", "the simulator is off: this server has real models")
-    _check_ideals(body.metric, examples)
+    check_ideals(body.metric, examples)
     for kept in body.constraints.keep:
         if not any(kept in text for text in body.components.values()):
             raise invalid("constraints.keep", "a text to keep does not occur in the prompt")
@@ -102,7 +102,7 @@ def _check(body: OptimizeBody, examples: tuple[Example, ...], *, simulated: bool
         raise invalid("bank.limit", f"with those of the body more than {MOST_EXAMPLES} examples")
 
 
-def _check_ideals(chosen: Chosen, examples: tuple[Example, ...]) -> None:
+def check_ideals(chosen: Chosen, examples: tuple[Example, ...]) -> None:
     """Raise InvalidError unless every metric can use every example."""
     for part in deterministic_parts(chosen):
         path = "metric" if isinstance(chosen, str | Mapping) else f"metric.{part.place}"

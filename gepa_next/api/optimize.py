@@ -4,7 +4,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import TypeVar
 
@@ -43,12 +43,23 @@ Shape = TypeVar("Shape", bound=BaseModel)
 def create() -> Response:
     """Store a job, or return the one that the same request made before."""
     refuse_unknown("iterations")
-    if wiring().draining.is_set():
-        raise UnavailableError("shutting_down", "the server is shutting down; try again")
+    refuse_while_draining(wiring())
     body = read_body()
-    earlier = _replayed(wiring(), body)
-    job_id, created = (earlier, False) if earlier else insert_job(wiring().database, _new_job(wiring(), body))
-    response = state_response(get_job(wiring().database, job_id))
+    digest = digest_of(body.model_dump(mode="json"))
+    return created_once(wiring(), digest, lambda: new_job(wiring(), digest, *asked_for(wiring(), body)))
+
+
+def refuse_while_draining(parts: Wiring) -> None:
+    """Raise UnavailableError if no job may be made any more."""
+    if parts.draining.is_set():
+        raise UnavailableError("shutting_down", "the server is shutting down; try again")
+
+
+def created_once(parts: Wiring, digest: str, new: Callable[[], NewJob]) -> Response:
+    """Return the job that the same request made before, or else store the new one, which may read the bank."""
+    earlier = _replayed(parts, digest)
+    job_id, created = (earlier, False) if earlier else insert_job(parts.database, new())
+    response = state_response(get_job(parts.database, job_id))
     response.headers["Location"] = job_url(job_id)
     if created:
         response.status_code = 201
@@ -107,13 +118,12 @@ def read_body() -> OptimizeBody:
     return body.model_copy(update={"iterations": chosen_iterations(body.iterations, in_query, most=most)})
 
 
-def _replayed(parts: Wiring, body: OptimizeBody) -> str | None:
-    """Return the job that the same request made before; asked before the bank, which may have changed since."""
+def _replayed(parts: Wiring, digest: str) -> str | None:
     key = _idempotency_key()
     if key is None:
         return None
     oldest = time.time() - parts.limits.idempotency_ttl_s
-    return find_replayed(parts.database, token_id=token_id(), key=key, body_sha256=_digest(body), oldest=oldest)
+    return find_replayed(parts.database, token_id=token_id(), key=key, body_sha256=digest, oldest=oldest)
 
 
 def asked_for(parts: Wiring, body: OptimizeBody) -> tuple[JobSpec, tuple[Example, ...]]:
@@ -131,8 +141,8 @@ def asked_for(parts: Wiring, body: OptimizeBody) -> tuple[JobSpec, tuple[Example
     return spec, examples
 
 
-def _new_job(parts: Wiring, body: OptimizeBody) -> NewJob:
-    spec, examples = asked_for(parts, body)
+def new_job(parts: Wiring, digest: str, spec: JobSpec, examples: tuple[Example, ...]) -> NewJob:
+    """Return a job of this token's, of a request with that digest, about to be stored."""
     return NewJob(
         id=secrets.token_urlsafe(9).replace("-", "_"),  # a command line takes what begins with - for an option
         token_id=token_id(),
@@ -141,16 +151,16 @@ def _new_job(parts: Wiring, body: OptimizeBody) -> NewJob:
         judge=parts.roles.judge(_fingerprint(parts, spec)),
         simulated=parts.roles.simulated,
         created_at=time.time(),
-        body_sha256=_digest(body),
+        body_sha256=digest,
         idempotency_key=_idempotency_key(),
         idempotency_ttl_s=parts.limits.idempotency_ttl_s,
         most_queued=parts.limits.queued_jobs,
     )
 
 
-def _digest(body: OptimizeBody) -> str:
-    # Sorted, also within metadata: the order of keys is not part of what is asked.
-    return sha256(json.dumps(body.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+def digest_of(asked: Mapping[str, object]) -> str:
+    """Return a hash of what is asked for; the order of keys, also within metadata, is not part of it."""
+    return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 def _banked(parts: Wiring, body: OptimizeBody, given: Sequence[Example]) -> list[Example]:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from gepa_next.api.operation import NAMED_ERRORS, WRITE_ERRORS, Operation
-from gepa_next.api.pin_states import HistoryPage, PinPage, PinState
-from gepa_next.api.schemas import PinBody, RollbackBody
+from gepa_next.api.pin_states import HistoryPage, PinPage, PinState, RetestPage
+from gepa_next.api.schemas import PinBody, RetestBody, RollbackBody
+from gepa_next.api.states import JobState
 
 PIN_OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("get", "/v1/prompts"): Operation(
@@ -58,5 +59,29 @@ PIN_OPERATIONS: Mapping[tuple[str, str], Operation] = {
         response=PinState,
         headers=("If-Match",),
         errors=(*NAMED_ERRORS, *WRITE_ERRORS, "precondition_failed"),
+    ),
+    ("post", "/v1/prompts/{name}/retest"): Operation(
+        summary="Create a job that tests the active version again",
+        also={200: "The job that the same request made before"},
+        success=201,
+        request=RetestBody,
+        needs_body=False,
+        response=JobState,
+        headers=("Idempotency-Key",),
+        errors=(
+            *NAMED_ERRORS,
+            *WRITE_ERRORS,
+            "not_retestable",
+            "idempotency_key_reused",
+            "program_not_allowed",
+            "queue_full",
+            "shutting_down",
+        ),
+    ),
+    ("get", "/v1/prompts/{name}/retests"): Operation(
+        summary="List the re-tests of all versions, newest first",
+        response=RetestPage,
+        query=("limit", "cursor"),
+        errors=NAMED_ERRORS,
     ),
 }

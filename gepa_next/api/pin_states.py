@@ -3,7 +3,9 @@
 from pydantic import BaseModel
 
 from gepa_next.api.states import JudgeState, job_url
-from gepa_next.models import Activation, PinnedVersion
+from gepa_next.models import JobStatus, PinnedVersion
+from gepa_next.store.pins import Activation
+from gepa_next.store.retests import ListedRetest
 
 
 class PinItem(BaseModel):
@@ -14,6 +16,7 @@ class PinItem(BaseModel):
     active: bool
     active_since: float | None
     created_at: float
+    previous: int | None
     job_id: str
     candidate_id: int
     target_model_id: str
@@ -55,6 +58,25 @@ class HistoryPage(BaseModel):
     next_cursor: str | None
 
 
+class RetestItem(BaseModel):
+    """A re-test; `status` is null once its job is deleted, `verdict` then and before the end."""
+
+    job_id: str
+    version: int
+    against: int
+    created_at: float
+    status: JobStatus | None
+    verdict: str | None
+    links: dict[str, str]
+
+
+class RetestPage(BaseModel):
+    """A page of re-tests, newest first."""
+
+    items: list[RetestItem]
+    next_cursor: str | None
+
+
 def pin_url(name: str) -> str:
     """Return the path of a pinned prompt."""
     return f"/v1/prompts/{name}"
@@ -81,6 +103,12 @@ def activation_state(found: Activation) -> ActivationState:
     return ActivationState(version=found.number, since=found.since, until=found.until)
 
 
+def retest_item(found: ListedRetest) -> RetestItem:
+    """Return what the list of re-tests says."""
+    shown = {name: getattr(found, name) for name in RetestItem.model_fields if name != "links"}
+    return RetestItem.model_validate({**shown, "links": {"job": job_url(found.job_id)}})
+
+
 def _item(version: PinnedVersion) -> dict[str, object]:
     return {
         "name": version.name,
@@ -88,6 +116,7 @@ def _item(version: PinnedVersion) -> dict[str, object]:
         "active": version.activation is not None,
         "active_since": version.active_since,
         "created_at": version.created_at,
+        "previous": version.previous,
         "job_id": version.job_id,
         "candidate_id": version.candidate_id,
         "target_model_id": version.spec.target_model_id,
@@ -102,6 +131,7 @@ def _item(version: PinnedVersion) -> dict[str, object]:
             "active": pin_url(version.name),
             "versions": f"{pin_url(version.name)}/versions",
             "history": f"{pin_url(version.name)}/history",
+            "retests": f"{pin_url(version.name)}/retests",
             "job": job_url(version.job_id),
         },
     }

@@ -19,6 +19,8 @@ def new_version(database: Database, token_id: str, name: str, body: PinBody) -> 
     a candidate that there is not or that a guard refused.
     """
     job = get_job(database, body.job_id, token_id=token_id)
+    if job.spec.retest is not None:
+        raise ConflictError("not_pinnable", "the job is a re-test of what is pinned already; roll back instead")
     candidate_id = _returned(job) if body.candidate_id is None else body.candidate_id
     if (found := find_candidate(database, job.id, candidate_id)) is None:
         raise invalid("candidate_id", "the job has no such candidate")

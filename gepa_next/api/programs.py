@@ -17,7 +17,7 @@ def refuse_wrong_program(body: OptimizeBody, urls: ProgramUrls) -> None:
     for name in OF_MODELS:
         if getattr(body, name) is not None:
             raise invalid(name, "a program has none; it is a setting of model targets")
-    _refuse_unlisted(body.program_url, urls)
+    refuse_unlisted(body.program_url, urls)
 
 
 def _refuse_without(body: OptimizeBody) -> None:
@@ -27,7 +27,8 @@ def _refuse_without(body: OptimizeBody) -> None:
         raise invalid("metric", f"{PROGRAM} is the score that a program states; send its program_url")
 
 
-def _refuse_unlisted(url: str, urls: ProgramUrls) -> None:
+def refuse_unlisted(url: str, urls: ProgramUrls) -> None:
+    """Raise InvalidError for a program that this server may not call."""
     try:
         allowed = urls.allows(url)
     except ValueError as error:

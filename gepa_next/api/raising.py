@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from gepa_next.api.intake import chosen_iterations, invalid
 from gepa_next.api.schemas import BudgetBody, ResumeBody
 from gepa_next.gepa.quote import usable_rollouts
+from gepa_next.gepa.retest import rollouts_of_retest
 from gepa_next.gepa.types import Budget
 from gepa_next.models import Job, JobSpec, Usage
 
@@ -13,6 +14,8 @@ from gepa_next.models import Job, JobSpec, Usage
 def raised_spec(job: Job, body: ResumeBody, usage: Sequence[Usage], *, most_iterations: int) -> JobSpec:
     """Return the job's spec with the limits asked for; InvalidError names one that is less than is spent already."""
     iterations = job.spec.iterations
+    if body.iterations is not None and job.spec.retest is not None:
+        raise invalid("iterations", "a re-test has one, and no more")
     if body.iterations is not None:
         iterations = chosen_iterations(body.iterations, None, most=most_iterations)
         _refuse_less("iterations", iterations, job.iteration)
@@ -37,6 +40,8 @@ def _raised_budget(spec: JobSpec, given: BudgetBody, iterations: int) -> Budget:
 
 
 def _usable(spec: JobSpec, iterations: int) -> int:
+    if spec.retest is not None:
+        return rollouts_of_retest(spec.split.validation)
     return usable_rollouts(
         spec.split, iterations=iterations, population=spec.population, minibatch=spec.minibatch
     )  # fmt: skip

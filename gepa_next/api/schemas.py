@@ -74,7 +74,7 @@ class ConstraintsBody(Body):
     keep: tuple[Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)], ...] = Field(default=(), max_length=32)
 
 
-class BudgetBody(Body):
+class LimitsBody(Body):
     """Limits over all roles; what is left out is unlimited, but `max_rollouts` always becomes a number."""
 
     max_rollouts: PositiveInt | None = None
@@ -82,6 +82,11 @@ class BudgetBody(Body):
     max_tokens: PositiveInt | None = None
     max_cost_usd: Limit | None = None
     max_seconds: Limit | None = None
+
+
+class BudgetBody(LimitsBody):
+    """Limits, and what else ends a job's iterations."""
+
     target_score: Score | None = Field(default=None, description="Stop when the best reaches it; 1.0 if left out.")
     patience: PositiveInt | None = Field(default=None, description="Stop after so many iterations without a new best.")
 
@@ -202,3 +207,30 @@ class RollbackBody(Body):
     """A version to make the active one again."""
 
     version: PositiveInt
+
+
+class RetestExamplesBody(Body):
+    """Examples of the bank: those of the ids, or those that have all the tags."""
+
+    ids: tuple[Id, ...] = Field(default=(), max_length=MOST_EXAMPLES)
+    tags: tuple[Tag, ...] = ()
+    limit: int = Field(default=1000, ge=1, le=MOST_EXAMPLES, strict=True)
+
+    @model_validator(mode="after")
+    def _is_chosen_in_one_way(self) -> Self:
+        if self.ids and self.model_fields_set - {"ids"}:
+            raise wrong_at((("ids",), "not beside tags or a limit"))
+        return self
+
+
+class RetestBody(Body):
+    """What the active version is tested on and against; all of it may be left out."""
+
+    examples: RetestExamplesBody | None = Field(default=None, description="The bank's new examples if left out.")
+    against: int | None = Field(
+        default=None, ge=0, le=10**9, strict=True, description="A version, or 0 for the seed prompt of its job."
+    )
+    tolerance: Score = Field(default=0.0, description="How much lower a score may be and still be no loss.")
+    budget: LimitsBody = LimitsBody()
+    cache: bool | None = Field(default=None, strict=True, description="As the job of the version had it if left out.")
+    metadata: dict[str, JsonValue] = Field(default_factory=dict, description="Echoed in the job state.")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, JsonValue
 
 from gepa_next.gepa.types import Role
-from gepa_next.models import Job, JobStatus, Usage
+from gepa_next.models import Job, JobStatus, Retest, Usage
 
 
 class JudgeState(BaseModel):
@@ -57,6 +57,15 @@ class BudgetState(BaseModel):
     patience: int | None
 
 
+class RetestState(BaseModel):
+    """Which version of a pinned prompt a job tests again, and against which; 0 is the seed prompt of its job."""
+
+    name: str
+    version: int
+    against: int
+    tolerance: float
+
+
 class ErrorState(BaseModel):
     """Why a job failed."""
 
@@ -82,6 +91,7 @@ class JobState(BaseModel):
     metric: str | dict[str, JsonValue] | list[dict[str, JsonValue]]
     simulated: bool
     metadata: dict[str, JsonValue]
+    retest: RetestState | None
     seed: int
     split: dict[str, int]
     seed_score: float | None
@@ -127,6 +137,7 @@ def job_state(job: Job, usage: Sequence[Usage]) -> JobState:
             "metric": spec.metric,
             "simulated": job.simulated,
             "metadata": spec.metadata,
+            "retest": _retest_state(spec.retest),
             "seed": spec.seed,
             "split": {"train": job.split.train, "val": job.split.validation, "test": job.split.test},
             "seed_score": job.seed_score,
@@ -141,6 +152,13 @@ def job_state(job: Job, usage: Sequence[Usage]) -> JobState:
         },
         from_attributes=True,
     )
+
+
+def _retest_state(retest: Retest | None) -> dict[str, object] | None:
+    if retest is None:
+        return None
+    told = {"name": retest.name, "version": retest.version, "against": retest.against}
+    return {**told, "tolerance": retest.pinned.tolerance}
 
 
 def _usage_state(job: Job, usage: Sequence[Usage]) -> dict[str, object]:

@@ -9,6 +9,7 @@ from gepa_next.gepa.messages import inputs_messages
 from gepa_next.gepa.outages import most_common_failure
 from gepa_next.gepa.proposers.reflect import REFLECTION_MAX_TOKENS
 from gepa_next.gepa.replies import InputsReply
+from gepa_next.gepa.retest import run_pinned, told_retest
 from gepa_next.gepa.rollouts import NOTHING_MADE, Made, make_rollouts, missing
 from gepa_next.gepa.run import Run, exceeded, stop_reason
 from gepa_next.gepa.spending import spent_on
@@ -34,9 +35,10 @@ def optimize(run: Run) -> Iterator[Step]:
 def _steps(run: Run) -> Iterator[Step]:
     if not run.state.candidates:
         yield from _prepare(run)
+    pinned = run.state.task.pinned
     while (reason := stop_reason(run)) is None:
-        yield from iterate(run)
-    yield from final_test(run, reason)
+        yield from iterate(run) if pinned is None else run_pinned(run, pinned)
+    yield from final_test(run, reason) if pinned is None else told_retest(run.state, pinned, reason)
 
 
 def _prepare(run: Run) -> Iterator[Step]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gepa_next.errors import ProviderError
 from gepa_next.gepa.acceptance import MARGIN, Comparison, compare, verdict_on
+from gepa_next.gepa.checkpoint import checkpoint
 from gepa_next.gepa.guards import count_tokens, refusal
 from gepa_next.gepa.lessons import new_lesson
 from gepa_next.gepa.operators import draft, plan_proposals
@@ -13,7 +14,6 @@ from gepa_next.gepa.proposers.draft import Draft, Plan
 from gepa_next.gepa.racing import block_ends, course, drop_those_behind
 from gepa_next.gepa.rollouts import Pair, make_rollouts, missing, told_rollouts
 from gepa_next.gepa.run import Run, how_many_fit, not_run_by_leader
-from gepa_next.gepa.spending import by_role
 from gepa_next.gepa.state import State, fingerprint
 from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import Candidate, Decision, Example
@@ -65,7 +65,7 @@ def iterate(run: Run) -> Iterator[Step]:
         raise outage
     yield from _raced(run, proposals)
     yield from _decided(run.state, proposals)
-    yield _checkpoint(run.state)
+    yield checkpoint(run.state)
 
 
 def _most_rollouts(run: Run, plans: Sequence[Plan]) -> list[int]:
@@ -235,19 +235,3 @@ def _told(state: State, proposal: Proposal, stage: str, delta: Delta | None = No
         data |= {"component": plan.component} if plan.component and plan.other is None else {}
     key = f"{state.iteration + 1}/{stage}/{plan.candidate_id}"
     return Step(key=key, stage=stage, data=data, delta=delta or Delta())
-
-
-def _checkpoint(state: State) -> Step:
-    done = state.iteration + 1
-    data = {
-        "iteration": done,
-        "iterations": state.task.iterations,
-        "best_score": state.leader_score,
-        "best_candidate_id": state.leader.id,
-        "frontier": state.frontier.members(),
-        "rollouts": state.rollouts_used,
-        "max_rollouts": state.task.budget.max_rollouts,
-        "lessons": len(state.lessons),
-        "by_role": by_role(state.spending),
-    }
-    return Step(key=f"{done}/iteration", stage="iteration", data=data, delta=Delta(iteration=done, checkpoint=True))

@@ -169,7 +169,7 @@ def limit_reached(standing: Standing, task: Task, *, asks_judge: bool) -> str | 
 
 
 def _done(standing: Standing, task: Task) -> str | None:
-    if reaches_target(standing.leader_score, task):
+    if task.pinned is None and reaches_target(standing.leader_score, task):
         return "target_score"
     if standing.iteration >= task.iterations:
         return "iterations"
@@ -188,6 +188,7 @@ def _stalled(standing: Standing, task: Task, *, asks_judge: bool) -> str | None:
 
 
 def _too_little_left(standing: Standing, task: Task, *, asks_judge: bool, proposals: int = 1) -> str | None:
+    proposals = proposals if task.pinned is None else 0
     smallest = proposals * min(task.minibatch, standing.train) + standing.validating
     calls = calls_of(smallest + standing.tests_to_come, proposals, asks_judge=asks_judge)
     return _over_budget(standing, task, calls, rollouts=smallest)

@@ -89,8 +89,10 @@ class State:
 
     @property
     def deciding(self) -> tuple[Example, ...]:
-        """The examples that decide between candidates by now."""
+        """The examples that decide between candidates by now; in a re-test all of them."""
         examples = self.task.validation
+        if self.task.pinned is not None:
+            return examples
         return examples[: how_many_decide(len(examples), growths=self.growths)]
 
     @property

@@ -167,10 +167,24 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned:
+    """A prompt to be tested again beside the task's, instead of one to be found.
+
+    `prompts` are its components by name where the target is a program. A score that is lower by more than the
+    `tolerance` is a loss.
+    """
+
+    text: str
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    tolerance: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What to optimise and within which limits; everything the engine is deterministic in.
 
-    `prompts` are the components by name where the target is a program; `prompt` is then all of them joined.
+    `prompts` are the components by name where the target is a program; `prompt` is then all of them joined. With a
+    `pinned` prompt nothing is optimised: that one is tested again.
     """
 
     prompt: str
@@ -188,3 +202,4 @@ class Task:
     temperature: float | None = None
     max_tokens: int | None = None
     prompts: Mapping[str, str] = field(default_factory=dict)
+    pinned: Pinned | None = None

@@ -12,7 +12,7 @@ from gepa_next.models import BankExample
 from gepa_next.store.codec import example_from, example_values
 from gepa_next.store.database import Database, Row
 
-_COLUMNS = "id, input, ideal, tags, meta, created_at"
+BANK_COLUMNS = "id, input, ideal, tags, meta, created_at"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +46,12 @@ def upsert_examples(database: Database, token_id: str, examples: Sequence[Exampl
 def get_example(database: Database, token_id: str, example_id: str) -> BankExample:
     """Return the example; NotFoundError if the token has none of that id."""
     row = database.row(
-        f"SELECT {_COLUMNS} FROM bank WHERE token_id = ? AND id = ?",  # noqa: S608 - constant columns
+        f"SELECT {BANK_COLUMNS} FROM bank WHERE token_id = ? AND id = ?",  # noqa: S608 - constant columns
         (token_id, example_id),
     )
     if row is None:
         raise NotFoundError("there is no such example")
-    return _bank_example(row)
+    return bank_example(row)
 
 
 def list_examples(
@@ -60,11 +60,11 @@ def list_examples(
     """Return examples that have all the tags, by id, those after the given id."""
     wanted = json.dumps(sorted(set(tags)))
     rows = database.rows(
-        f"SELECT {_COLUMNS} FROM bank WHERE token_id = ? AND id > ? AND NOT EXISTS ("  # noqa: S608 - constant columns
+        f"SELECT {BANK_COLUMNS} FROM bank WHERE token_id = ? AND id > ? AND NOT EXISTS ("  # noqa: S608 - constant columns
         " SELECT value FROM json_each(?) EXCEPT SELECT value FROM json_each(bank.tags)) ORDER BY id LIMIT ?",
         (token_id, after or "", wanted, limit),
     )
-    return [_bank_example(row) for row in rows]
+    return [bank_example(row) for row in rows]
 
 
 def delete_example(database: Database, token_id: str, example_id: str) -> None:
@@ -85,5 +85,6 @@ def _content(example: Example) -> str:
     return sha256("\0".join((example.input, example.ideal or "")).encode()).hexdigest()
 
 
-def _bank_example(row: Row) -> BankExample:
+def bank_example(row: Row) -> BankExample:
+    """Return the example of a row with the columns of the bank."""
     return BankExample(example=example_from(row), created_at=row["created_at"])

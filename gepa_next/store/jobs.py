@@ -12,6 +12,7 @@ from gepa_next.models import Job, JobSpec, JobStatus, Judge
 from gepa_next.store.codec import example_values, spec_from_json, spec_to_json, standing_from_json
 from gepa_next.store.counters import count
 from gepa_next.store.database import Database, Row
+from gepa_next.store.retests import Newest, note_retest
 
 _COLUMNS = """
     jobs.id, token_id, status, spec, judge_model_id, judge_fingerprint, simulated, created_at, updated_at, started_at,
@@ -24,7 +25,10 @@ _COLUMNS = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """A job about to be stored, with the request that must not make it twice."""
+    """A job about to be stored, with the request that must not make it twice.
+
+    `upto` is for a re-test of the bank's new examples: how far it takes them.
+    """
 
     id: str
     token_id: str
@@ -37,12 +41,14 @@ class NewJob:
     idempotency_key: str | None = None
     idempotency_ttl_s: float = 0.0
     most_queued: int = 0
+    upto: Newest | None = None
 
 
 def insert_job(database: Database, new: NewJob) -> tuple[str, bool]:
     """Store the job and return (its id, True), or (the id made before by the same request, False).
 
-    InvalidError if the idempotency key came with another body, UnavailableError if the queue is full.
+    InvalidError if the idempotency key came with another body, UnavailableError if the queue is full, NotFoundError if
+    the version to be tested again is not there any more.
     """
     example_rows = [
         (new.id, place, *example_values(example), example.synthetic) for place, example in enumerate(new.examples)
@@ -118,6 +124,8 @@ def _insert_rows(db: sqlite3.Connection, new: NewJob, spec: str, example_rows: S
             "INSERT INTO idempotency (token_id, key, body_sha256, job_id, created_at) VALUES (?, ?, ?, ?, ?)",
             (new.token_id, new.idempotency_key, new.body_sha256, new.id, new.created_at),
         )
+    if new.spec.retest is not None:
+        note_retest(db, new.token_id, new.id, new.spec.retest, upto=new.upto, now=new.created_at)
     count(db, "jobs", status="created")
 
 

@@ -2,15 +2,28 @@
 
 import json
 import sqlite3
+from dataclasses import dataclass, replace
 
 from gepa_next.errors import ConflictError, InvalidError, NotFoundError
-from gepa_next.models import Activation, Judge, PinnedVersion
+from gepa_next.models import Judge, PinnedVersion
 from gepa_next.store.codec import spec_from_json, spec_to_json, to_json
 from gepa_next.store.database import Database, Row
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activation:
+    """A time during which one version of a pinned prompt was the active one; `until` is None if it still is."""
+
+    id: int
+    number: int
+    since: float
+    until: float | None
+
+
 _VERSIONS = """
     SELECT v.name, v.number, v.text, v.prompts, v.job_id, v.job_created_at, v.candidate_id, v.score, v.scored_on,
-    v.verdict, v.spec, v.judge_model_id, v.judge_fingerprint, v.simulated, v.created_at, a.id AS activation, a.since
+    v.verdict, v.spec, v.judge_model_id, v.judge_fingerprint, v.simulated, v.created_at, v.previous, a.id AS activation,
+    a.since
     FROM pin_versions AS v LEFT JOIN pin_activations AS a
     ON a.token_id = v.token_id AND a.name = v.name AND a.number = v.number AND a.until IS NULL
     WHERE v.token_id = ?
@@ -21,7 +34,7 @@ _ACTIVE = f"{_VERSIONS} AND a.id IS NOT NULL"
 def pin_version(database: Database, token_id: str, new: PinnedVersion, *, seen: int | None) -> bool:
     """Make the version the next one of its name and the active one; False if the active one is the same already.
 
-    It is the same if it comes from the same candidate of the same job. The number of `new` is not used. Where another
+    It is the same if it comes from the same candidate of the same job. Only the store numbers versions. Where another
     activation than the one `seen` is the latest, ConflictError; None has seen none and asks for none.
     """
     spec = spec_to_json(new.spec)
@@ -31,7 +44,8 @@ def pin_version(database: Database, token_id: str, new: PinnedVersion, *, seen: 
         if active is not None and (active["job_id"], active["candidate_id"]) == (new.job_id, new.candidate_id):
             return False
         number = _last_number(db, token_id, new.name) + 1
-        _insert_version(db, token_id, new, number=number, spec=spec)
+        previous = None if active is None else active["number"]
+        _insert_version(db, token_id, replace(new, number=number, previous=previous), spec=spec)
         _activate(db, token_id, new.name, number, now=new.created_at)
         return True
 
@@ -134,14 +148,14 @@ def _last_number(db: sqlite3.Connection, token_id: str, name: str) -> int:
     return int(found[0])
 
 
-def _insert_version(db: sqlite3.Connection, token_id: str, new: PinnedVersion, *, number: int, spec: str) -> None:
+def _insert_version(db: sqlite3.Connection, token_id: str, new: PinnedVersion, *, spec: str) -> None:
     db.execute(
         "INSERT INTO pin_versions (token_id, name, number, text, prompts, job_id, job_created_at, candidate_id, score,"
-        " scored_on, verdict, spec, judge_model_id, judge_fingerprint, simulated, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (token_id, new.name, number, new.text, to_json(new.prompts), new.job_id, new.job_created_at, new.candidate_id,
-         new.score, new.scored_on, new.verdict, spec, new.judge.model_id, new.judge.fingerprint, new.simulated,
-         new.created_at),
+        " scored_on, verdict, spec, judge_model_id, judge_fingerprint, simulated, created_at, previous)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (token_id, new.name, new.number, new.text, to_json(new.prompts), new.job_id, new.job_created_at,
+         new.candidate_id, new.score, new.scored_on, new.verdict, spec, new.judge.model_id, new.judge.fingerprint,
+         new.simulated, new.created_at, new.previous),
     )  # fmt: skip
 
 
@@ -176,6 +190,7 @@ def _version(row: Row) -> PinnedVersion:
         judge=Judge(model_id=row["judge_model_id"], fingerprint=row["judge_fingerprint"]),
         simulated=bool(row["simulated"]),
         created_at=row["created_at"],
+        previous=row["previous"],
         activation=row["activation"],
         active_since=row["since"],
     )

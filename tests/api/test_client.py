@@ -38,6 +38,18 @@ def test_a_prompt_is_pinned_read_rolled_back_and_unpinned(service) -> None:
             client.prompt("orders")
 
 
+def test_a_pinned_prompt_is_tested_again(service) -> None:
+    job_id = service.finished_job(iterations=2, population=2)
+    with service.served() as url, Client(url, TOKEN) as client:
+        client.pin("orders", job_id, candidate_id=1)
+        service.client().post("/v1/examples", json={"id": "new", "input": "7 + 7"})
+        made = client.retest("orders", tolerance=0.1, idempotency_key="once")
+        assert client.retest("orders", tolerance=0.1, idempotency_key="once")["job_id"] == made["job_id"]
+        service.run(made["job_id"])
+        verdict = client.job(made["job_id"])["result"]["verdict"]
+        assert [(each["job_id"], each["verdict"]) for each in client.retests("orders")] == [(made["job_id"], verdict)]
+
+
 def test_a_refusal_says_which_value_is_wrong(service) -> None:
     with (
         service.served() as url,

@@ -17,7 +17,7 @@ from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.splits import default_sizes, divide
 from gepa_next.gepa.state import State
-from gepa_next.gepa.types import Budget, Completion, Example, ModelCall, Role, Task
+from gepa_next.gepa.types import Budget, Completion, Example, ModelCall, Pinned, Role, Task
 from gepa_next.llm.simulator import Simulator
 from gepa_next.models import TERMINAL_EVENTS
 from tests.docs.pages import page, row_of, words_in_code
@@ -75,7 +75,9 @@ def fields() -> Mapping[str, set[str]]:
     packaged = json.loads(files("gepa_next.demo").joinpath("job.json").read_text(encoding="utf-8"))["examples"]
     examples = tuple(Example(id=each["id"], input=each["input"], ideal=each["ideal"]) for each in packaged)
     found: dict[str, set[str]] = defaultdict(set)
-    for task in (task_of(examples), task_of(())):
+    few, lost = examples[:12], Pinned(text="Ha.", tolerance=-1.1)  # each example is lost
+    retest = task_of(few, train=few, validation=few, test=(), iterations=1, pinned=lost)
+    for task in (task_of(examples), task_of(()), retest):
         for stage, names in seen(task, forgetful).items():
             found[stage] |= names
     return found
@@ -99,6 +101,7 @@ def test_the_runs_show_what_happens_in_every_job_and_nothing_that_is_not_in_the_
     fields: Mapping[str, set[str]],
 ) -> None:
     always = {"seed", "evaluate", "generate", "select", "iteration"}
+    assert {"retest", "loss"} <= set(fields)
     assert always <= set(fields) - {"finished"} <= stages_in_the_code()
 
 

@@ -13,10 +13,20 @@ from gepa_next.api.errors import STATUS_BY_CODE
 from gepa_next.api.health import CHECKS
 from gepa_next.api.metric_shapes import SHAPES
 from gepa_next.api.openapi import document
-from gepa_next.api.pin_states import ActivationState, PinState
+from gepa_next.api.pin_states import ActivationState, PinState, RetestItem
 from gepa_next.api.quote_state import QuoteState, RoleCallState, SmallestGainState, TokensState, WarningState
-from gepa_next.api.schemas import BankBody, BudgetBody, ConstraintsBody, ExampleBody, OptimizeBody, PinBody, SplitBody
-from gepa_next.api.states import BudgetState, JobState, JudgeState, SpentState
+from gepa_next.api.schemas import (
+    BankBody,
+    BudgetBody,
+    ConstraintsBody,
+    ExampleBody,
+    OptimizeBody,
+    PinBody,
+    RetestBody,
+    RetestExamplesBody,
+    SplitBody,
+)
+from gepa_next.api.states import BudgetState, JobState, JudgeState, RetestState, SpentState
 from gepa_next.api.wiring import EXTENSION
 from gepa_next.app import BLUEPRINTS, create_app
 from gepa_next.cli import _parser
@@ -220,6 +230,10 @@ def test_every_field_of_request_and_state_has_its_row_or_stands_in_one(field: st
         TokensState,
         WarningState,
         PinBody,
+        RetestBody,
+        RetestExamplesBody,
+        RetestItem,
+        RetestState,
         PinState,
         ActivationState,
     ],

@@ -2,10 +2,11 @@
 
 from gepa_next.gepa.splits import default_sizes
 from gepa_next.gepa.types import Budget, Example
-from gepa_next.models import JobSpec, Judge
+from gepa_next.models import JobSpec, Judge, PinnedVersion
 from gepa_next.store.database import Database
 from gepa_next.store.jobs import NewJob, insert_job
 
+WHO = "token"
 EXAMPLES = tuple(
     Example(id=f"e{n}", input=f"Order {n} {thing} please.", ideal=f'{{"item": "{thing}", "qty": {n}}}')
     for n, thing in enumerate(["apple", "lamp", "chair", "rope", "candle", "pillow"] * 4)
@@ -34,7 +35,7 @@ def insert(
 ) -> str:
     new = NewJob(
         id=job_id,
-        token_id="token",  # noqa: S106 - an id
+        token_id=WHO,
         spec=job_spec(**changes),
         examples=examples,
         judge=Judge(model_id="sim/judge", fingerprint="f"),
@@ -43,3 +44,21 @@ def insert(
         body_sha256="body",
     )
     return insert_job(database, new)[0]
+
+
+PINNED = PinnedVersion(
+    name="orders",
+    number=0,
+    text="Extract the order.",
+    prompts={},
+    job_id="job-1",
+    job_created_at=1.0,
+    candidate_id=0,
+    score=0.5,
+    scored_on="test",
+    verdict="improved",
+    spec=job_spec(),
+    judge=Judge(model_id="sim/judge", fingerprint="f"),
+    simulated=True,
+    created_at=2.0,
+)

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from gepa_next.errors import ConflictError
-from gepa_next.models import Judge, PinnedVersion
 from gepa_next.store.database import Database
 from gepa_next.store.pins import (
     activate_version,
@@ -17,31 +16,14 @@ from gepa_next.store.pins import (
     list_versions,
     pin_version,
 )
-from tests.store.jobs_on_file import job_spec
+from tests.store.jobs_on_file import PINNED, WHO
 
-WHO = "token"
-FIRST = PinnedVersion(
-    name="orders",
-    number=0,
-    text="Extract the order.",
-    prompts={},
-    job_id="job-1",
-    job_created_at=1.0,
-    candidate_id=0,
-    score=0.5,
-    scored_on="test",
-    verdict="improved",
-    spec=job_spec(),
-    judge=Judge(model_id="sim/judge", fingerprint="f"),
-    simulated=True,
-    created_at=2.0,
-)
-SECOND = replace(FIRST, candidate_id=1, created_at=3.0)
+SECOND = replace(PINNED, candidate_id=1, created_at=3.0)
 
 
 def test_of_many_that_pin_the_same_at_once_one_makes_a_version(database: Database) -> None:
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda _: pin_version(database, WHO, FIRST, seen=None), range(32)))
+        made = list(pool.map(lambda _: pin_version(database, WHO, PINNED, seen=None), range(32)))
     assert sum(made) == 1
     assert [each.number for each in list_versions(database, WHO, "orders", limit=9, before=None)] == [1]
 
@@ -49,7 +31,7 @@ def test_of_many_that_pin_the_same_at_once_one_makes_a_version(database: Databas
 def test_of_many_that_pin_different_ones_at_once_each_makes_a_version_and_the_last_is_active(
     database: Database,
 ) -> None:
-    different = [replace(FIRST, candidate_id=n, created_at=float(n)) for n in range(32)]
+    different = [replace(PINNED, candidate_id=n, created_at=float(n)) for n in range(32)]
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(lambda each: pin_version(database, WHO, each, seen=None), different))
     assert [each.number for each in list_versions(database, WHO, "orders", limit=99, before=None)] == [
@@ -66,7 +48,7 @@ def test_of_many_that_pin_different_ones_at_once_each_makes_a_version_and_the_la
 @pytest.mark.parametrize(
     "change",
     [
-        lambda database: pin_version(database, WHO, FIRST, seen=1),
+        lambda database: pin_version(database, WHO, PINNED, seen=1),
         lambda database: activate_version(database, WHO, "orders", 1, seen=1, now=4.0),
         lambda database: delete_versions(database, WHO, "orders", seen=1),
     ],
@@ -74,9 +56,9 @@ def test_of_many_that_pin_different_ones_at_once_each_makes_a_version_and_the_la
 def test_a_change_after_another_that_was_not_seen_is_refused(
     database: Database, change: Callable[[Database], object]
 ) -> None:
-    for each in (FIRST, SECOND):
+    for each in (PINNED, SECOND):
         pin_version(database, WHO, each, seen=None)
     with pytest.raises(ConflictError, match="meanwhile"):
         change(database)
     active = find_active_version(database, WHO, "orders")
-    assert active == replace(SECOND, number=2, activation=2, active_since=3.0)
+    assert active == replace(SECOND, number=2, previous=1, activation=2, active_since=3.0)

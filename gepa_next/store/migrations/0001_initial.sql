@@ -193,6 +193,7 @@ CREATE TABLE pin_versions ( -- complete without the job, which may be deleted
     judge_fingerprint TEXT NOT NULL,
     simulated INTEGER NOT NULL,
     created_at REAL NOT NULL,
+    previous INTEGER, -- the version that was active before
     PRIMARY KEY (token_id, name, number)
 ) STRICT, WITHOUT ROWID;
 
@@ -208,6 +209,19 @@ CREATE TABLE pin_activations (
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX pin_active ON pin_activations (token_id, name) WHERE until IS NULL;
+
+CREATE TABLE pin_retests (
+    token_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    job_id TEXT NOT NULL, -- which may be deleted
+    number INTEGER NOT NULL,
+    against INTEGER NOT NULL,
+    upto_at REAL, -- the last of the new examples that it took; NULL if it was given others
+    upto_id TEXT,
+    PRIMARY KEY (token_id, name, created_at, job_id),
+    FOREIGN KEY (token_id, name, number) REFERENCES pin_versions (token_id, name, number) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE runners (
     id TEXT PRIMARY KEY,
