@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 
+from gepa_next.api.auth import NOBODY
 from gepa_next.gepa.components import joined
-from gepa_next.gepa.types import Budget, Role
-from gepa_next.models import JobStatus
+from gepa_next.gepa.splits import SplitSizes
+from gepa_next.gepa.types import Budget, Pinned, Role
+from gepa_next.models import JobStatus, Retest
 from gepa_next.store.ledger import iterate_calls
+from gepa_next.store.pins import pin_version
 from tests.crash.account import Account, job_account
 from tests.crash.books import job_ids, spent
 from tests.crash.disk import Stuck, make_room
 from tests.crash.stage import SEED, Stage
-from tests.store.jobs_on_file import EXAMPLES, job_spec
+from tests.store.jobs_on_file import EXAMPLES, PINNED, job_spec
 
 REFLECTION = (Role.REFLECTOR, 3)  # in the second iteration, alone: nothing else is in flight when it waits or fails
 
@@ -159,6 +162,15 @@ def program(stage: Stage, faults: Faults) -> Account:
     return {**came_to, "calls": calls}
 
 
+def retested(stage: Stage, faults: Faults) -> Account:
+    """Test a pinned prompt again, which loses on every example."""
+    pin_version(stage.database, NOBODY, PINNED, seen=None)
+    lost = Pinned(text="Say nothing.", tolerance=-1.1)
+    retest = Retest(name=PINNED.name, version=1, against=0, pinned=lost)
+    split = SplitSizes(train=len(EXAMPLES), validation=len(EXAMPLES), test=0)
+    return to_its_end(stage, faults, retest=retest, split=split, iterations=1)
+
+
 def run(stage: Stage, faults: tuple[str, ...], *, sure: bool = True) -> Account:
     """Run the job to its end on workers that die of the faults, and one that does not."""
     for fault in faults:
@@ -224,7 +236,7 @@ JOB_COURSES: dict[str, Course] = {
     **{name: partial(to_its_end, budget=budget) for name, budget in BY_BUDGET.items()},
     **{
         each.__name__: each
-        for each in (posted, stopped, cancelled, failed, gone_on, drained, waiting, released, cached, program)
+        for each in (posted, stopped, cancelled, failed, gone_on, drained, waiting, released, cached, program, retested)
     },
 }
 SAME_END = {

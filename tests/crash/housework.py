@@ -67,7 +67,7 @@ def pins(stage: Stage) -> Account:
     versions = list_versions(stage.database, NOBODY, "orders", limit=99, before=None)
     activations = list_activations(stage.database, NOBODY, "orders", limit=99, before=None)
     return {
-        "versions": [(each.number, each.candidate_id, each.text) for each in versions],
+        "versions": [(each.number, each.candidate_id, each.text, each.previous) for each in versions],
         "activations": [(each.id, each.number, each.until is None) for each in activations],
         "file": check_file(stage.database),
     }

@@ -52,6 +52,7 @@ SCENARIOS = (
     Scenario("cached", Faults(runners=around("end_call", 60, then=40))),
     Scenario("program", Faults(runners=(*around("end_call", 40, then=20), *around("record_step", 5, then=4)))),
     Scenario("banked", Faults(servers=around("upsert_examples"), later=around("delete_example"))),
+    Scenario("retested", Faults(runners=("end_call:60:after:kill", *around("record_step", 8, then=10)))),
     Scenario("pinned", Faults(servers=around("pin_version"), later=around("activate_version"))),
     Scenario("unpinned", Faults(servers=around("delete_versions"))),
     Scenario("started", Faults(servers=around("probe_write"))),
