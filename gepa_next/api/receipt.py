@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from gepa_next.api.pacing import unhurried
 from gepa_next.api.records import Mark
+from gepa_next.api.states import retest_state
 from gepa_next.gepa.splits import default_sizes, divide
 from gepa_next.gepa.types import Candidate, Example
 from gepa_next.models import Job, JobSpec
@@ -31,6 +32,7 @@ def receipt(database: Database, job: Job, marks: Mapping[str, Mark]) -> Iterator
         "simulated": job.simulated,
         "spec": spec_body(job, examples),
         "judge": asdict(job.judge),
+        "retest": retest_state(job.spec.retest),
         "splits": _splits(job, examples),
         "created_at": job.created_at,
         "finished_at": job.finished_at,

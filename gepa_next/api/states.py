@@ -137,7 +137,7 @@ def job_state(job: Job, usage: Sequence[Usage]) -> JobState:
             "metric": spec.metric,
             "simulated": job.simulated,
             "metadata": spec.metadata,
-            "retest": _retest_state(spec.retest),
+            "retest": retest_state(spec.retest),
             "seed": spec.seed,
             "split": {"train": job.split.train, "val": job.split.validation, "test": job.split.test},
             "seed_score": job.seed_score,
@@ -154,7 +154,8 @@ def job_state(job: Job, usage: Sequence[Usage]) -> JobState:
     )
 
 
-def _retest_state(retest: Retest | None) -> dict[str, object] | None:
+def retest_state(retest: Retest | None) -> dict[str, object] | None:
+    """Return what is told of a re-test, None of another job."""
     if retest is None:
         return None
     told = {"name": retest.name, "version": retest.version, "against": retest.against}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
-from gepa_next.receipts.books import HeldOutTest, Ledger
+from gepa_next.receipts.books import Ledger, PairedScores
 from gepa_next.receipts.check import Check
 from gepa_next.receipts.log import EventLog
 from gepa_next.receipts.seal import FORMAT, examples_hash, is_sealed
@@ -35,10 +35,10 @@ def _checks(receipt: Json, artifacts: Mapping[str, Lines], kept_head: str | None
         yield Check(agrees=False, said=f"the receipt's format: it is {given}, and only {FORMAT} is known here")
         return
     yield from _of_itself(receipt)
-    readers: dict[str, EventLog | Ledger | HeldOutTest] = {
+    readers: dict[str, EventLog | Ledger | PairedScores] = {
         "events.jsonl": EventLog(receipt, kept_head),
         "calls.jsonl": Ledger(receipt),
-        "rollouts.jsonl": HeldOutTest(receipt),
+        "rollouts.jsonl": PairedScores(receipt),
     }
     for name, lines in artifacts.items():
         yield from _of_file(receipt, name, lines, readers.get(name))
@@ -55,14 +55,24 @@ def _of_itself(receipt: Json) -> Iterator[Check]:
         if examples_hash(examples[example_id] for example_id in each["ids"]) != each["sha256"]
     ]
     yield Check(not wrong, f"the examples of {' and '.join(wrong or splits)}, and the hashes of the splits")
-    if (result := receipt["result"]) is not None:
-        texts = {each["id"]: each["sha256"] for each in receipt["candidates"]}
-        found = sha256(result["prompt"].encode()).hexdigest()
-        same = found == texts.get(result["candidate_id"]) == receipt["artifacts"]["prompt.txt"]["sha256"]
-        yield Check(same, f"the prompt of the result, candidate {result['candidate_id']} and prompt.txt")
+    if receipt["result"] is not None:
+        yield _of_prompt(receipt, receipt["result"])
 
 
-def _of_file(receipt: Json, name: str, lines: Lines, reader: EventLog | Ledger | HeldOutTest | None) -> Iterator[Check]:
+def _of_prompt(receipt: Json, result: Json) -> Check:
+    """Say whether it is one text everywhere; a re-test that ended early has no candidate of it."""
+    found, candidate_id = sha256(result["prompt"].encode()).hexdigest(), result["candidate_id"]
+    same = found == receipt["artifacts"]["prompt.txt"]["sha256"]
+    if candidate_id is None:
+        return Check(same, "the prompt of the result and prompt.txt")
+    texts = {each["id"]: each["sha256"] for each in receipt["candidates"]}
+    same = same and found == texts.get(candidate_id)
+    return Check(same, f"the prompt of the result, candidate {candidate_id} and prompt.txt")
+
+
+def _of_file(
+    receipt: Json, name: str, lines: Lines, reader: EventLog | Ledger | PairedScores | None
+) -> Iterator[Check]:
     """Read the file once, for its hash and for what it says."""
     digest = sha256()
     for line in lines:

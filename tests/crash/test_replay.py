@@ -13,6 +13,7 @@ from tests.crash.courses import JOB_COURSES, NONE, Faults
 from tests.crash.models import Models, models_served
 from tests.crash.stage import stage
 
+IN_A_RETEST = ("end_call:60:after:kill", "record_step:8:before:kill", "record_step:10:after:kill")
 KILLS = ("end_call:40:before:kill", "record_step:4:after:kill", "begin_call:30:after:kill")
 
 
@@ -37,6 +38,7 @@ def replay_of(folder: Path, models: Models, course: str, faults: Faults) -> tupl
     ("course", "faults", "began_after"),
     [
         ("iterations", Faults(runners=KILLS), 0),
+        ("retested", Faults(runners=IN_A_RETEST), 0),
         ("failed", Faults(runners=KILLS[:1], later=KILLS[1:2]), 1),  # resumed on request in the second iteration
     ],
 )

@@ -19,7 +19,7 @@ from gepa_next.store.database import Database
 from gepa_next.store.jobs import get_job
 from gepa_next.store.requests import Resumption, cancel_job, resume_job, stop_job
 from tests.runner.running import ended, running
-from tests.store.jobs_on_file import insert
+from tests.store.jobs_on_file import EXAMPLES, insert, insert_retest, pin
 
 COMPONENTS = {"item": "Name the item.", "quantity": "Say how many."}
 
@@ -135,6 +135,42 @@ def test_a_job_that_was_cancelled_in_an_iteration_and_resumed_replays(database: 
     assert run(database).status is JobStatus.FINISHED
     assert differing(database) == []
     assert replayed(database).began_after == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "budget", "stop_reason"),
+    [
+        (priced, Budget(max_rollouts=2 * len(EXAMPLES)), "iterations"),
+        (failing, Budget(max_rollouts=500), "iterations"),
+        (priced, Budget(max_rollouts=2 * len(EXAMPLES) - 1), "max_rollouts"),
+        (priced, Budget(max_rollouts=500, max_cost_usd=0.1), "max_cost_usd"),
+    ],
+)
+def test_a_re_test_replays(database: Database, model, budget, stop_reason) -> None:
+    pin(database)
+    insert_retest(database, budget=budget)
+    job = run(database, model)
+    assert (job.status, job.stop_reason) == (JobStatus.FINISHED, stop_reason), job.error_message
+    found = replayed(database)
+    assert [check for check in found.checks if not check.agrees] == []
+    assert (len(found.checks), found.began_after) == (7, 0)
+
+
+def test_a_re_test_that_went_on_under_a_larger_limit_replays(database: Database) -> None:
+    pin(database)
+    insert_retest(database, budget=Budget(max_rollouts=len(EXAMPLES)))
+    assert (run(database).result or {})["retest"] is None
+    go_on(database, budget=Budget(max_rollouts=2 * len(EXAMPLES)))
+    assert (run(database).result or {})["verdict"] == "loses"
+    assert differing(database) == []
+
+
+def test_what_was_changed_in_the_comparison_of_a_re_test_differs(database: Database) -> None:
+    pin(database)
+    insert_retest(database)
+    run(database)
+    erase(database, "UPDATE jobs SET result = json_set(result, '$.retest.losses', 0)")
+    assert differing(database) == ["the verdict, loses; stored is loses"]
 
 
 def erase(database: Database, sql: str) -> None:

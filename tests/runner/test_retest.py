@@ -5,17 +5,15 @@ import threading
 
 import pytest
 
-from gepa_next.gepa.splits import SplitSizes
-from gepa_next.gepa.types import Completion, ModelCall, Pinned
+from gepa_next.gepa.types import Completion, ModelCall
 from gepa_next.llm.simulator import Simulator
-from gepa_next.models import Job, Retest
+from gepa_next.models import Job
 from gepa_next.store.database import Database
 from gepa_next.store.events import list_events
 from gepa_next.store.evidence import iterate_candidates, iterate_rollouts
 from gepa_next.store.ledger import iterate_calls
-from gepa_next.store.pins import pin_version
 from tests.runner.running import TIMEOUT_S, ended, running
-from tests.store.jobs_on_file import EXAMPLES, PINNED, WHO, insert
+from tests.store.jobs_on_file import EXAMPLES, insert_retest, pin
 
 CALLS = 4 * len(EXAMPLES)  # two prompts, each run and judged
 
@@ -35,13 +33,6 @@ class Stopping:
         return Simulator()(call)
 
 
-def insert_retest(database: Database, job_id: str) -> None:
-    size, lost = len(EXAMPLES), Pinned(text="Never say what is ordered.", tolerance=-1.1)  # each example is lost
-    retest = Retest(name="orders", version=1, against=0, pinned=lost)
-    split = SplitSizes(train=size, validation=size, test=0)
-    insert(database, job_id, retest=retest, split=split, iterations=1)
-
-
 def told(database: Database, job_id: str) -> list[tuple[object, ...]]:
     found = [
         json.loads(each.data) for each in list_events(database, job_id, after=0, limit=999) if each.type == "progress"
@@ -57,7 +48,7 @@ def without_times(job: Job) -> dict[str, object]:
 def test_a_drained_re_test_ends_where_an_undisturbed_one_does_and_tells_no_loss_twice(
     database: Database, after: int
 ) -> None:
-    pin_version(database, WHO, PINNED, seen=None)
+    pin(database)
     insert_retest(database, "undisturbed")
     with running(database, Simulator()):
         undisturbed = ended(database, "undisturbed")

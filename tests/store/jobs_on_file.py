@@ -1,10 +1,11 @@
 """Jobs for tests of the store and the runner."""
 
-from gepa_next.gepa.splits import default_sizes
-from gepa_next.gepa.types import Budget, Example
-from gepa_next.models import JobSpec, Judge, PinnedVersion
+from gepa_next.gepa.splits import SplitSizes, default_sizes
+from gepa_next.gepa.types import Budget, Example, Pinned
+from gepa_next.models import JobSpec, Judge, PinnedVersion, Retest
 from gepa_next.store.database import Database
 from gepa_next.store.jobs import NewJob, insert_job
+from gepa_next.store.pins import pin_version
 
 WHO = "token"
 EXAMPLES = tuple(
@@ -62,3 +63,15 @@ PINNED = PinnedVersion(
     simulated=True,
     created_at=2.0,
 )
+
+
+def pin(database: Database) -> None:
+    pin_version(database, WHO, PINNED, seen=None)
+
+
+def insert_retest(database: Database, job_id: str = "job-1", **changes: object) -> str:
+    """Store a re-test of what was pinned, on all examples; each of them is lost."""
+    size, lost = len(EXAMPLES), Pinned(text="Never say what is ordered.", tolerance=-1.1)
+    retest = Retest(name=PINNED.name, version=1, against=0, pinned=lost)
+    split = SplitSizes(train=size, validation=size, test=0)
+    return insert(database, job_id, **{"retest": retest, "split": split, "iterations": 1, **changes})
