@@ -1,8 +1,14 @@
-"""The report: Markdown made from raw results and nothing else."""
+"""The report: Markdown made from raw results and nothing else.
 
+python -m benchmarks.search.report docs/benchmarks/search-reported.jsonl
+"""
+
+import json
 import random
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from math import sqrt
+from pathlib import Path
 from statistics import mean, median, quantiles, stdev
 from typing import Any
 
@@ -105,8 +111,11 @@ def _ablations(results: Sequence[Result], families: Sequence[str]) -> str:
     for system in systems:
         pooled = {share: [_paired(results, family, OURS, system, share) for family in families] for share in SHARES}
         cells = [f"{mean(mean(each) for each in pooled[share]):+.3f}" for share in SHARES]
-        everything = [value for share in SHARES[1:] for part in pooled[share] for value in part]
-        low, high = _interval(everything)
+        # A trial's readings are not independent of one another: first their mean, then the trials are drawn again.
+        by_trial = [
+            value for trials in zip(*(pooled[share] for share in SHARES[1:]), strict=True) for value in _means(trials)
+        ]
+        low, high = _interval(by_trial)
         rows.append([system.removeprefix("ours without "), *cells, f"[{low:+.3f}, {high:+.3f}]"])
         rows[-1] += [f"{mean(_paired(results, family, OURS, system, 0.5)):+.3f}" for family in families]
     head = ["idea", *(f"at {share:.3g}" for share in SHARES), "95 % interval, from 0.25 on"]
@@ -127,6 +136,11 @@ def _paired(results: Sequence[Result], family: str, one: str, other: str, share:
     ]
 
 
+def _means(readings: Sequence[Sequence[float]]) -> list[float]:
+    """Return the mean of each trial's readings."""
+    return [mean(trial) for trial in zip(*readings, strict=True)]
+
+
 def _interval(values: Sequence[float]) -> tuple[float, float]:
     rng = random.Random(1)
     means = sorted(mean(rng.choices(values, k=len(values))) for _ in range(RESAMPLES))
@@ -140,3 +154,7 @@ def _error(values: Sequence[float]) -> float:
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    print(written([json.loads(line) for line in Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()]), end="")
