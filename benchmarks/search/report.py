@@ -57,8 +57,11 @@ def _scores(results: Sequence[Result], families: Sequence[str], systems: Sequenc
             rows.append(
                 [family, system, *at, f"{low:.2f}-{high:.2f}", f"{mean(final):.3f} ± {_error(final):.3f}", f"{worse}"]
             )
+            rows[-1].append(str(sum("failed" in each for each in mine)))
     head = ["family", "system", *(f"at {share:.3g} of the budget" for share in SHARES)]
-    return "## Scores\n\n" + _table([*head, "quartiles at the end", "mean ± standard error", "worse than seed"], rows)
+    return "## Scores\n\n" + _table(
+        [*head, "quartiles at the end", "mean ± standard error", "worse than seed", "failed"], rows
+    )
 
 
 def _speed(results: Sequence[Result], families: Sequence[str], systems: Sequence[str]) -> str:

@@ -16,7 +16,12 @@ def carried_out(trial: Mapping[str, Any]) -> dict[str, Any]:
     """Return the raw result of a trial: the curve of true scores over rollouts, and how proposals fared."""
     family = families(trial["kind"])[trial["family"]]
     models = Models(World(family, trial["seed"]))
-    judged = _optimised(models, trial["system"], family.max_rollouts)
+    judged: list[Judged] = []
+    failed = ""
+    try:
+        judged = _optimised(models, trial["system"], family.max_rollouts)
+    except Exception as error:  # noqa: BLE001 - whoever fails has what was found until then
+        failed = repr(error)
     curve = [(at, round(models.world.normalised(prompt), 4)) for at, prompt in models.curve]
     return {
         **trial,
@@ -25,6 +30,7 @@ def carried_out(trial: Mapping[str, Any]) -> dict[str, Any]:
         "reflections": models.reflections,
         "curve": [point for point in curve if point[0] <= family.max_rollouts],
         **_gate(models.world, judged),
+        **({"failed": failed} if failed else {}),
     }
 
 
