@@ -9,12 +9,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gepa_next.errors import DamagedError, StoreError, UnavailableError
+from gepa_next.errors import StoreError, UnavailableError
 from gepa_next.store.file_systems import MOUNTS, refuse_network
 from gepa_next.store.gate import Gate
 from gepa_next.store.migrate import migrate, needs_migration
-from gepa_next.store.patience import keep_trying, primary_code
+from gepa_next.store.patience import keep_trying
 from gepa_next.store.pending import Pending
+from gepa_next.store.sqlite_errors import explained, is_of_the_file
 
 PRIVATE = 0o600
 Result = TypeVar("Result")
@@ -62,7 +63,7 @@ class Database:
         try:
             return keep_trying(lambda: self._read(sql, values), until=self.deadline())
         except sqlite3.Error as error:
-            raise _explained(error) from error
+            raise explained(error) from error
 
     def _read(self, sql: str, values: Values) -> list[Row]:
         with self._read_lock:
@@ -80,7 +81,8 @@ class Database:
         """Run the unit in a transaction and return its result once that is committed to disk.
 
         Writers that arrive together share one commit. An exception undoes only the unit that raised it; the others
-        may be run a second time for that. UnavailableError if other processes write all the time.
+        may be run a second time for that. DamagedError if what the unit reads is damaged, UnavailableError if other
+        processes write all the time.
         """
         return self.submit(unit).result()
 
@@ -175,9 +177,9 @@ class Database:
         try:
             for unit in batch:
                 unit.run(self._writer)
-        except sqlite3.OperationalError:
-            raise  # the file, not the unit: the whole commit fails
-        except Exception:  # noqa: BLE001 - raised again below, and handed to the caller whose unit it is
+        except Exception as error:
+            if is_of_the_file(error):
+                raise  # the whole commit fails; any other is raised again below, and its caller's alone
             self._writer.execute("ROLLBACK")
             self._begin(until)
             for unit in batch:
@@ -192,7 +194,7 @@ class Database:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
         # What is damaged may be another unit's.
-        told = StoreError("store_unavailable", _explained(error).message) if isinstance(error, sqlite3.Error) else None
+        told = StoreError("store_unavailable", explained(error).message) if isinstance(error, sqlite3.Error) else None
         for unit in batch:
             unit.fail(told or error)
         self._queue_again(batch)
@@ -230,15 +232,4 @@ def _explaining() -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise _explained(error) from error
-
-
-def _explained(error: sqlite3.Error | OSError) -> StoreError:
-    code, told = primary_code(error), str(error)
-    if not code and "UTF-8" in told:  # and it quotes the text, which is not for the log
-        return DamagedError("the database is damaged: a text in it is not UTF-8")
-    if code == sqlite3.SQLITE_CORRUPT:
-        return DamagedError(f"the database is damaged: {told}")
-    if code == sqlite3.SQLITE_IOERR:
-        told += "; the disk may be full"
-    return StoreError("store_unavailable", f"the database cannot be used: {told}")
+        raise explained(error) from error

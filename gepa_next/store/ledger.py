@@ -13,6 +13,7 @@ from gepa_next.store.counters import count, count_call
 from gepa_next.store.database import Database, Row
 from gepa_next.store.pending import Pending
 from gepa_next.store.runs import refuse_strangers
+from gepa_next.store.sqlite_errors import is_of_the_file
 
 _COLUMNS = """
     key, request_sha256, question, role, model_id, status, attempts, lost, text, finish_reason, flags, error_code,
@@ -80,9 +81,7 @@ def _begin_again(db: sqlite3.Connection, holder: Holder, call: LedgerCall, *, no
 
 def _answered_before(db: sqlite3.Connection, job_id: str, call: LedgerCall) -> LedgerCall | None:
     """Settle the call by the answer to its question, if another call got one; it costs nothing."""
-    answer = db.execute(
-        "SELECT text, finish_reason, flags FROM calls WHERE question = ? AND status = 'done' LIMIT 1", (call.question,)
-    ).fetchone()
+    answer = _find_answer(db, call.question)
     if answer is None:
         return None
     row = db.execute(
@@ -93,6 +92,21 @@ def _answered_before(db: sqlite3.Connection, job_id: str, call: LedgerCall) -> L
     ).fetchone()
     count(db, "llm_calls", role=call.role, outcome="cached")
     return _call(row)
+
+
+def _find_answer(db: sqlite3.Connection, question: str | None) -> Row | None:
+    """Return the answer to the question; None, so that it is asked again, if there is none that can be read."""
+    try:
+        answer: Row | None = db.execute(
+            "SELECT text, finish_reason, flags FROM calls WHERE question = ? AND status = 'done' LIMIT 1", (question,)
+        ).fetchone()
+        if answer is not None:
+            json.loads(answer["flags"])
+    except (sqlite3.DatabaseError, ValueError) as error:
+        if is_of_the_file(error):
+            raise
+        return None
+    return answer
 
 
 def end_call(database: Database, holder: Holder, call: LedgerCall) -> Pending[None]:

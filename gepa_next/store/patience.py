@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from gepa_next.errors import UnavailableError
+from gepa_next.store.sqlite_errors import primary_code
 
 SHORTEST_WAIT_S = 0.0005
 LONGEST_WAIT_S = 0.01
@@ -29,12 +30,6 @@ def keep_trying(attempt: Callable[[], Result], *, until: float) -> Result:
         # A blocking flock, or SQLite's own busy handler, would stop every greenlet of the process while it waits.
         time.sleep(wait_s)
         wait_s = min(2 * wait_s, LONGEST_WAIT_S)
-
-
-def primary_code(error: Exception) -> int:
-    """Return SQLite's own code of the error, 0 if it has none, as those of the Python module."""
-    # Extended codes, of which there are several for busy, hold it in their last byte.
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def _is_held(error: BlockingIOError | sqlite3.OperationalError) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
 
+from gepa_next.store.sqlite_errors import is_of_the_file, of_unit
+
 Result = TypeVar("Result")
 
 
@@ -55,11 +57,11 @@ class Pending(Generic[Result]):
         connection.execute("SAVEPOINT unit")
         try:
             self.run(connection)
-        except sqlite3.OperationalError:
-            raise
-        except Exception as error:  # noqa: BLE001 - handed to the caller by result()
+        except Exception as error:
+            if is_of_the_file(error):
+                raise
             connection.execute("ROLLBACK TO unit")
-            self._error = error
+            self._error = of_unit(error)  # handed to the caller by result()
         connection.execute("RELEASE unit")
 
     def fail(self, error: BaseException) -> None:

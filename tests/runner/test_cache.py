@@ -160,6 +160,16 @@ def test_a_failed_call_answers_nobody(stage: Stage) -> None:
     assert model(AGAIN).text == "because"
 
 
+@pytest.mark.parametrize("damage", ["text = CAST(x'ff' AS TEXT)", "flags = '[\"trunc'"])
+def test_an_answer_that_cannot_be_read_answers_nobody_and_the_question_is_asked_again(
+    stage: Stage, damage: str
+) -> None:
+    stage.model("a")(FIRST)
+    stage.database.write(lambda db: db.execute(f"UPDATE calls SET {damage}"))  # noqa: S608 - the lines above
+    assert stage.model("b")(AGAIN).text == "because"
+    assert stage.asked == ["first", "again"]
+
+
 @pytest.fixture
 def pool() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(2) as pool:

@@ -1,10 +1,12 @@
 """A job of which something cannot be read ends, instead of being taken up again and again; others run."""
 
+from gepa_next.errors import StoreError
+from gepa_next.gepa.types import Completion, ModelCall
 from gepa_next.llm.simulator import Simulator
 from gepa_next.models import JobStatus
 from gepa_next.store.database import Database
 from gepa_next.store.jobs import get_job
-from tests.runner.running import running, wait_for
+from tests.runner.running import ended, running, turns, wait_for
 from tests.store.jobs_on_file import insert
 
 
@@ -17,3 +19,23 @@ def test_a_damaged_job_fails_and_the_next_one_runs(database: Database) -> None:
         wait_for(database, lambda: get_job(database, "damaged").status.terminal)
     found = get_job(database, "damaged")
     assert (found.status, found.error_code, found.owner_epoch) == (JobStatus.FAILED, "damaged", 1)
+
+
+def test_a_job_whose_ledger_is_damaged_fails_and_the_one_that_runs_beside_it_does_not(database: Database) -> None:
+    answered: list[str] = []
+
+    def answer_once(call: ModelCall) -> Completion:
+        if answered:
+            raise StoreError("store_unavailable", "broken")
+        answered.append(call.key)
+        return Simulator()(call)
+
+    insert(database, "damaged")
+    with running(database, answer_once) as runner:
+        turns(runner, until=lambda: runner._held.over)
+    database.write(lambda db: db.execute("UPDATE calls SET text = CAST(x'ff' AS TEXT) WHERE status = 'done'"))
+    insert(database, "whole", metric="exact_match")
+    with running(database, Simulator()):
+        damaged, whole = ended(database, "damaged"), ended(database, "whole")
+    assert (damaged.status, damaged.error_code) == (JobStatus.FAILED, "damaged")
+    assert (whole.status, whole.owner_epoch) == (JobStatus.FINISHED, 1)

@@ -15,6 +15,12 @@ FOREVER = float("inf")
 INSERT = "INSERT INTO counters (name, labels, value) VALUES (?, '{}', 1)"
 
 
+def disk_error() -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+    return error
+
+
 def names(database: Database) -> list[str]:
     return [row["name"] for row in database.rows("SELECT name FROM counters ORDER BY name")]
 
@@ -62,7 +68,7 @@ def test_units_that_share_a_commit_with_one_that_raises_are_written_once(databas
 
 def test_nobody_is_told_of_a_commit_that_failed(database: Database) -> None:
     def break_down(_: sqlite3.Connection) -> None:
-        raise sqlite3.OperationalError("disk I/O error")
+        raise disk_error()
 
     told: list[int] = []
     database.listen(lambda: told.append(1))
@@ -81,13 +87,32 @@ def test_a_text_that_is_not_utf_8_is_damage_to_its_rows_only(database: Database)
     assert len(database.rows("SELECT name FROM counters WHERE name = 'whole'")) == 1
 
 
-def test_damage_that_one_unit_meets_is_not_said_to_be_that_of_others_in_its_commit(database: Database) -> None:
+@pytest.mark.parametrize(
+    ("sql", "error"),
+    [("SELECT name FROM counters WHERE value = 1", DamagedError), ("SELECT json('{')", StoreError)],
+)
+def test_what_one_unit_cannot_read_is_its_own_error(database: Database, sql: str, error: type[StoreError]) -> None:
     database.write(lambda db: db.execute("INSERT INTO counters VALUES (CAST(x'73ff' AS TEXT), '{}', 1)"))
-    bystander = database.submit(lambda db: db.execute(INSERT, ("whole",)))
-    with pytest.raises(StoreError):
-        database.write(lambda db: db.execute("SELECT name FROM counters").fetchall())
-    assert isinstance(bystander.error, StoreError)
-    assert not isinstance(bystander.error, DamagedError)
+    before = database.submit(lambda db: db.execute("INSERT INTO counters VALUES ('before', '{}', 2)").rowcount)
+    with pytest.raises(StoreError) as raised:
+        database.write(lambda db: db.execute(sql).fetchall())
+    assert raised.type is error
+    assert before.result() == 1
+    assert len(database.rows("SELECT 1 FROM counters WHERE name = 'before'")) == 1
+
+
+def test_what_is_wrong_with_the_file_is_everybodys_error(database: Database) -> None:
+    def fail(_: sqlite3.Connection) -> None:
+        raise ValueError("no")
+
+    def break_down(_: sqlite3.Connection) -> None:
+        raise disk_error()
+
+    pending = [database.submit(unit) for unit in (fail, lambda db: db.execute(INSERT, ("a",)), break_down)]
+    for each in pending:
+        with pytest.raises(StoreError, match="disk may be full"):
+            each.result()
+    assert names(database) == []
 
 
 def test_what_keeps_a_kept_one_from_being_written_is_said_when_it_is_tried(database: Database) -> None:
@@ -96,7 +121,7 @@ def test_what_keeps_a_kept_one_from_being_written_is_said_when_it_is_tried(datab
     def break_down_once(_: sqlite3.Connection) -> None:
         tries.append(1)
         if len(tries) == 1:
-            raise sqlite3.OperationalError("disk I/O error")
+            raise disk_error()
 
     kept = database.submit(break_down_once, keep=True)
     with pytest.raises(StoreError, match="disk I/O error"):
@@ -107,7 +132,7 @@ def test_what_keeps_a_kept_one_from_being_written_is_said_when_it_is_tried(datab
 
 def test_one_to_keep_outlives_a_failed_commit_and_stays_first(database: Database) -> None:
     def break_down(_: sqlite3.Connection) -> None:
-        raise sqlite3.OperationalError("disk I/O error")
+        raise disk_error()
 
     order: list[str] = []
     kept = database.submit(lambda _: order.append("kept"), keep=True)
