@@ -1,13 +1,14 @@
 """Leases: which runner owns a job, proved by a heartbeat and fenced by an epoch."""
 
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gepa_next.store.codec import to_json
 from gepa_next.store.database import Database
 from gepa_next.store.events import append_event
+from gepa_next.store.sqlite_errors import is_of_the_file
 
 LEASE_S = 5.0  # no job is taken from a runner that was alive so lately
 
@@ -133,14 +134,25 @@ def _about(db: sqlite3.Connection, job_id: str, *, resumed: bool) -> str:
         unknown = db.execute("SELECT count(*) FROM calls WHERE job_id = ? AND status = 'started'", (job_id,)).fetchone()
         done = db.execute("SELECT iteration FROM jobs WHERE id = ?", (job_id,)).fetchone()
         return to_json({"iteration": done[0], "calls_of_unknown_outcome": unknown[0]})
-    row = db.execute(
-        "SELECT spec ->> '$.target_model_id', spec ->> '$.iterations', judge_model_id, simulated"
-        " FROM jobs WHERE id = ?",
-        (job_id,),
-    ).fetchone()
+    row = _chosen(db, job_id)
     return to_json(
         {"target_model_id": row[0], "iterations": row[1], "judge_model_id": row[2], "simulated": bool(row[3])}
     )
+
+
+def _chosen(db: sqlite3.Connection, job_id: str) -> Sequence[str | int | None]:
+    """Return what the job's user chose; nothing of it if it is damaged, for its run is to find that and fail."""
+    try:
+        row: Sequence[str | int | None] = db.execute(
+            "SELECT spec ->> '$.target_model_id', spec ->> '$.iterations', judge_model_id, simulated"
+            " FROM jobs WHERE id = ?",
+            (job_id,),
+        ).fetchone()
+    except sqlite3.DatabaseError as error:
+        if is_of_the_file(error):
+            raise
+        return None, None, None, None
+    return row
 
 
 def anything_to_claim(database: Database, runner: RunnerIdentity, *, but: Collection[str] = ()) -> bool:

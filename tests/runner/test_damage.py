@@ -1,5 +1,7 @@
 """A job of which something cannot be read ends, instead of being taken up again and again; others run."""
 
+import pytest
+
 from gepa_next.errors import StoreError
 from gepa_next.gepa.types import Completion, ModelCall
 from gepa_next.llm.simulator import Simulator
@@ -39,3 +41,25 @@ def test_a_job_whose_ledger_is_damaged_fails_and_the_one_that_runs_beside_it_doe
         damaged, whole = ended(database, "damaged"), ended(database, "whole")
     assert (damaged.status, damaged.error_code) == (JobStatus.FAILED, "damaged")
     assert (whole.status, whole.owner_epoch) == (JobStatus.FINISHED, 1)
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        ("spec = CAST(x'ff' AS TEXT)", "damaged"),
+        ("spec = substr(spec, 1, 20)", "internal_error"),
+        ("spec = json_set(spec, '$.target_model_id', CAST(x'ff' AS TEXT))", "damaged"),
+        ("judge_model_id = CAST(x'ff' AS TEXT)", "damaged"),
+    ],
+)
+def test_a_job_whose_request_is_damaged_fails_when_its_turn_comes_and_the_next_one_runs(
+    database: Database, damage: str, code: str
+) -> None:
+    insert(database, "damaged")
+    insert(database, "whole", metric="exact_match")
+    database.write(lambda db: db.execute(f"UPDATE jobs SET {damage}, created_at = 0 WHERE id = 'damaged'"))  # noqa: S608 - the lines above
+    how = "SELECT error_code FROM jobs WHERE id = 'damaged' AND status = 'failed'"
+    with running(database, Simulator()):
+        assert ended(database, "whole").status is JobStatus.FINISHED
+        wait_for(database, lambda: database.row(how) is not None)
+    assert [row["error_code"] for row in database.rows(how)] == [code]
