@@ -163,9 +163,9 @@ def test_a_job_that_cannot_be_put_back_keeps_no_other_from_being_so(
 
 
 def test_a_run_that_comes_too_late_asks_nobody(database: Database) -> None:
-    insert(database)
     with running(database, Simulator()) as runner:
         runner._held.let_go_of_all()
+        insert(database)
         turns(runner, until=lambda: runner._held.over)
         assert not list(iterate_calls(database, "job-1"))
 
