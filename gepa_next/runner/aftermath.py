@@ -28,44 +28,38 @@ class Aftermath:
     def __call__(self) -> None:
         """Put away what can be; to be called again and again. UnavailableError while nobody can write."""
         for over in self._held.over:
-            if not over.awaits_calls:
+            if not over.awaits_calls and over.putting_away.is_over:
                 self._put_away(over)
 
     def _put_away(self, over: Over) -> None:
         if lost_jobs(self._database, [over.run.key]):
-            self._leave(over)
+            over.lose()
+            self._let_go(over)
         elif not over.is_broken:
             log.error("job %s: its run is over, but not the job", over.run.claim.job_id)
             over.break_off()
         elif over.back_off.is_over:
-            self._give_back(over)
+            self._let_go(over)
 
-    def _leave(self, over: Over) -> None:
+    def _let_go(self, over: Over) -> None:
+        """Hold nothing of the run any more once anybody may have its job; again later if that cannot be written."""
         job_id, epoch = over.run.key
         try:
+            self._fail_if_hopeless(over)
             release_job(self._database, job_id, epoch=epoch, now=self._clock())
-        except StoreError as error:  # then nobody else can take it while this runner lives
-            log.error("job %s: %s", job_id, error.message)  # noqa: TRY400 - no bug of ours
-        self._held.forget(over)
-
-    def _give_back(self, over: Over) -> None:
-        try:
-            self._fail_or_release(over)
         except UnavailableError:
             raise
         except Exception:  # for this job alone, as far as is known: the others must go on
-            log.exception("job %s: it cannot be put back", over.run.claim.job_id)
-            over.back_off.begin()
+            log.exception("job %s: it cannot be put back", job_id)
+            over.putting_away.begin()
         else:
             self._held.forget(over)
 
-    def _fail_or_release(self, over: Over) -> None:
-        job_id, epoch = over.run.key
-        if over.back_off.times >= MOST_TIMES and (reason := _will_not_mend(over)):
-            code, message = reason
+    def _fail_if_hopeless(self, over: Over) -> None:
+        if over.is_broken and over.back_off.times >= MOST_TIMES and (reason := _will_not_mend(over)):
+            (job_id, epoch), (code, message) = over.run.key, reason
             fail_job(self._database, job_id, epoch=epoch, now=self._clock(), code=code, message=message)
-        else:
-            release_job(self._database, job_id, epoch=epoch, now=self._clock())
+            over.lose()
 
 
 def _will_not_mend(over: Over) -> tuple[str, str] | None:

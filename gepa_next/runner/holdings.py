@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gepa_next.runner.back_off import BackOff
 from gepa_next.runner.job_run import JobRun
@@ -22,11 +22,16 @@ class Over:
     back_off: BackOff  # of the job, whatever the run
     calls_until: float
     is_broken: bool = False
+    putting_away: BackOff = field(default_factory=BackOff)  # of what is tried once it is over: no failure of the job
 
     def break_off(self) -> None:
         """Leave the job alone for a while: it is still ours, and goes back into the queue then."""
         self.is_broken = True
         self.back_off.begin()
+
+    def lose(self) -> None:
+        """Note that the job is not ours any more: its failures so far do not count."""
+        self.is_broken = False
 
     @property
     def awaits_calls(self) -> bool:

@@ -18,13 +18,18 @@ from gepa_next.store.events import list_events
 from gepa_next.store.jobs import get_job
 from gepa_next.store.ledger import iterate_calls
 from gepa_next.store.requests import Resumption, resume_job
-from tests.runner.running import TIMEOUT_S, ended, running, turns, wait_for
+from tests.runner.running import TIMEOUT_S, come_true, ended, running, turns, wait_for
 from tests.store.jobs_on_file import insert, job_spec
 
 
 @pytest.fixture
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(back_off, "FIRST_S", 0.0)
+
+
+def owner(database: Database, job_id: str) -> str | None:
+    (row,) = database.rows("SELECT owner FROM jobs WHERE id = ?", (job_id,))
+    return str(row["owner"]) if row["owner"] is not None else None
 
 
 class BreaksOnce:
@@ -160,6 +165,51 @@ def test_a_job_that_cannot_be_put_back_keeps_no_other_from_being_so(
     with running(database, break_off):
         wait_for(database, lambda: get_job(database, "other").owner_epoch >= 3)
     assert "cannot be put back" in caplog.text
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_a_job_that_fails_because_it_would_not_mend_is_anybodys_and_begins_its_count_anew(database: Database) -> None:
+    database.write(lambda db: db.execute("ALTER TABLE lessons RENAME TO lost"))
+    insert(database)
+    with running(database, Simulator()) as runner:
+        assert ended(database).status is JobStatus.FAILED
+        come_true(lambda: not runner._held.over)
+        assert owner(database, "job-1") is None
+        assert not runner._held._back_offs
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_a_job_that_ended_is_released_as_soon_as_that_can_be_written(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    refuse = "CREATE TRIGGER stuck BEFORE UPDATE OF owner ON jobs WHEN new.owner IS NULL BEGIN SELECT json('{'); END"
+    database.write(lambda db: db.execute(refuse))
+    insert(database)
+    with running(database, Simulator()):
+        ended(database)
+        come_true(lambda: "malformed JSON" in caplog.text)
+        assert owner(database, "job-1") is not None
+        database.write(lambda db: db.execute("DROP TRIGGER stuck"))
+        wait_for(database, lambda: owner(database, "job-1") is None)
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_a_job_that_cannot_be_put_back_for_a_while_goes_on_then(database: Database) -> None:
+    broken = iter([StoreError("store_unavailable", "broken")])
+
+    def models_for(*_: object) -> dict[Role, RoleModel]:
+        if (error := next(broken, None)) is not None:
+            raise error
+        return {role: RoleModel(model_id="m", ask=Simulator()) for role in Role}
+
+    refuse = "CREATE TRIGGER stuck BEFORE UPDATE OF left_at ON jobs WHEN new.left_at > 0 BEGIN SELECT json('{'); END"
+    database.write(lambda db: db.execute(refuse))
+    insert(database)
+    with running(database, Simulator(), models_for) as runner:
+        turns(runner, 2 * MOST_TIMES, until=lambda: runner._held.over)
+        database.write(lambda db: db.execute("DROP TRIGGER stuck"))
+        job = ended(database)
+    assert (job.status, job.owner_epoch) == (JobStatus.FINISHED, 2)
 
 
 def test_a_run_that_comes_too_late_asks_nobody(database: Database) -> None:
