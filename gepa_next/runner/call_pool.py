@@ -3,14 +3,13 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
 from gepa_next.errors import Interrupted, UnavailableError
-
-PLENTY = 10_000  # threads are started as they are needed: what is handed out limits them, not this
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -38,14 +37,17 @@ class CallPool:
 
     A job that has nothing running may always begin one thing, over the limit too: one whose calls hang
     must not hold up the others. One that is held up `aside` begins nothing: it would only wait as well.
+    What no thread can be started for is handed out when the next thing is done.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._threads = _threads(most)
-        self._has_thread = False
         self._lock = threading.Lock()
+        self._ended = threading.Condition(self._lock)
         self._closed = False
+        self._threads = 0
+        self._free = 0  # threads that have nothing to do
+        self._begun: SimpleQueue[tuple[Share, Item] | None] = SimpleQueue()  # None ends a thread
         self._running = 0
         self._handed_out = 0
         self._waiting: dict[Share, None] = {}  # a set that keeps its order
@@ -56,11 +58,11 @@ class CallPool:
 
     def drain(self, timeout_s: float) -> None:
         """Begin nothing more, and wait at most so long for what has begun."""
-        with self._lock:
+        with self._ended:
             self._closed = True
-        waiting = threading.Thread(target=self._threads.shutdown, kwargs={"cancel_futures": True}, daemon=True)
-        waiting.start()
-        waiting.join(timeout_s)
+            for _ in range(self._threads):
+                self._begun.put(None)
+            self._ended.wait_for(lambda: not self._threads, timeout_s)
 
     def step_aside(self, share: "Share", *, held_up: bool) -> None:
         """Let others have the place of a thread that waits."""
@@ -89,49 +91,60 @@ class CallPool:
             share.items.append(item)
             self._waiting[share] = None
             self._hand_out()
+            if not self._threads:  # so nothing else waits, and nobody would come to it
+                share.items.pop()
+                del self._waiting[share]
+                raise UnavailableError("no_thread", "no model call can be made: no thread can be started")
 
     def _hand_out(self) -> None:
-        while not self._closed and (share := self._next()) is not None:
-            item = share.items.popleft()
-            if not share.items:
-                del self._waiting[share]
-            if item.future.cancelled():
-                continue
-            self._begin(share, item)
-            self._running += 1
-            self._handed_out += 1
-            share.running += 1
-            share.last_served = self._handed_out
+        while not self._closed and (share := self._next()) is not None and self._has_thread():
+            self._begin(share)
 
-    def _begin(self, share: "Share", item: "Item") -> None:
+    def _has_thread(self) -> bool:
+        """Engage a thread that is free or a new one; False, and nothing has changed, if none can be started."""
+        if self._free:
+            self._free -= 1
+            return True
         try:
-            self._threads.submit(self._run, share, item)
-            self._has_thread = True
-        except RuntimeError as error:  # no thread can be started
-            if self._has_thread:
-                return  # it is queued all the same, and one that there is comes to it
-            # Queued there it would begin with the first thread to come, when nobody waits for it any more.
-            self._threads = _threads(self._most)
-            raise UnavailableError("no_thread", f"no model call can be made: {error}") from error
+            threading.Thread(target=self._work, name="call", daemon=True).start()
+        except RuntimeError:
+            return False
+        self._threads += 1
+        return True
+
+    def _begin(self, share: "Share") -> None:
+        self._begun.put((share, share.items.popleft()))
+        if not share.items:
+            del self._waiting[share]
+        self._running += 1
+        self._handed_out += 1
+        share.running += 1
+        share.last_served = self._handed_out
 
     def _next(self) -> "Share | None":
         has_room = self._running < self._most
         able = (share for share in self._waiting if not share.held_up and (has_room or not share.running))
         return min(able, key=Share.place, default=None)
 
-    def _run(self, share: "Share", item: "Item") -> None:
+    def _work(self) -> None:
+        while self._do_one():
+            pass
+        with self._ended:
+            self._threads -= 1
+            self._ended.notify_all()
+
+    def _do_one(self) -> bool:
+        if (begun := self._begun.get()) is None:
+            return False
+        share, item = begun
         _here.share = share
-        try:
-            item.run()
-        finally:
-            with self._lock:
-                self._running -= 1
-                share.running -= 1
-                self._hand_out()
-
-
-def _threads(most: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(most + PLENTY, thread_name_prefix="call")
+        item.run()
+        with self._lock:
+            self._running -= 1
+            share.running -= 1
+            self._free += 1
+            self._hand_out()
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class Runner:
         self._brake = brake
         self._asking = Asking()
         self._most_jobs = concurrent_jobs
-        self._jobs_pool = ThreadPoolExecutor(concurrent_jobs, thread_name_prefix="job")
+        self._jobs_pool = self._new_jobs_pool()
         self._call_pool = CallPool(concurrent_calls)
         self._held = Holdings(longest_call_s=longest_call_s)
         self._put_away_what_is_over = Aftermath(database, self._held, clock=clock)
@@ -185,11 +185,20 @@ class Runner:
             future = self._jobs_pool.submit(copy_context().run, run)
         except RuntimeError as error:  # no thread can be started; one that there is may still come to it
             run.let_go.set()
+            self._renew_jobs_pool()
             self._no_thread.begin()
             self._ended(run, UnavailableError("no_thread", f"it cannot be begun: {error}"))
             return
         self._no_thread.reset()
         future.add_done_callback(lambda future: self._ended(run, _error_of(future)))
+
+    def _new_jobs_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._most_jobs, thread_name_prefix="job")
+
+    def _renew_jobs_pool(self) -> None:
+        """Leave the old pool to the jobs that run in it: it would take a thread for idle that it failed to start."""
+        self._jobs_pool.shutdown(wait=False, cancel_futures=True)
+        self._jobs_pool = self._new_jobs_pool()
 
     def _ended(self, run: JobRun, error: BaseException | None) -> None:
         if error is not None:

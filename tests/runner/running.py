@@ -1,9 +1,13 @@
 """A runner at work on a database, and how to wait for what it does."""
 
+import itertools
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
+
+import pytest
 
 from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.types import Role
@@ -69,3 +73,20 @@ def turns(of: Runner, times: int = 0, *, until: Callable[[], object] = lambda: T
     for _ in range(times):
         before = of._turn_began
         come_true(lambda before=before: of._turn_began != before)
+
+
+def refuse_threads(monkeypatch: pytest.MonkeyPatch, *, name: str = "call", places: Container[int]) -> None:
+    """Let no thread of this name be started at these of the tries to start one, counted from 1."""
+    begin, tries = threading.Thread.start, itertools.count(1)
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name.startswith(name) and next(tries) in places:
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+
+def refuse_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no thread be started any more."""
+    refuse_threads(monkeypatch, name="", places=range(1, sys.maxsize))

@@ -18,7 +18,7 @@ from gepa_next.runner.ledger import RoleModel
 from gepa_next.runner.runner import Runner
 from gepa_next.store.database import Database
 from gepa_next.store.jobs import get_job
-from tests.runner.running import ended, running
+from tests.runner.running import ended, refuse_all_threads, refuse_threads, running
 from tests.store.jobs_on_file import insert
 
 TIMEOUT_S = 30.0
@@ -205,18 +205,6 @@ def test_what_hangs_is_waited_for_no_longer_than_is_said(work: Work) -> None:
     assert not hanging.done()
 
 
-def refuse_threads(monkeypatch: pytest.MonkeyPatch, *, places: set[int]) -> None:
-    """Let no thread be started for a call at these of the tries to start one."""
-    begin, tries = threading.Thread.start, itertools.count(1)
-
-    def start(thread: threading.Thread) -> None:
-        if thread.name.startswith("call") and next(tries) in places:
-            raise RuntimeError("can't start new thread")
-        begin(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", start)
-
-
 def test_what_no_thread_can_be_started_for_is_done_by_one_that_there_is(
     pool: CallPool, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,6 +212,30 @@ def test_what_no_thread_can_be_started_for_is_done_by_one_that_there_is(
     calls = submit(pool.share(), 9, work.of("call"))
     work.gate.set()
     assert all_done(calls)
+
+
+def test_a_shortage_of_threads_that_is_over_leaves_as_many_at_once_as_before(
+    pool: CallPool, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_threads(monkeypatch, places=set(range(2, 10)))
+    share = pool.share()
+    assert all_done(submit(share, 8, work.of("short", held=False)))
+    calls = submit(share, 30, work.of("after"))
+    work.wait_for("after", 4)
+    work.gate.set()
+    assert all_done(calls)
+
+
+def test_a_pool_is_drained_although_no_thread_can_be_started(
+    pool: CallPool, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (hanging,) = submit(pool.share(), 1, work.of("hung"))
+    work.wait_for("hung", 1)
+    refuse_all_threads(monkeypatch)
+    pool.drain(0.05)
+    work.gate.set()
+    pool.drain(TIMEOUT_S)
+    assert hanging.done()
 
 
 def test_who_cannot_be_served_for_want_of_any_thread_is_told_and_takes_no_place(

@@ -15,7 +15,7 @@ from gepa_next.llm.simulator import Simulator
 from gepa_next.models import JobStatus
 from gepa_next.runner import back_off, job_run
 from gepa_next.runner.ledger import LedgerModel, RoleModel
-from gepa_next.runner.runner import LOOK_S
+from gepa_next.runner.runner import LOOK_S, Runner
 from gepa_next.runner.tenure import CANCEL_S, Tenure
 from gepa_next.store.counters import list_counters
 from gepa_next.store.database import Database
@@ -27,7 +27,16 @@ from gepa_next.store.jobs import get_job
 from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner, retire_runner
 from gepa_next.store.ledger import Holder, iterate_calls
 from gepa_next.store.requests import Resumption, cancel_job, resume_job
-from tests.runner.running import TIMEOUT_S, come_true, ended, running, turns, wait_for
+from tests.runner.running import (
+    TIMEOUT_S,
+    come_true,
+    ended,
+    refuse_all_threads,
+    refuse_threads,
+    running,
+    turns,
+    wait_for,
+)
 from tests.store.jobs_on_file import insert, job_spec
 from tests.support.service import settings_for
 
@@ -353,6 +362,56 @@ def test_a_runner_that_cannot_begin_a_job_leaves_the_queue_to_others(
         turns(runner, until=lambda: runner._held.over)
         turns(runner, 3)
         assert [get_job(database, job_id).owner_epoch for job_id in job_ids] == [1, 0, 0, 0, 0]
+
+
+def test_as_many_jobs_run_at_once_after_a_shortage_of_threads_as_before(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_threads(monkeypatch, name="job", places={2})
+    monkeypatch.setattr(back_off, "FIRST_S", 0.0)
+    gate, under_way = threading.Event(), set()
+
+    def models_for(job_id: str, *_: object) -> dict[Role, RoleModel]:
+        def ask(call: ModelCall) -> Completion:
+            under_way.add(job_id)
+            if job_id != "second":
+                gate.wait(TIMEOUT_S)
+            under_way.discard(job_id)
+            return Simulator()(call)
+
+        return {role: RoleModel(model_id=f"sim/{role}", ask=ask) for role in Role}
+
+    runner = Runner(database, models_for, concurrent_jobs=3, concurrent_calls=8)
+    runner.start()
+    insert(database, "first")
+    come_true(lambda: under_way == {"first"})
+    insert(database, "second")
+    assert ended(database, "second").owner_epoch == 2
+    insert(database, "third")
+    insert(database, "fourth")
+    come_true(lambda: under_way == {"first", "third", "fourth"})
+    gate.set()
+    runner.drain(TIMEOUT_S)
+
+
+def test_a_runner_puts_its_jobs_back_and_leaves_although_no_thread_can_be_started(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, asked = threading.Event(), threading.Event()
+
+    def hang(call: ModelCall) -> Completion:
+        asked.set()
+        gate.wait(TIMEOUT_S)
+        return Simulator()(call)
+
+    insert(database)
+    with running(database, hang) as runner:
+        assert asked.wait(TIMEOUT_S)
+        refuse_all_threads(monkeypatch)
+        runner.drain(0.05)
+        assert get_job(database, "job-1").status is JobStatus.QUEUED
+        assert not database.rows("SELECT id FROM runners")
+        gate.set()
 
 
 def test_jobs_that_broke_off_take_the_places_of_others_until_they_are_put_back(
