@@ -87,15 +87,25 @@ class Runner:
         self._wake.set()
         self._held.let_go_of_all()
         deadline = time.monotonic() + timeout_s
-        self._call_pool.drain(timeout_s)
+        try:
+            self._call_pool.drain(timeout_s)
+            self._end_threads()
+        finally:
+            self._leave(until=max(deadline, time.monotonic() + LAST_S))
+
+    def _end_threads(self) -> None:
         self._stopped.set()
         self._wake.set()
         self._thread.join(BEAT_S)
         self._flush_thread.join(BEAT_S)
         self._jobs_pool.shutdown(wait=False, cancel_futures=True)
-        self._retire(until=max(deadline, time.monotonic() + LAST_S))
-        self._left.set()
-        self._presence.close()
+
+    def _leave(self, *, until: float) -> None:
+        try:
+            self._retire(until=until)
+        finally:
+            self._left.set()
+            self._presence.close()
 
     def _retire(self, *, until: float) -> None:
         """Put the jobs back, after everything that is still to be written; again while nothing can be written."""

@@ -3,7 +3,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -412,6 +412,19 @@ def test_a_runner_puts_its_jobs_back_and_leaves_although_no_thread_can_be_starte
         assert get_job(database, "job-1").status is JobStatus.QUEUED
         assert not database.rows("SELECT id FROM runners")
         gate.set()
+
+
+def test_a_runner_of_which_not_all_threads_could_be_started_leaves_all_the_same(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_threads(monkeypatch, name="flush", places={1})
+    runner = Runner(database, lambda *_: {}, concurrent_jobs=1, concurrent_calls=1)
+    with pytest.raises(RuntimeError):
+        runner.start()
+    wait_for(database, lambda: bool(database.rows("SELECT id FROM runners")))
+    with suppress(RuntimeError):
+        runner.drain(0.0)
+    assert not database.rows("SELECT id FROM runners")
 
 
 def test_jobs_that_broke_off_take_the_places_of_others_until_they_are_put_back(
