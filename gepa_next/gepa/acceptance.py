@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gepa_next.gepa.frontier import LEAST_SHARED
 from gepa_next.gepa.guards import count_tokens
 from gepa_next.gepa.state import State
 from gepa_next.gepa.types import Candidate, Example
@@ -25,10 +26,10 @@ class Comparison:
 
 
 def compare(state: State, child_id: int, parent_id: int, examples: tuple[Example, ...]) -> Comparison | None:
-    """Return the paired comparison, None when no example has a score for both."""
+    """Return the paired comparison, None when the child has a score for less than half of what the parent has."""
     child, parent = state.scores(child_id, examples), state.scores(parent_id, examples)
     both = [key for key in child if key in parent]
-    if not both:
+    if not both or len(both) < LEAST_SHARED * len(parent):
         return None
     return Comparison(
         score=sum(child[key] for key in both) / len(both),

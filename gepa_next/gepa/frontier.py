@@ -5,7 +5,8 @@ from math import exp
 
 MARGIN = 1e-9
 MOST_HOLDERS = 8  # of those that tie on an example, so that the cost does not grow with the pool
-LEAST_SHARED = 0.5  # of the leader's scored examples, to be compared with it
+LEAST_SHARED = 0.5  # of the scored examples of whom one is compared with
+WORST = -1.0  # the difference of who cannot be compared
 SOFTNESS = 0.01  # so far below the leader a parent is e times less likely
 
 
@@ -14,16 +15,19 @@ class Frontier:
 
     def __init__(self) -> None:
         self._best: dict[str, tuple[float, list[int]]] = {}
-        self._means: dict[int, float] = {}
+        self._scores: dict[int, Mapping[str, float]] = {}
         self._leader = 0
-        self._leader_scores: Mapping[str, float] = {}
+        self._behind: dict[
+            int, float
+        ] = {}  # by candidate, as far as it was asked for since the leader's scores changed
 
     def add(self, candidate_id: int, scores: Mapping[str, float]) -> None:
         """Take in one candidate's scores by example id, all it has so far; one without a score decides nothing."""
         if scores:
-            self._means[candidate_id] = sum(scores.values()) / len(scores)
+            self._scores[candidate_id] = dict(scores)
+        self._behind.pop(candidate_id, None)
         if candidate_id == self._leader or self._leads(scores):
-            self._leader, self._leader_scores = candidate_id, dict(scores)
+            self._leader, self._behind = candidate_id, {}
         for example_id, score in scores.items():
             best, holders = self._best.get(example_id, (-1.0, []))
             if score > best + MARGIN:
@@ -34,7 +38,7 @@ class Frontier:
                     holders.remove(min(holders, key=self._standing))
 
     def __contains__(self, candidate_id: int) -> bool:
-        return candidate_id in self._means
+        return candidate_id in self._scores
 
     def members(self) -> list[int]:
         """Return the candidates on the frontier, oldest first."""
@@ -43,31 +47,45 @@ class Frontier:
     def weights(self) -> dict[int, float]:
         """Return by member how likely it should be a parent.
 
-        The credit for an example is shared among all that are best on it, and a member whose mean is
-        lower than the leader's counts for less: a specialist stays in play, a mediocre tie does not.
+        The credit for an example is shared among all that are best on it, and a member that is behind the leader
+        counts for less: a specialist stays in play, a mediocre tie does not.
         """
         credit = dict.fromkeys(self.members(), 0.0)
         for _, holders in self._best.values():
             for holder in holders:
                 credit[holder] += 1 / len(holders)
-        top = self._means.get(self.leader(), 0.0)
-        return {each: share * exp((self._means.get(each, 0.0) - top) / SOFTNESS) for each, share in credit.items()}
+        return {each: share * exp(self._behind_leader(each) / SOFTNESS) for each, share in credit.items()}
 
     def mean(self, candidate_id: int) -> float | None:
         """Return the candidate's mean score in [0, 1], None if nothing of it was scored."""
-        return self._means.get(candidate_id)
+        scores = self._scores.get(candidate_id)
+        return sum(scores.values()) / len(scores) if scores else None
 
     def leader(self) -> int:
         """Return the candidate that beat every leader before it; of equals the oldest."""
         return self._leader
 
     def _standing(self, candidate_id: int) -> tuple[bool, float, int]:
-        return candidate_id == self._leader, self._means.get(candidate_id, 0.0), -candidate_id
+        return candidate_id == self._leader, self._behind_leader(candidate_id), -candidate_id
+
+    def _behind_leader(self, candidate_id: int) -> float:
+        """Return how far the candidate is below the leader, 0 at most, where both have a score."""
+        if candidate_id not in self._behind:
+            found = paired_difference(self._scores.get(candidate_id, {}), self._scores.get(self._leader, {}))
+            self._behind[candidate_id] = WORST if found is None else min(0.0, found)
+        return self._behind[candidate_id]
 
     def _leads(self, scores: Mapping[str, float]) -> bool:
         """Say whether the scores beat the leader's where both have one: a failed hard example is no advantage."""
-        if not self._leader_scores:
+        if self._leader not in self._scores:
             return bool(scores)
-        gains = [score - self._leader_scores[key] for key, score in scores.items() if key in self._leader_scores]
-        enough = len(gains) >= LEAST_SHARED * len(self._leader_scores)
-        return enough and sum(gains) > MARGIN * len(gains)
+        found = paired_difference(scores, self._scores[self._leader])
+        return found is not None and found > MARGIN
+
+
+def paired_difference(mine: Mapping[str, float], theirs: Mapping[str, float]) -> float | None:
+    """Return the mean of mine less theirs where both have a score, None where that is less than half of theirs."""
+    both = [key for key in theirs if key in mine]
+    if not both or len(both) < LEAST_SHARED * len(theirs):
+        return None
+    return sum(mine[key] - theirs[key] for key in both) / len(both)

@@ -137,6 +137,15 @@ def test_a_comparison_is_over_the_examples_that_both_have_a_score_for() -> None:
     assert compare(state, 1, 0, TASK.train) == Comparison(score=0.7, parent_score=0.5, compared=1)
 
 
+@pytest.mark.parametrize(("scored", "compared"), [(2, 2), (1, 0), (0, 0)])
+def test_a_comparison_takes_a_score_for_half_of_what_the_parent_has_one_for(scored: int, compared: int) -> None:
+    keys = [each.id for each in TASK.validation[:4]]
+    scores = {(0, key): 0.5 for key in keys} | {(1, key): 1.0 for key in keys[:scored]}
+    state = state_with(TASK, accepted(0, "A"), accepted(1, "B", 0), scores=scores)
+    found = compare(state, 1, 0, TASK.validation)
+    assert (found.compared if found else 0) == compared
+
+
 def test_scores_of_another_judge_or_rubric_have_another_fingerprint() -> None:
     judges = [judge_fingerprint("a"), judge_fingerprint("b"), judge_fingerprint("a", "kind")]
     described = [[{"name": "length", "max": 3}], [{"name": "length", "max": 4}], [{"name": "exact_match"}]]

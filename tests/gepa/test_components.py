@@ -23,7 +23,7 @@ def refused(prompts: dict[str, str], *, seeds: dict[str, str] = SEEDS, **changes
 
 
 def merged(one: Candidate, other: Candidate, *older: Candidate, better: int = 1) -> object:
-    scores = {(better, TASK.validation[0].id): 1.0}
+    scores = {(each, TASK.validation[0].id): float(each == better) for each in (1, 2)}
     return merged_by_component(state_with(TASK, SEED, *older, one, other, scores=scores), one, other)
 
 

@@ -6,12 +6,25 @@ from dataclasses import replace
 import pytest
 
 from gepa_next.errors import Interrupted, ModelError, ProviderError
-from gepa_next.gepa.acceptance import compare
 from gepa_next.gepa.deciding import FIRST
 from gepa_next.gepa.racing import FIRST_BLOCK
+from gepa_next.gepa.replies import PromptReply
 from gepa_next.gepa.spending import cost_usd, sends
 from gepa_next.gepa.types import ModelCall, Role
-from tests.gepa.stage import Models, compares, down, ended, flaky, follows_rules, in_shuffled_order, requests, task_of
+from tests.gepa.stage import (
+    Models,
+    compares,
+    down,
+    ended,
+    flaky,
+    follows_rules,
+    in_shuffled_order,
+    kind_of,
+    learns,
+    requests,
+    silent,
+    task_of,
+)
 
 
 def test_a_failed_target_call_leaves_a_rollout_without_a_score() -> None:
@@ -45,7 +58,7 @@ def test_a_judge_that_answers_in_another_shape_has_not_scored() -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_what_failed_is_not_tried_again_in_its_iteration(seed: int) -> None:
-    models = Models(target=flaky(follows_rules, share=0.3))
+    models = Models(target=flaky(follows_rules, share=0.25))
     whole = ended(replace(task_of(requests(60)), seed=seed), models)
     tried = [(each.data["iteration"], run.candidate_id, run.example_id)
              for each in whole.steps if each.stage == "evaluate" for run in each.delta.rollouts]  # fmt: skip
@@ -55,12 +68,30 @@ def test_what_failed_is_not_tried_again_in_its_iteration(seed: int) -> None:
 
 def test_a_failed_rollout_is_left_out_of_the_comparison() -> None:
     whole = ended(task_of(requests(30)), Models(target=flaky(follows_rules, share=0.3)))
+    validation = whole.state.task.validation
     compared = [each for each in whole.state.candidates.values() if 0 < each.compared < FIRST_BLOCK]
     assert compared
     for candidate in compared:
-        found = compare(whole.state, candidate.id, candidate.parents[0], whole.state.task.validation)
-        assert found is not None
-        assert found.compared >= candidate.compared
+        mine, of_parent = (whole.state.scores(each, validation) for each in (candidate.id, candidate.parents[0]))
+        assert len(mine.keys() & of_parent.keys()) >= candidate.compared
+
+
+def test_a_proposal_that_is_scored_on_less_than_half_of_what_its_parent_is_never_becomes_a_parent() -> None:
+    def target(call: ModelCall) -> object:
+        hushed = "HUSH" in call.messages[0].content and kind_of(call.messages[-1].content) != "0"
+        return silent(call) if hushed else follows_rules(call)
+
+    def reflector(call: ModelCall) -> object:
+        first = call.key == "1/reflector/1" and call.reply_type is PromptReply
+        return PromptReply(lesson="", prompt="HUSH\nkind-0: answer-0") if first else learns(call)
+
+    task = replace(task_of(requests(300), iterations=20, population=4), seed=3)
+    whole = ended(task, Models(target=target, reflector=reflector))
+    hushing = whole.state.candidates[1]
+    assert "HUSH" in hushing.text
+    assert (hushing.reason, hushing.compared) == ("not_comparable", 0)
+    assert any(whole.state.scores(1, task.validation).values())
+    assert whole.result["stop_reason"] == "target_score"
 
 
 def test_a_proposal_whose_parent_has_no_score_on_the_minibatch_is_not_drafted() -> None:

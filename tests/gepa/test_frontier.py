@@ -96,6 +96,25 @@ def test_a_member_far_below_the_leader_is_an_unlikely_parent() -> None:
     assert 0 < weights[1] < 0.01 * weights[0]
 
 
+def test_who_failed_on_the_hard_examples_is_not_a_likelier_parent_than_the_leader() -> None:
+    hard_and_easy = {key: float(place % 2) for place, key in enumerate(EXAMPLES)}
+    weights = built({0: hard_and_easy, 1: {key: score for key, score in hard_and_easy.items() if score}}).weights()
+    assert 0 < weights[1] < weights[0]
+
+
+def test_who_shares_too_few_scored_examples_with_the_leader_is_hardly_ever_a_parent() -> None:
+    weights = built({0: dict.fromkeys(EXAMPLES, 0.5), 1: dict.fromkeys(EXAMPLES[:3], 1.0)}).weights()
+    assert 0 < weights[1] < 1e-9 * weights[0]
+
+
+def test_of_many_that_tie_who_failed_on_the_hard_example_gives_way_though_its_mean_is_higher() -> None:
+    leader = {"a": 0.5, "easy": 1.0, "hard": 0.5}
+    tied = {number: {"a": 1.0, "easy": 0.9, "hard": 0.0} for number in range(1, MOST_HOLDERS + 1)}
+    frontier = built({0: leader} | tied | {99: {"a": 1.0, "easy": 0.3}})
+    assert (frontier.leader(), frontier.mean(99)) == (0, 0.65)
+    assert frontier.members() == list(range(MOST_HOLDERS + 1))
+
+
 def test_rounding_is_no_difference() -> None:
     assert built({0: {"a": 0.1 + 0.2}, 1: {"a": 0.3}}).members() == [0, 1]
     assert built({0: {"a": 0.3}, 1: {"a": 0.1 + 0.2}}).leader() == 0

@@ -74,7 +74,8 @@ def scored(state: State) -> State:
 
 
 def test_parents_are_frontier_members_and_those_of_equal_weight_serve_alike() -> None:
-    scores = {(number, TASK.validation[number].id): 1.0 for number in range(3)}
+    examples = [each.id for each in TASK.validation[:3]]
+    scores = {(number, key): float(place == number) for number in range(3) for place, key in enumerate(examples)}
     state = state_with(TASK, accepted(0, "A"), accepted(1, "B", 0), accepted(2, "C", 0), scores=scores)
     drawn = Counter(each.id for state.iteration in range(100) for each in choose_parents(state, 3))
     assert set(drawn) == {0, 1, 2}

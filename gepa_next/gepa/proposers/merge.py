@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from itertools import groupby
 
+from gepa_next.gepa.acceptance import MARGIN, compare
 from gepa_next.gepa.components import joined, narrowed
 from gepa_next.gepa.proposers.draft import extended
 from gepa_next.gepa.state import State
@@ -34,8 +35,8 @@ def merged_by_component(state: State, one: Candidate, other: Candidate) -> Mappi
     common = _common_ancestor(state, one, other)
     if common is None or not one.prompts:
         return None
-    mean_of_one, mean_of_other = state.frontier.mean(one.id) or 0.0, state.frontier.mean(other.id) or 0.0
-    better = other if mean_of_other > mean_of_one else one
+    found = compare(state, other.id, one.id, state.task.validation)
+    better = other if found is not None and found.difference > MARGIN else one
     merged = {
         name: _evolved(base, one.prompts[name], other.prompts[name], both=better.prompts[name])
         for name, base in common.prompts.items()
