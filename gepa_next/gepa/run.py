@@ -152,10 +152,11 @@ def how_many_fit(run: Run, rollouts: Sequence[int], *, reflections: int = 0) -> 
 def stop_reason(run: Run) -> str | None:
     """Return why the run should end before another iteration, None to go on."""
     standing, task = standing_of(run.state), run.state.task
-    if (reason := _done(standing, task) or _stalled(standing, task, asks_judge=run.asks_judge)) is not None:
+    if (reason := _done(standing, task)) is not None:
         return reason
     # Through the control, where the answer stays when a replay begins after the final test has been paid.
-    reason = _too_little_left(standing, task, asks_judge=run.asks_judge)
+    stalled = _stalled(standing, task, asks_judge=run.asks_judge)
+    reason = stalled or _too_little_left(standing, task, asks_judge=run.asks_judge)
     return run.control(f"{standing.iteration + 1}/start", reason)
 
 

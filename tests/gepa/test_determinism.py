@@ -5,12 +5,16 @@ from dataclasses import replace
 
 import pytest
 
+from gepa_next.gepa.replies import PromptReply
+from gepa_next.gepa.run import DRY_LIMIT
 from gepa_next.gepa.state import State
 from gepa_next.gepa.types import Task
 from tests.gepa.stage import (
+    SEED_PROMPT,
     Ended,
     Models,
     compares,
+    down,
     ended,
     flaky,
     folded,
@@ -98,6 +102,21 @@ def test_a_stopped_run_resumed_after_its_test_ends_for_the_same_reason(task: Tas
     resumed = ended(folded(task, [step.delta for step in whole.steps[:-1]]), Models(), control=stop_at_the_second)
     assert resumed.result == whole.result == free.result
     assert resumed.result["stop_reason"] == "stopped"
+
+
+def test_a_run_that_a_token_limit_cut_short_resumed_after_its_test_ends_as_it_did() -> None:
+    """Before the test so many tokens were held for it that too few proposals fitted; it took less."""
+    task = task_of(requests(36), iterations=40, population=8)
+    task = replace(task, budget=replace(task.budget, max_tokens=4520))
+    decided: dict[str, str | None] = {}
+    models = Models(reflector=lambda _: PromptReply(lesson="", prompt=SEED_PROMPT))
+    whole = ended(task, models, control=decided.setdefault)
+    assert whole.steps[-2].stage == "test"
+    assert (whole.state.dry_iterations, whole.result["stop_reason"]) == (DRY_LIMIT, "max_tokens")
+    resumed = ended(
+        folded(task, [step.delta for step in whole.steps[:-1]]), Models(reflector=down), control=decided.setdefault
+    )
+    assert resumed.steps == whole.steps[-2:]
 
 
 def stop_at_the_second(point: str, reason: str | None = None) -> str | None:
