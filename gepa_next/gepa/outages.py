@@ -29,6 +29,8 @@ ANSWERED = frozenset(
 )
 UNREADABLE = frozenset({"judge_malformed_reply", "judge_truncated", "judge_empty"})
 
+NOTHING_TO_ADD = "nothing_to_add"  # an answer of the reflector, though no text
+_NOT_TELLING = frozenset({"not_comparable", NOTHING_TO_ADD})
 _SAY_NOTHING_OF_THE_REFLECTOR = frozenset({"seed", "demonstrate", "merge"})  # most merges do without it
 
 
@@ -78,8 +80,8 @@ class Reflections:
         """Return what is known after one more proposal and its refusal, if any."""
         if is_in_vain(refusal):
             return Reflections(self.in_vain + 1)
-        not_drafted = refusal == "not_comparable"
-        return self if not_drafted or operator in _SAY_NOTHING_OF_THE_REFLECTOR else Reflections(works=True)
+        tells_nothing = refusal in _NOT_TELLING or operator in _SAY_NOTHING_OF_THE_REFLECTOR
+        return self if tells_nothing else Reflections(works=True)
 
 
 def reflections_so_far(state: State) -> Reflections:

@@ -17,11 +17,13 @@ from gepa_next.gepa.outages import (
     FEWEST_UNREADABLE,
     IN_A_ROW,
     LATEST,
+    NOTHING_TO_ADD,
     REFLECTIONS_IN_VAIN,
     Reflections,
     find_outage,
 )
 from gepa_next.gepa.ports import FanOut
+from gepa_next.gepa.replies import AdditionReply, PromptReply
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Delta, Step
@@ -85,6 +87,11 @@ class Mortal:
 def beginning_with(candidate_id: int, breaks: Handler, works: Handler) -> Handler:
     """Return a target or judge that breaks with the rollouts of this candidate."""
     return lambda call: (breaks if int(call.key.split("/")[1]) >= candidate_id else works)(call)
+
+
+def shaped(text: str) -> Handler:
+    """Return a reflector that answers each question as if it were for a whole prompt, with this one."""
+    return lambda _: PromptReply(lesson="As ever.", prompt=text)
 
 
 def rollouts(*errors: str | None, candidate_id: int | None = None) -> list[Rollout]:
@@ -262,7 +269,7 @@ def hushed(call: ModelCall) -> object:
 
 @pytest.mark.parametrize(
     "reflector",
-    [down, silent, lambda call: shaped(call, ""), lambda call: shaped(call, "```\n\n```"), lambda _: "no JSON"],
+    [down, silent, shaped(""), shaped("```\n\n```"), lambda _: "no JSON"],
     ids=["down", "silent", "an empty reply", "an empty fence", "another shape"],
 )
 def test_a_dead_reflector_ends_the_run_after_five_calls(reflector: Handler) -> None:
@@ -276,12 +283,7 @@ def test_a_dead_reflector_ends_the_run_after_five_calls(reflector: Handler) -> N
     assert steps[-1].stage == "guard"
 
 
-def shaped(call: ModelCall, text: str) -> object:
-    reply: Any = learns(call)
-    return replace(reply, **{reply.__slots__[1]: text})
-
-
-@pytest.mark.parametrize("reflector", [down, silent, lambda call: shaped(call, "")])
+@pytest.mark.parametrize("reflector", [down, silent, shaped("")])
 @pytest.mark.parametrize("population", [4, 32])
 def test_a_reflector_that_is_dead_from_the_start_is_asked_five_times_however_many_threads_ask(
     reflector: Handler, population: int
@@ -315,7 +317,22 @@ def test_no_more_reflections_are_begun_than_may_still_fail() -> None:
     assert [Reflections(in_vain).at_once for in_vain in range(6)] == [5, 4, 3, 2, 1, 1]
     assert Reflections(4).and_then("reflect", None).at_once is None
     assert Reflections(4).and_then("reflect", "too_long").and_then("reflect", "reflector_timeout").at_once == 4
+    assert Reflections(4).and_then("constrain", NOTHING_TO_ADD).at_once == 1
+    assert Reflections(works=True).and_then("constrain", NOTHING_TO_ADD).at_once is None
     assert Reflections(4).and_then("merge", None).and_then("reflect", "not_comparable").at_once == 1
+
+
+@pytest.mark.parametrize("addition", ["", "  ", "```\n\n```"])
+def test_a_reflector_with_nothing_to_add_to_a_prompt_is_not_dead(addition: str) -> None:
+    def reflector(call: ModelCall) -> object:
+        if call.reply_type is AdditionReply:
+            return AdditionReply(lesson="All is said.", addition=addition)
+        return PromptReply(lesson="All is said.", prompt=SEED_PROMPT)
+
+    whole = ended(replace(TASK, iterations=50, population=2, seed=29), Models(reflector=reflector))
+    reasons = [each.reason for each in whole.state.candidates.values() if each.operator in {"reflect", "constrain"}]
+    assert reasons[4 : 4 + REFLECTIONS_IN_VAIN] == [NOTHING_TO_ADD] * REFLECTIONS_IN_VAIN
+    assert whole.result["stop_reason"] == "stalled"
 
 
 def test_proposals_made_without_a_reflector_are_no_sign_of_its_life() -> None:

@@ -7,6 +7,7 @@ from gepa_next.errors import ModelError, ProviderError
 from gepa_next.gepa.components import narrowed_task
 from gepa_next.gepa.lessons import shown_lessons
 from gepa_next.gepa.messages import LONGEST_SHOWN, reflector_messages
+from gepa_next.gepa.outages import NOTHING_TO_ADD
 from gepa_next.gepa.proposers.draft import Draft, Plan, extended
 from gepa_next.gepa.replies import AdditionReply, PromptReply
 from gepa_next.gepa.rollouts import spent_by
@@ -66,6 +67,8 @@ def _draft(plan: Plan, answer: Completion) -> Draft:
             return Draft(text=unwrapped(prompt), lesson=lesson, spending=spent)
         case AdditionReply(lesson=lesson, addition=addition) if unwrapped(addition):
             return Draft(text=extended(plan.parent.text, unwrapped(addition)), lesson=lesson, spending=spent)
+        case AdditionReply():
+            return Draft(refusal=NOTHING_TO_ADD, detail="an addition without a text", spending=spent)
     return Draft(refusal="empty", detail="a reply without a text", spending=spent)
 
 
