@@ -25,7 +25,7 @@ class FanOut(Protocol):
 
 
 class Metric(Protocol):
-    """Score an output against its example, without a model. Called from many threads."""
+    """Score an output against its example, without a model: from 0 to 1, or there is none. Called from many threads."""
 
     def __call__(self, example: Example, output: str, /) -> Verdict: ...
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from math import inf, nan
 
 import pytest
 
@@ -10,7 +11,7 @@ from gepa_next.gepa.deciding import FIRST
 from gepa_next.gepa.racing import FIRST_BLOCK
 from gepa_next.gepa.replies import PromptReply
 from gepa_next.gepa.spending import cost_usd, sends
-from gepa_next.gepa.types import ModelCall, Role
+from gepa_next.gepa.types import Example, ModelCall, Role, Verdict
 from tests.gepa.stage import (
     Models,
     compares,
@@ -21,6 +22,7 @@ from tests.gepa.stage import (
     in_shuffled_order,
     kind_of,
     learns,
+    metric_of_kinds,
     requests,
     silent,
     task_of,
@@ -39,6 +41,28 @@ def test_a_failed_judge_call_keeps_the_output_without_a_score() -> None:
     failed = [each for each in whole.state.rollouts.values() if each.error]
     assert failed
     assert all(each.error == "judge_timeout" and each.score is None and each.output for each in failed)
+
+
+@pytest.mark.parametrize("bad", [nan, inf, 1.7, -3.0])
+@pytest.mark.parametrize("judge_weight", [0.0, 0.5])
+def test_a_score_of_a_metric_that_is_none_from_0_to_1_is_a_failed_rollout(bad: float, judge_weight: float) -> None:
+    task, models = task_of(requests(30), iterations=3), Models()
+    unlucky = {each.id for each in task.validation[:3]}
+
+    def metric(example: Example, output: str) -> Verdict:
+        return Verdict(score=bad, feedback="") if example.id in unlucky else metric_of_kinds(example, output)
+
+    whole = ended(task, models, metric=metric, judge_weight=judge_weight)
+    failed = [each for each in whole.state.rollouts.values() if each.error]
+    assert {(each.error, each.score, bool(each.output)) for each in failed} == {("judge_bad_score", None, True)}
+    assert {each.example_id for each in failed} == unlucky
+    assert sends(whole.state.spending) == len(models.calls)
+    assert whole.result["stop_reason"] == "iterations"
+
+
+def test_a_metric_without_one_good_score_fails_the_run() -> None:
+    with pytest.raises(ModelError, match=r"the metric gives the score 1\.7; it must be a number from 0 to 1"):
+        ended(task_of(requests(30)), Models(), metric=lambda *_: Verdict(score=1.7, feedback=""))
 
 
 def test_the_judge_step_says_how_many_outputs_have_no_score() -> None:
