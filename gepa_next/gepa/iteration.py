@@ -151,15 +151,16 @@ def _raced(run: Run, proposals: Sequence[Proposal]) -> Iterator[Step]:
         for each in racers:
             on = _course(run.state, each)[:end]
             each.comparison = compare(run.state, each.plan.candidate_id, each.plan.parent.id, on)
-        if end < ends[-1]:
+        if part == 1 or end < ends[-1]:  # after the first block, though it be the last, one is left at most
             drop_those_behind(racers)
-        else:
+        if end == ends[-1]:
             _judge(racers)
 
 
 def _judge(racers: Sequence[Proposal]) -> None:
     for each in racers:
-        each.reason = verdict_on(each.comparison, text=each.draft.text, parent=each.plan.parent)
+        if each.undecided:
+            each.reason = verdict_on(each.comparison, text=each.draft.text, parent=each.plan.parent)
 
 
 def _affordable(run: Run, proposals: Sequence[Proposal], end: int) -> list[Proposal]:

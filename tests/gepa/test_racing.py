@@ -52,6 +52,17 @@ def test_one_proposal_of_an_iteration_is_accepted_at_most(whole: Ended) -> None:
     assert max(accepted.values()) == 1
 
 
+@pytest.mark.parametrize("examples", [8, 12, 18])
+@pytest.mark.parametrize("seed", range(4))
+def test_so_it_is_where_one_block_is_the_whole_race(examples: int, seed: int) -> None:
+    task = replace(task_of(requests(examples)), iterations=5, population=6, seed=seed)
+    candidates = ended(task, Models()).state.candidates.values()
+    assert len(block_ends(len(task.validation))) == 1
+    accepted = Counter(each.iteration for each in candidates if each.decision is Decision.ACCEPTED)
+    assert accepted
+    assert max(accepted.values()) == 1
+
+
 def test_who_was_outrun_was_run_on_the_first_block_only(whole: Ended) -> None:
     outrun = [each for each in whole.state.candidates.values() if each.reason == "outrun"]
     assert outrun
