@@ -23,7 +23,7 @@ SEVERAL = 2
 def plan_proposals(state: State, count: int) -> list[Plan]:
     """Plan one iteration's proposals: parents from the frontier, operators by what has paid so far."""
     worth = operator_worth(state)
-    first_id = max(state.candidates) + 1
+    first_id = state.last_id + 1
     return [
         _plan(state, parent, place, candidate_id=first_id + place, worth=worth)
         for place, parent in enumerate(choose_parents(state, count))

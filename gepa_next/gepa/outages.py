@@ -85,12 +85,17 @@ class Reflections:
 
 
 def reflections_so_far(state: State) -> Reflections:
-    """Return what the run's proposals tell of the reflector."""
-    known = Reflections()
-    for candidate_id in sorted(state.candidates):
+    """Return what the run's proposals tell of the reflector, from the last that shows it working on."""
+    late: list[tuple[str, str | None]] = []
+    for candidate_id in range(state.last_id, -1, -1):
         candidate = state.candidates[candidate_id]
         refusal = candidate.reason if candidate.decision is Decision.REFUSED else None
-        known = known.and_then(candidate.operator, refusal)
+        late.append((candidate.operator, refusal))
+        if Reflections().and_then(candidate.operator, refusal).works:
+            break
+    known = Reflections()
+    for operator, refusal in reversed(late):
+        known = known.and_then(operator, refusal)
     return known
 
 

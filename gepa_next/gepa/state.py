@@ -8,6 +8,7 @@ from math import inf
 from gepa_next.gepa.deciding import how_many_decide
 from gepa_next.gepa.failures import Failures
 from gepa_next.gepa.frontier import MARGIN, Frontier
+from gepa_next.gepa.lessons import shown_lessons
 from gepa_next.gepa.spending import Spending, add_spending
 from gepa_next.gepa.splits import default_sizes, divide
 from gepa_next.gepa.steps import Delta
@@ -29,6 +30,8 @@ class State:
     rollouts: dict[tuple[int, str], Rollout] = field(default_factory=dict)
     recent: deque[Rollout] = field(default_factory=lambda: deque(maxlen=REMEMBERED), repr=False)
     lessons: list[Lesson] = field(default_factory=list)
+    best_lessons: list[Lesson] = field(default_factory=list)
+    last_id: int = 0  # of the candidates
     spending: Spending = field(default_factory=dict)
     rollouts_used: int = 0
     dry_iterations: int = 0
@@ -59,6 +62,8 @@ class State:
         for candidate in delta.candidates:
             self._add(candidate)
         self.lessons.extend(delta.lessons)
+        if delta.lessons:
+            self.best_lessons = shown_lessons([*self.best_lessons, *delta.lessons])
         self.spending = add_spending(self.spending, delta.spending)
         if delta.iteration is not None:
             self._complete(delta.iteration)
@@ -118,6 +123,7 @@ class State:
 
     def _add(self, candidate: Candidate) -> None:
         self.candidates[candidate.id] = candidate
+        self.last_id = max(self.last_id, candidate.id)
         text = fingerprint(candidate.text)
         self.tried[text] = max(self.tried.get(text, 0), self._bar(candidate))
         self.used[candidate.operator] += 1

@@ -1,11 +1,12 @@
 """What proposals taught is kept once and shown to later ones."""
 
 from dataclasses import replace
+from itertools import count
 
-from gepa_next.gepa.lessons import LONGEST, SHOWN, new_lesson, shown_lessons
-from gepa_next.gepa.replies import PromptReply
+from gepa_next.gepa.lessons import LATEST, LONGEST, SHOWN, new_lesson, shown_lessons
+from gepa_next.gepa.replies import AdditionReply, PromptReply
 from gepa_next.gepa.types import Lesson, ModelCall, Role
-from tests.gepa.stage import SEED_PROMPT, Models, ended, requests, task_of, text_of
+from tests.gepa.stage import SEED_PROMPT, Handler, Models, ended, learns, requests, task_of, text_of
 
 
 def lesson(number: int, gain: float | None = 0.1) -> Lesson:
@@ -28,6 +29,12 @@ def test_a_lesson_of_the_same_words_is_not_kept_again() -> None:
     assert learned("The answer must be polite", known) is not None
 
 
+def test_a_lesson_may_come_again_after_many_others() -> None:
+    known = [replace(lesson(n), text=f"only-{n}") for n in range(LATEST + 1)]
+    assert learned("only-1", *known) is None
+    assert learned("only-0", *known) is not None
+
+
 def test_an_empty_lesson_is_none_and_a_long_one_is_cut() -> None:
     assert learned(" \n") is None
     found = learned("word " * 1000)
@@ -44,6 +51,23 @@ def test_only_so_many_lessons_are_shown() -> None:
     assert [each.id for each in shown_lessons([lesson(n, n / 100) for n in range(20)])] == list(
         range(19, 19 - SHOWN, -1)
     )
+
+
+def test_a_state_has_the_lessons_to_be_shown_at_hand() -> None:
+    whole = ended(task_of(requests(60), iterations=20, population=6), Models(reflector=ever_new()))
+    assert len(whole.state.lessons) > 2 * SHOWN
+    assert whole.state.best_lessons == shown_lessons(whole.state.lessons)
+
+
+def ever_new() -> Handler:
+    numbers = count()
+
+    def reflector(call: ModelCall) -> object:
+        made = learns(call)
+        assert isinstance(made, PromptReply | AdditionReply)
+        return replace(made, lesson=f"Lesson-{next(numbers)}")
+
+    return reflector
 
 
 def test_a_lesson_is_shown_to_the_reflector_from_the_next_iteration_on() -> None:

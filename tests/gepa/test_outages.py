@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -21,13 +22,14 @@ from gepa_next.gepa.outages import (
     REFLECTIONS_IN_VAIN,
     Reflections,
     find_outage,
+    reflections_so_far,
 )
 from gepa_next.gepa.ports import FanOut
 from gepa_next.gepa.replies import AdditionReply, PromptReply
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Delta, Step
-from gepa_next.gepa.types import Completion, ModelCall, Role, Rollout, Split, Task
+from gepa_next.gepa.types import Completion, Decision, ModelCall, Role, Rollout, Split, Task
 from gepa_next.runner.fan_out import PooledFanOut
 from tests.gepa.stage import (
     SEED_PROMPT,
@@ -38,6 +40,7 @@ from tests.gepa.stage import (
     compares,
     down,
     ended,
+    flaky,
     folded,
     follows_rules,
     in_shuffled_order,
@@ -333,6 +336,24 @@ def test_a_reflector_with_nothing_to_add_to_a_prompt_is_not_dead(addition: str) 
     reasons = [each.reason for each in whole.state.candidates.values() if each.operator in {"reflect", "constrain"}]
     assert reasons[4 : 4 + REFLECTIONS_IN_VAIN] == [NOTHING_TO_ADD] * REFLECTIONS_IN_VAIN
     assert whole.result["stop_reason"] == "stalled"
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7])
+@pytest.mark.parametrize("seed", range(6))
+def test_what_the_latest_proposals_tell_of_the_reflector_is_what_all_of_them_tell(seed: int, share: float) -> None:
+    run = run_of(replace(TASK, seed=seed), Models(reflector=flaky(learns, share=share)))
+    with suppress(ProviderError):
+        for step in optimize(run):
+            if step.delta.iteration:
+                assert reflections_so_far(run.state) == told_by_all(run.state)
+    assert run.state.last_id == max(run.state.candidates) > 0
+
+
+def told_by_all(state: State) -> Reflections:
+    known = Reflections()
+    for _, each in sorted(state.candidates.items()):
+        known = known.and_then(each.operator, each.reason if each.decision is Decision.REFUSED else None)
+    return known
 
 
 def test_proposals_made_without_a_reflector_are_no_sign_of_its_life() -> None:

@@ -49,7 +49,7 @@ def _call(run: Run, plan: Plan, shortenings: int) -> ModelCall:
             plan.operator,
             plan.parent,
             cases[: -(-len(cases) // 2**shortenings)],
-            lessons=shown_lessons(run.state.lessons),
+            lessons=shown_lessons(run.state.best_lessons),
             task=narrowed_task(run.state.task, plan.parent, plan.component),
             other=plan.other.text if plan.other else "",
             component=plan.component,
