@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from gepa_next.errors import Interrupted, ModelError
 from gepa_next.gepa.types import CallUsage, Role
 
 WORST_OF_DEAREST = 2  # a call to come is taken to cost at most so many times the dearest of its role so far
@@ -63,6 +64,12 @@ def add_usage(one: CallUsage, other: CallUsage) -> CallUsage:
         cost_usd=None if unknown else (one.cost_usd or 0.0) + (other.cost_usd or 0.0),
         doubtful=one.doubtful + other.doubtful,
     )
+
+
+def charge(error: ModelError | Interrupted, usage: CallUsage) -> None:
+    """Have the error say that its call has consumed this."""
+    error.sends, error.cost_usd, error.doubtful = usage.sends, usage.cost_usd, usage.doubtful
+    error.input_tokens, error.output_tokens = usage.input_tokens, usage.output_tokens
 
 
 def spent_on(role: Role, usage: CallUsage) -> Spending:

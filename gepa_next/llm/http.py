@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from gepa_next.errors import Interrupted, ModelError, ProviderError
-from gepa_next.gepa.types import CallUsage, Completion, ModelCall, Role
+from gepa_next.gepa.spending import charge
+from gepa_next.gepa.types import Completion, ModelCall, Role
 from gepa_next.llm import faults
 from gepa_next.llm.dialect import Dialect, limit_of
 from gepa_next.llm.failure import Failure, Fault, Scope, Wait
@@ -54,7 +55,7 @@ class HttpModel:
         except Failure as failure:
             raise self._error(failure, bill) from failure
         except (Interrupted, ProviderError) as stop:  # of `wait` or `permit`
-            _charge(stop, bill.usage)
+            charge(stop, bill.usage)
             raise
 
     def _complete_or_explain(self, call: ModelCall, bill: Bill) -> Completion:
@@ -225,30 +226,19 @@ class HttpModel:
             raise
 
     def _error(self, failure: Failure, bill: Bill) -> ModelError:
-        fault, detail, used = failure.fault, failure.detail, bill.usage
+        fault, detail = failure.fault, failure.detail
         if failure.retry_after_s is not None:
             detail = f"asked to wait {failure.retry_after_s:.0f} s; {detail}"
         detail = redact(detail, self.provider.endpoint.api_key)
         kind = ProviderError if (failure.ends or fault.scope) is Scope.JOB else ModelError
-        return kind(
-            fault.code,
-            f"{self.model_id}: {fault.name} ({detail}). {self._advice(fault)}",
-            sends=used.sends,
-            input_tokens=used.input_tokens,
-            output_tokens=used.output_tokens,
-            cost_usd=used.cost_usd,
-            doubtful=used.doubtful,
-        )
+        error = kind(fault.code, f"{self.model_id}: {fault.name} ({detail}). {self._advice(fault)}")
+        charge(error, bill.usage)
+        return error
 
 
 def _can_use_a_part(call: ModelCall) -> bool:
     """Say whether an answer to the call that breaks off is an answer all the same."""
     return call.role is Role.TARGET and call.reply_type is None
-
-
-def _charge(stop: Interrupted | ProviderError, used: CallUsage) -> None:
-    stop.sends, stop.cost_usd, stop.doubtful = used.sends, used.cost_usd, used.doubtful
-    stop.input_tokens, stop.output_tokens = used.input_tokens, used.output_tokens
 
 
 def _tells_more(fault: Fault) -> bool:

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from gepa_next.errors import Interrupted, ModelError, ProviderError
 from gepa_next.gepa.ports import LanguageModel
-from gepa_next.gepa.spending import NO_USAGE, add_usage
+from gepa_next.gepa.spending import NO_USAGE, add_usage, charge
 from gepa_next.gepa.types import CallUsage, Completion, ModelCall, Role
 from gepa_next.llm.faults import UNSUPPORTED
 from gepa_next.llm.structured import read_reply
@@ -158,7 +158,7 @@ class LedgerModel:
             raise
         except ModelError as error:
             self._queue_outcome(_failed(intent, error, latency_s=time.monotonic() - started))
-            _bill(error, add_usage(before, _spent(error)))
+            charge(error, add_usage(before, _spent(error)))
             raise
         self._queue_outcome(_done(intent, answer, latency_s=time.monotonic() - started))
         return answer if before is NO_USAGE else replace(answer, usage=add_usage(before, answer.usage))
@@ -233,17 +233,11 @@ def _spent(one: LedgerCall | ModelError) -> CallUsage:
     )
 
 
-def _bill(error: ModelError, usage: CallUsage) -> None:
-    error.sends, error.cost_usd = usage.sends, usage.cost_usd
-    error.input_tokens, error.output_tokens = usage.input_tokens, usage.output_tokens
-    error.doubtful = usage.doubtful
-
-
 def replayed(call: ModelCall, earlier: LedgerCall) -> Completion:
     """Return the answer that is in the ledger, with what it consumed in all; ModelError if the call failed."""
     if earlier.status == "failed":
         error = ModelError(earlier.error_code or "failed", earlier.error_message or "")
-        _bill(error, _in_all(earlier))
+        charge(error, _in_all(earlier))
         raise error
     text = earlier.text or ""
     return Completion(

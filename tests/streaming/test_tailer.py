@@ -123,16 +123,21 @@ def test_a_damaged_event_is_passed_over_and_other_jobs_receive_theirs(service, j
     assert "\\xff" not in caplog.text
 
 
-def test_the_tailer_outlives_what_nobody_thought_of(service, job_id, monkeypatch, caplog) -> None:
-    failures = iter([ZeroDivisionError("once")])
+def failing_at_first(*errors):
+    """Return what reads events, but meets each of the errors before."""
+    failures = iter(errors)
 
     def fail_at_first(database, **options):
         if (error := next(failures, None)) is not None:
             raise error
         return tail_events(database, **options)
 
+    return fail_at_first
+
+
+def test_the_tailer_outlives_what_nobody_thought_of(service, job_id, monkeypatch, caplog) -> None:
     subscription = service.parts.tailer.subscribe(job_id)
-    monkeypatch.setattr(tailer, "tail_events", fail_at_first)
+    monkeypatch.setattr(tailer, "tail_events", failing_at_first(ZeroDivisionError("once")))
     service.tell(job_id)
     assert take(subscription, 1) == [2]
     assert "ZeroDivisionError" in caplog.text
@@ -141,15 +146,9 @@ def test_the_tailer_outlives_what_nobody_thought_of(service, job_id, monkeypatch
 def test_an_event_that_could_not_be_read_at_once_is_handed_out_without_another_commit(
     service, job_id, monkeypatch, caplog
 ) -> None:
-    failures = iter([StoreError("store_unavailable", "just now")] * 3)
-
-    def fail_at_first(database, **options):
-        if (error := next(failures, None)) is not None:
-            raise error
-        return tail_events(database, **options)
-
     subscription = service.parts.tailer.subscribe(job_id)
-    monkeypatch.setattr(tailer, "tail_events", fail_at_first)
+    failures = [StoreError("store_unavailable", "just now")] * 3
+    monkeypatch.setattr(tailer, "tail_events", failing_at_first(*failures))
     service.tell(job_id)
     assert take(subscription, 1) == [2]
     assert caplog.text.count("just now") == 1
