@@ -2,30 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
+from gepa_next.gepa.paired import PairedTest, paired_test
 from gepa_next.gepa.rollouts import Pair, make_rollouts, told_rollouts
 from gepa_next.gepa.run import DRY_LIMIT, Run
 from gepa_next.gepa.state import State
-from gepa_next.gepa.statistics import bootstrap_interval, mean, sign_test
+from gepa_next.gepa.statistics import mean
 from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import Candidate, Split
 
 FEWEST_TO_CONCLUDE = 6  # that differ: below, not even a sign test with nothing but wins reaches 5 %
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldOutTest:
-    """Champion against seed prompt on the same held-out examples; scores in [0, 1]."""
-
-    n: int
-    seed_score: float
-    score: float
-    difference: float
-    interval: tuple[float, float]
-    wins: int
-    losses: int
-    p_value: float
 
 
 def final_test(run: Run, reason: str) -> Iterator[Step]:
@@ -50,28 +37,13 @@ def final_test(run: Run, reason: str) -> Iterator[Step]:
     yield Step(key="finished", stage="finished", data=_result(state, champion, found, reason))
 
 
-def held_out_test(state: State, champion: Candidate) -> HeldOutTest | None:
+def held_out_test(state: State, champion: Candidate) -> PairedTest | None:
     """Return the paired comparison on the test split, None when no example has a score for both."""
-    seed_scores = state.scores(0, state.task.test)
-    scores = state.scores(champion.id, state.task.test)
-    both = [key for key in scores if key in seed_scores]
-    if not both:
-        return None
-    differences = [scores[key] - seed_scores[key] for key in both]
-    wins, losses = sum(each > 0 for each in differences), sum(each < 0 for each in differences)
-    return HeldOutTest(
-        n=len(both),
-        seed_score=mean([seed_scores[key] for key in both]),
-        score=mean([scores[key] for key in both]),
-        difference=mean(differences),
-        interval=bootstrap_interval(differences, seed=state.task.seed),
-        wins=wins,
-        losses=losses,
-        p_value=sign_test(wins, losses),
-    )
+    seed_scores, scores = (state.scores(each, state.task.test) for each in (0, champion.id))
+    return paired_test(seed_scores, scores, seed=state.task.seed)
 
 
-def verdict(found: HeldOutTest | None) -> str:
+def verdict(found: PairedTest | None) -> str:
     """Return in one word what the test shows: improved, worse, not_shown or inconclusive."""
     if found is None or found.n < FEWEST_TO_CONCLUDE:
         return "inconclusive"
@@ -83,7 +55,7 @@ def verdict(found: HeldOutTest | None) -> str:
     return "improved" if low > 0 else "worse"
 
 
-def _result(state: State, champion: Candidate, found: HeldOutTest | None, reason: str) -> Mapping[str, object]:
+def _result(state: State, champion: Candidate, found: PairedTest | None, reason: str) -> Mapping[str, object]:
     """Return the job's result; a champion that did worse than the seed prompt gives way to it."""
     returned = state.candidates[0] if found is not None and found.difference < 0 else champion
     seed_score, score = (found.seed_score, found.score) if found else _on_validation(state, returned)

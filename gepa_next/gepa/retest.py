@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 
 from gepa_next.gepa.checkpoint import checkpoint
 from gepa_next.gepa.frontier import MARGIN
+from gepa_next.gepa.paired import PairedTest, paired_test
 from gepa_next.gepa.rollouts import make_rollouts, missing, told_rollouts
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.state import State
-from gepa_next.gepa.statistics import bootstrap_interval, mean, sign_test
 from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import Candidate, Decision, Pinned
 
@@ -16,21 +16,13 @@ PINNED = 1  # the pinned prompt as a candidate; the seed candidate is what it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """The pinned prompt against the seed prompt on the `n` examples that both have a score for; `lost` are their ids.
+class Comparison(PairedTest):
+    """The pinned prompt against the seed prompt on the examples that both have a score for; `lost` are the ids lost.
 
     The `unscored` examples are those that one of them has no score for.
     """
 
-    n: int
     unscored: int
-    seed_score: float
-    score: float
-    difference: float
-    interval: tuple[float, float]
-    wins: int
-    losses: int
-    p_value: float
     lost: tuple[str, ...]
 
 
@@ -71,25 +63,10 @@ def _losses(state: State, pinned: Pinned) -> Iterator[Step]:
 
 def compare(state: State, pinned: Pinned) -> Comparison | None:
     """Return the paired comparison, None when no example has a score for both."""
-    seed_scores, scores = _scores(state)
-    both = [key for key in scores if key in seed_scores]
-    if not both:
+    found = paired_test(*_scores(state), seed=state.task.seed, margin=pinned.tolerance + MARGIN)
+    if found is None:
         return None
-    differences = [scores[key] - seed_scores[key] for key in both]
-    lost = _lost(state, pinned)
-    wins = sum(each > pinned.tolerance + MARGIN for each in differences)
-    return Comparison(
-        n=len(both),
-        unscored=len(state.task.validation) - len(both),
-        seed_score=mean([seed_scores[key] for key in both]),
-        score=mean([scores[key] for key in both]),
-        difference=mean(differences),
-        interval=bootstrap_interval(differences, seed=state.task.seed),
-        wins=wins,
-        losses=len(lost),
-        p_value=sign_test(wins, len(lost)),
-        lost=lost,
-    )
+    return Comparison(**asdict(found), unscored=len(state.task.validation) - found.n, lost=_lost(state, pinned))
 
 
 def _scores(state: State) -> tuple[Mapping[str, float], Mapping[str, float]]:
@@ -102,7 +79,7 @@ def _lost(state: State, pinned: Pinned) -> tuple[str, ...]:
     return tuple(
         key
         for key, score in scores.items()
-        if key in seed_scores and score < seed_scores[key] - pinned.tolerance - MARGIN
+        if key in seed_scores and score - seed_scores[key] < -(pinned.tolerance + MARGIN)
     )
 
 

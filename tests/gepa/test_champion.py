@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from gepa_next.gepa.acceptance import Comparison, compare, verdict_on
-from gepa_next.gepa.champion import HeldOutTest, held_out_test, verdict
+from gepa_next.gepa.champion import held_out_test, verdict
 from gepa_next.gepa.fingerprint import judge_fingerprint, metric_fingerprint
 from gepa_next.gepa.messages import DEFAULT_RUBRIC
+from gepa_next.gepa.paired import PairedTest
 from gepa_next.gepa.replies import PromptReply
 from gepa_next.gepa.state import State
 from gepa_next.gepa.statistics import mean
@@ -17,8 +18,8 @@ from tests.gepa.stage import SEED_PROMPT, Models, accepted, ended, follows_rules
 TASK = task_of(requests(30))
 
 
-def found(n: int, low: float, high: float, *, wins: int = 6, losses: int = 0) -> HeldOutTest:
-    return HeldOutTest(
+def found(n: int, low: float, high: float, *, wins: int = 6, losses: int = 0) -> PairedTest:
+    return PairedTest(
         n=n, seed_score=0.5, score=0.5, difference=0.0, interval=(low, high), wins=wins, losses=losses, p_value=1.0
     )
 
@@ -37,11 +38,11 @@ def found(n: int, low: float, high: float, *, wins: int = 6, losses: int = 0) ->
         (found(9, 0.0, 0.0, wins=0), "not_shown"),
     ],
 )
-def test_the_verdict_in_a_word(test: HeldOutTest | None, word: str) -> None:
+def test_the_verdict_in_a_word(test: PairedTest | None, word: str) -> None:
     assert verdict(test) == word
 
 
-def contest(seed: list[float | None], other: list[float | None]) -> HeldOutTest | None:
+def contest(seed: list[float | None], other: list[float | None]) -> PairedTest | None:
     scores = {
         (number, example.id): score
         for number, mine in enumerate((seed, other))

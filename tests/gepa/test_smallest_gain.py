@@ -2,14 +2,15 @@
 
 import pytest
 
-from gepa_next.gepa.champion import HeldOutTest, verdict
+from gepa_next.gepa.champion import verdict
+from gepa_next.gepa.paired import PairedTest
 from gepa_next.gepa.smallest_gain import smallest_gain, student_quantile
 from gepa_next.gepa.statistics import bootstrap_interval, mean, sign_test
 
 
 def judged(differences: list[float]) -> str:
     wins, losses = sum(each > 0 for each in differences), sum(each < 0 for each in differences)
-    found = HeldOutTest(
+    found = PairedTest(
         n=len(differences),
         seed_score=0.0,
         score=mean(differences),
