@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from gepa_next.gepa.types import Rollout
 
 MOST_TRIES = 3  # of one rollout, each in another iteration
+LONG_AGO = -1  # before any rollout was scored
 
 
 @dataclass(slots=True)
@@ -23,6 +24,11 @@ class Failures:
         key = (rollout.candidate_id, rollout.example_id)
         self._tries.setdefault(key, []).append(self._scored)
         self._just_now.add(key)
+
+    def take_over(self, rollout: Rollout) -> None:
+        """Take in what came of an earlier candidate with the same text: if it failed, it did so before."""
+        if rollout.score is None:
+            self._tries[rollout.candidate_id, rollout.example_id] = [LONG_AGO]
 
     def end_iteration(self) -> None:
         """Let what failed in this iteration be tried again."""

@@ -12,7 +12,7 @@ from gepa_next.gepa.operators import draft, plan_proposals
 from gepa_next.gepa.outages import REFLECTIONS_IN_VAIN, is_in_vain, reflections_so_far, reflector_outage
 from gepa_next.gepa.proposers.draft import Draft, Plan
 from gepa_next.gepa.racing import block_ends, course, drop_those_behind
-from gepa_next.gepa.rollouts import Pair, make_rollouts, missing, told_rollouts
+from gepa_next.gepa.rollouts import Pair, make_rollouts, missing, taken_over, told_rollouts
 from gepa_next.gepa.run import Run, how_many_fit, not_run_by_leader
 from gepa_next.gepa.state import State, fingerprint
 from gepa_next.gepa.steps import Delta, Step
@@ -124,7 +124,9 @@ def _generated(state: State, proposals: Sequence[Proposal]) -> Iterator[Step]:
         siblings.add(fingerprint(proposal.draft.text))
         if proposal.plan.other is not None:
             yield _told(state, proposal, "merge")
-        yield _told(state, proposal, "generate", Delta(spending=proposal.draft.spending))
+        known = taken_over(state, proposal.candidate(state, Decision.ACCEPTED)) if proposal.undecided else ()
+        told = {"rollouts_known": len(known)} if known else {}
+        yield _told(state, proposal, "generate", Delta(spending=proposal.draft.spending, rollouts=known), **told)
         if not proposal.undecided:
             refused = proposal.candidate(state, Decision.REFUSED)
             yield _told(state, proposal, "guard", Delta(candidates=(refused,)), reason=proposal.reason)

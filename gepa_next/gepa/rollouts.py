@@ -10,7 +10,7 @@ from gepa_next.gepa.program import TargetAnswer, read_answer, target_call
 from gepa_next.gepa.replies import SCORE_POINTS, JudgeReply
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.spending import NOTHING_SPENT, Spending, add_spending, spent_on
-from gepa_next.gepa.state import State
+from gepa_next.gepa.state import SAME_TEXT, State
 from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import CallUsage, Candidate, Example, ModelCall, Role, Rollout, Split, Verdict
 from gepa_next.gepa.verdicts import Share, together
@@ -48,6 +48,19 @@ def missing(run: Run, candidate: Candidate, examples: Iterable[Example]) -> list
         for each in examples
         if run.state.may_be_scored(candidate.id, each.id)
     ]
+
+
+def taken_over(state: State, candidate: Candidate) -> tuple[Rollout, ...]:
+    """Return what came of earlier candidates with the same text on validation, as its own: that is paid for."""
+    same = [
+        each for each in state.by_text.get(candidate.text, ()) if state.candidates[each].prompts == candidate.prompts
+    ]
+    pairs = ((each, example.id) for example in state.task.validation for each in same)
+    known = {made.example_id: made for pair in pairs if (made := state.rollouts.get(pair))}
+    return tuple(
+        replace(made, candidate_id=candidate.id, flags=tuple(dict.fromkeys((*made.flags, SAME_TEXT))))
+        for made in known.values()
+    )
 
 
 def make_rollouts(run: Run, pairs: Sequence[Pair], *, after: Made = NOTHING_MADE) -> Made:

@@ -17,6 +17,7 @@ from gepa_next.gepa.types import Candidate, Decision, Example, Lesson, Rollout, 
 REMEMBERED = 100  # rollouts, to tell an outage by
 TELLS_MORE = 1.25  # times the examples, and a text that was not behind may win
 DOUBLING = 8  # growths, after an iteration in which nothing was worth running
+SAME_TEXT = "same_text"  # flag of a rollout that was paid for under an earlier candidate with the same text
 ALL_GROWTHS = 1000  # whatever the number of examples, all of them decide
 
 
@@ -41,6 +42,7 @@ class State:
     used: Counter[str] = field(default_factory=Counter)
     paid: Counter[str] = field(default_factory=Counter)
     tried: dict[bytes, float] = field(default_factory=dict, repr=False)  # until so many examples decide
+    by_text: dict[str, list[int]] = field(default_factory=dict, repr=False)  # the candidates that were run with it
     failures: Failures = field(default_factory=Failures, repr=False)
     frontier: Frontier = field(default_factory=Frontier, compare=False, repr=False)
     _evaluated: bool = field(default=False, compare=False, repr=False)
@@ -52,11 +54,7 @@ class State:
         if delta.examples:
             self.task = with_examples(self.task, delta.examples)
         for rollout in delta.rollouts:
-            self.rollouts[rollout.candidate_id, rollout.example_id] = rollout
-            if not self.failures.has_shown(rollout):
-                self.recent.append(rollout)
-            self.failures.add(rollout)
-        self.rollouts_used += len(delta.rollouts)
+            self._take(rollout)
         for ranked in dict.fromkeys(each.candidate_id for each in delta.rollouts if each.candidate_id in self.frontier):
             self._rank(self.candidates[ranked])
         for candidate in delta.candidates:
@@ -121,8 +119,20 @@ class State:
         """Whether the leader has a score for every validation example: what failed may be what it cannot do."""
         return len(self.scores(self.frontier.leader(), self.task.validation)) == len(self.task.validation)
 
+    def _take(self, rollout: Rollout) -> None:
+        self.rollouts[rollout.candidate_id, rollout.example_id] = rollout
+        if SAME_TEXT in rollout.flags:
+            self.failures.take_over(rollout)
+            return
+        if not self.failures.has_shown(rollout):
+            self.recent.append(rollout)
+        self.failures.add(rollout)
+        self.rollouts_used += 1
+
     def _add(self, candidate: Candidate) -> None:
         self.candidates[candidate.id] = candidate
+        if candidate.decision is not Decision.REFUSED:
+            self.by_text.setdefault(candidate.text, []).append(candidate.id)
         self.last_id = max(self.last_id, candidate.id)
         text = fingerprint(candidate.text)
         self.tried[text] = max(self.tried.get(text, 0), self._bar(candidate))

@@ -7,8 +7,10 @@ import pytest
 
 from gepa_next.gepa.acceptance import Comparison
 from gepa_next.gepa.racing import FIRST_BLOCK, block_ends, drop_those_behind
-from gepa_next.gepa.types import Decision
-from tests.gepa.stage import Ended, Models, ended, requests, task_of
+from gepa_next.gepa.replies import PromptReply
+from gepa_next.gepa.state import SAME_TEXT
+from gepa_next.gepa.types import Decision, Role
+from tests.gepa.stage import SEED_PROMPT, Ended, Models, ended, folded, requests, task_of
 
 
 @dataclass
@@ -73,3 +75,19 @@ def test_no_pair_of_candidate_and_example_is_paid_for_twice() -> None:
     models = Models()
     whole = ended(replace(task_of(requests(60)), iterations=5, population=4), models)
     assert whole.state.rollouts_used == len(whole.state.rollouts)
+
+
+def test_a_text_that_comes_again_keeps_the_scores_it_had_and_nobody_pays_for_them_again() -> None:
+    task = task_of(requests(90), iterations=30, population=2)
+    models = Models(reflector=lambda _: PromptReply(lesson="", prompt=f"{SEED_PROMPT} Be brief."))
+    whole = ended(task, models)
+    times = Counter(each.text for each in whole.state.candidates.values() if each.compared)
+    assert times[f"{SEED_PROMPT} Be brief."] > 1
+    asked = Counter(call.messages for call in models.asked(Role.TARGET))
+    assert max(asked.values()) == 1
+    taken = [each for each in whole.state.rollouts.values() if SAME_TEXT in each.flags]
+    assert taken
+    assert whole.state.rollouts_used == len(asked) == len(whole.state.rollouts) - len(taken)
+    told = [step for step in whole.steps if "rollouts_known" in step.data]
+    assert len(told) == times[f"{SEED_PROMPT} Be brief."] - 1
+    assert folded(task, [step.delta for step in whole.steps]) == whole.state

@@ -65,3 +65,12 @@ def test_a_batch_that_fails_again_is_an_outage_only_if_nothing_succeeded_since()
     state.apply(Delta(rollouts=tuple(rollout(f"s{n}", 1.0) for n in range(LATEST))))
     assert find_outage(state, failed) is None
     assert find_outage(state, tuple(rollout(f"n{n}", None) for n in range(IN_A_ROW))) is not None
+
+
+def test_what_failed_for_the_same_text_under_an_earlier_id_may_be_tried_again_and_shows_nothing_new() -> None:
+    failures = Failures()
+    failures.take_over(rollout("e1", None))
+    failures.take_over(rollout("e2", 0.5))
+    assert failures.may_be_tried_again(0, "e1")
+    assert failures.has_shown(rollout("e1", None))
+    assert not failures.has_shown(rollout("e2", None))

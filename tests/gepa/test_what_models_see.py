@@ -9,7 +9,8 @@ from gepa_next.gepa.engine import optimize
 from gepa_next.gepa.messages import judge_messages, target_messages
 from gepa_next.gepa.replies import JudgeReply
 from gepa_next.gepa.spending import add_spending, cost_usd, sends, spent_on
-from gepa_next.gepa.types import CallUsage, Example, ModelCall, Role, Split, Task, Verdict
+from gepa_next.gepa.state import SAME_TEXT
+from gepa_next.gepa.types import CallUsage, Example, ModelCall, Role, Rollout, Split, Task, Verdict
 from tests.gepa.stage import (
     Ended,
     Models,
@@ -48,12 +49,17 @@ def shows(call: ModelCall, examples: tuple[Example, ...]) -> bool:
     return any(each.input in text_of(call) for each in examples)
 
 
+def paid(whole: Ended) -> dict[tuple[int, str], Rollout]:
+    """Return the rollouts that were made, without those taken over from an earlier candidate of the same text."""
+    return {key: each for key, each in whole.state.rollouts.items() if SAME_TEXT not in each.flags}
+
+
 def test_every_rollout_ran_its_candidate_on_its_example(task: Task, models: Models, whole: Ended) -> None:
     examples, candidates = by_id(task), whole.state.candidates
     asked = Counter(call.messages for call in models.asked(Role.TARGET))
     made = Counter(
         target_messages(candidates[candidate_id].text, examples[example_id].input)
-        for candidate_id, example_id in whole.state.rollouts
+        for candidate_id, example_id in paid(whole)
     )
     assert asked == made
     assert sum(asked.values()) == whole.state.rollouts_used
@@ -64,7 +70,7 @@ def test_the_judge_read_that_very_output(task: Task, models: Models, whole: Ende
     asked = Counter(call.messages for call in models.asked(Role.JUDGE))
     made = (
         judge_messages(examples[example_id], rollout.output, task.rubric)
-        for (_, example_id), rollout in whole.state.rollouts.items()
+        for (_, example_id), rollout in paid(whole).items()
     )
     assert asked == Counter(made)
 
