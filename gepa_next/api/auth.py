@@ -3,16 +3,15 @@
 import re
 import secrets
 from collections.abc import Callable
-from hashlib import sha256
 from typing import TypeVar
 
 from flask import Flask, Response, current_app, g, request
 
 from gepa_next.api.errors import error_response
+from gepa_next.api.identity import find_identity, is_from_elsewhere
 from gepa_next.api.rates import RateLimiter
 from gepa_next.api.wiring import wiring
 
-NOBODY = "anonymous"
 ALLOWED_HEADERS = (
     "Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "If-Match", "If-None-Match"
 )  # fmt: skip
@@ -51,21 +50,13 @@ def _admit() -> Response | None:
         return Response(status=204)
     if is_open(request.endpoint) and not (wiring().access.metrics_required and _is_metrics()):
         return None
-    known = _known_token()
+    known = find_identity()
     if known is None:
         return _unauthorized()
+    if is_from_elsewhere():
+        return error_response("cross_origin", "a page of another origin asked for this")
     g.token_id = known
     return _too_many(wiring().requests, known)
-
-
-def _known_token() -> str | None:
-    access = wiring().access
-    if not access.required:
-        return NOBODY
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    # The digest is looked up, never the token compared: the time says nothing. Bytes of any kind have a digest.
-    digest = sha256(token.strip().encode("utf-8", "surrogatepass")).hexdigest()
-    return access.token_ids.get(digest) if scheme.lower() == "bearer" else None
 
 
 def _unauthorized() -> Response:

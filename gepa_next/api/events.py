@@ -1,11 +1,15 @@
 """The event stream of a job."""
 
 import re
+import time
+from math import ceil
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, jsonify, request
 
 from gepa_next.api.auth import token_id
+from gepa_next.api.identity import STREAM_TOKEN_S, issue_stream_token
 from gepa_next.api.paging import refuse_unknown
+from gepa_next.api.states import StreamTokenState, job_url
 from gepa_next.api.wiring import wiring
 from gepa_next.errors import UnavailableError
 from gepa_next.models import Job
@@ -22,7 +26,7 @@ _DIGITS = re.compile(r"[0-9]{1,100}")
 @bp.get("/<job_id>/events")
 def follow(job_id: str) -> Response:
     """Stream the job's events after the last one the client has; 204 when there will be no more."""
-    refuse_unknown("last_event_id")
+    refuse_unknown("last_event_id", "stream_token")
     parts = wiring()
     job = get_job(parts.database, job_id, token_id=token_id())
     after = _last_event_id(job)
@@ -33,6 +37,17 @@ def follow(job_id: str) -> Response:
         raise UnavailableError("too_many_streams", f"{parts.limits.sse_clients} streams are open; try again later")
     frames = stream(parts.database, parts.tailer, parts.stream, job_id, after=after)
     return Response(frames, content_type="text/event-stream; charset=utf-8", headers=HEADERS)
+
+
+@bp.post("/<job_id>/stream-token")
+def stream_token(job_id: str) -> Response:
+    """Return a token that opens the event stream of this job, and nothing else, for a while."""
+    refuse_unknown()
+    job = get_job(wiring().database, job_id, token_id=token_id())
+    until = ceil(time.time()) + STREAM_TOKEN_S
+    issued = issue_stream_token(job.id, until=until)
+    url = f"{job_url(job.id)}/events?stream_token={issued}"
+    return jsonify(StreamTokenState(stream_token=issued, expires_at=until, url=url).model_dump())
 
 
 def _last_event_id(job: Job) -> int:

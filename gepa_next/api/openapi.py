@@ -12,7 +12,7 @@ from gepa_next.api.operation import JSON, NAMED_ERRORS, WRITE_ERRORS, Operation
 from gepa_next.api.pin_operations import PIN_OPERATIONS
 from gepa_next.api.quote_state import QuoteState
 from gepa_next.api.schemas import ExampleBody, OptimizeBody, ResumeBody
-from gepa_next.api.states import JobPage, JobState
+from gepa_next.api.states import JobPage, JobState, StreamTokenState
 from gepa_next.version import VERSION
 
 bp = Blueprint("openapi", __name__, url_prefix="/v1")
@@ -79,9 +79,14 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         summary="Follow a job's events as server-sent events; 204 when there will be no more",
         content_type="text/event-stream",
         also={204: "The job has ended and there are no more events"},
-        query=("last_event_id",),
+        query=("last_event_id", "stream_token"),
         headers=("Last-Event-ID",),
         errors=(*_JOB, "too_many_streams"),
+    ),
+    ("post", "/v1/optimize/{job_id}/stream-token"): Operation(
+        summary="Get a token that opens this job's event stream, for a page with an EventSource",
+        response=StreamTokenState,
+        errors=_JOB,
     ),
     ("get", "/v1/optimize/{job_id}/candidates"): Operation(summary="List every candidate of a job", errors=_JOB),
     ("get", "/v1/optimize/{job_id}/artifacts"): Operation(summary="List a job's artifacts", errors=_JOB),
@@ -149,7 +154,7 @@ def _operation(method: str, path: str, operation: Operation) -> dict[str, object
         "operationId": f"{method}_{name}",
         "summary": operation.summary,
         "parameters": _parameters(path, operation),
-        "responses": _responses(operation),
+        "responses": _responses(method, operation),
     }
     if operation.request is not None:
         described["requestBody"] = {
@@ -180,12 +185,13 @@ def _request(shape: type[BaseModel], *, imports: bool) -> dict[str, object]:
     return {JSON: {"schema": {"oneOf": [one, many]}}, "application/x-ndjson": lines, "text/csv": lines}
 
 
-def _responses(operation: Operation) -> dict[str, object]:
+def _responses(method: str, operation: Operation) -> dict[str, object]:
     content = {} if operation.success == 204 else {"content": _answer(operation)}  # noqa: PLR2004
     responses: dict[str, object] = {str(operation.success): {"description": "Success", **content}}
     responses |= {str(status): {"description": said} for status, said in operation.also.items()}
     checked = () if operation.is_open else ("unauthorized", "rate_limited", "validation_error")
-    codes = tuple(dict.fromkeys((*operation.errors, *checked, "internal_error")))
+    foreign = ("cross_origin",) if method != "get" and not operation.is_open else ()
+    codes = tuple(dict.fromkeys((*operation.errors, *checked, *foreign, "internal_error")))
     for status in sorted({STATUS_BY_CODE[code] for code in codes}):
         named = [code for code in codes if STATUS_BY_CODE[code] == status]
         error = {"content": {JSON: {"schema": {"$ref": REFERENCE.format(model="Error")}}}}

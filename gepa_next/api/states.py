@@ -105,6 +105,14 @@ class JobState(BaseModel):
     links: dict[str, str]
 
 
+class StreamTokenState(BaseModel):
+    """A token that opens the event stream of one job until a moment, and the path that holds it."""
+
+    stream_token: str
+    expires_at: int
+    url: str
+
+
 class JobPage(BaseModel):
     """A page of jobs, newest first."""
 

@@ -38,7 +38,7 @@ def test_open_routes_are_described_as_open(done, described) -> None:
     for method, path in operations(described):
         status = done.client(token=None).open(path.replace("{", "").replace("}", ""), method=method).status_code
         is_open = described["paths"][path][method].get("security") == []
-        assert is_open == (status != 401), (method, path)
+        assert is_open == (status not in {401, 429}), (method, path)  # 429: too many without a token
 
 
 def test_every_error_code_is_described(described) -> None:

@@ -7,7 +7,7 @@ from contextlib import closing
 from http import HTTPStatus
 from pathlib import Path
 
-from gepa_next.api.auth import NOBODY
+from gepa_next.api.identity import NOBODY
 from gepa_next.store.counters import list_counters
 from gepa_next.store.database import Database
 from gepa_next.store.housekeeping import PARTS, check_file

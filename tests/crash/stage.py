@@ -15,7 +15,7 @@ from typing import Any
 
 import requests
 
-from gepa_next.api.auth import NOBODY
+from gepa_next.api.identity import NOBODY
 from gepa_next.models import Job, Judge
 from gepa_next.store.database import Database
 from gepa_next.store.jobs import NewJob, find_job, get_job, insert_job
