@@ -20,7 +20,7 @@ from gepa_next.gepa.run import Run
 from gepa_next.gepa.splits import default_sizes
 from gepa_next.gepa.state import State
 from gepa_next.gepa.types import Budget, Completion, Example, ModelCall, Role
-from gepa_next.metrics import METRICS
+from gepa_next.metrics import METRICS, scoring_fingerprint
 from gepa_next.models import JobSpec, Judge
 from gepa_next.runner.job_run import JobRun
 from gepa_next.runner.ledger import RoleModel
@@ -130,7 +130,7 @@ def new_job(job_id: str, spec: JobSpec) -> NewJob:
         token_id="",
         spec=spec,
         examples=EXAMPLES,
-        judge=Judge(model_id="", fingerprint=""),
+        judge=Judge(model_id="bench", fingerprint=scoring_fingerprint(spec, "bench")),
         simulated=True,
         created_at=time.time(),
         body_sha256="",

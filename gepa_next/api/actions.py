@@ -14,7 +14,7 @@ from gepa_next.api.schemas import ResumeBody
 from gepa_next.api.wiring import Wiring, wiring
 from gepa_next.errors import ConflictError
 from gepa_next.gepa.run import DRY_LIMIT, limit_reached
-from gepa_next.metrics import asks_judge
+from gepa_next.metrics import asks_judge, find_other_scoring
 from gepa_next.models import Job, JobSpec
 from gepa_next.store.evidence import list_usage
 from gepa_next.store.jobs import find_standing, get_job
@@ -50,6 +50,8 @@ def resume(job_id: str) -> Response:
     job = get_job(parts.database, job_id, token_id=token_id())
     if not job.status.terminal:
         raise ConflictError("not_resumable", f"the job is {job.status}")
+    if (problem := find_other_scoring(job, parts.roles.judge_model_id)) is not None:
+        raise ConflictError("not_resumable", problem)
     usage = list_usage(parts.database, job_id)
     spec = raised_spec(job, body, usage, most_iterations=parts.limits.iterations)
     if body.budget.max_cost_usd is not None:

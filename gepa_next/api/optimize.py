@@ -21,9 +21,8 @@ from gepa_next.api.schemas import OptimizeBody
 from gepa_next.api.states import JobPage, job_state, job_url
 from gepa_next.api.wiring import Wiring, wiring
 from gepa_next.errors import InvalidError, UnavailableError
-from gepa_next.gepa.fingerprint import judge_fingerprint, metric_fingerprint
 from gepa_next.gepa.types import Example
-from gepa_next.metrics import JUDGE, PROGRAM, asks_judge, described
+from gepa_next.metrics import scoring_fingerprint
 from gepa_next.models import Job, JobSpec, JobStatus
 from gepa_next.store.bank import list_examples
 from gepa_next.store.evidence import list_usage
@@ -148,7 +147,7 @@ def new_job(parts: Wiring, digest: str, spec: JobSpec, examples: tuple[Example, 
         token_id=token_id(),
         spec=spec,
         examples=examples,
-        judge=parts.roles.judge(_fingerprint(parts, spec)),
+        judge=parts.roles.judge(scoring_fingerprint(spec, parts.roles.judge_model_id)),
         simulated=parts.roles.simulated,
         created_at=time.time(),
         body_sha256=digest,
@@ -173,14 +172,6 @@ def _banked(parts: Wiring, body: OptimizeBody, given: Sequence[Example]) -> list
     for each in given:
         found.pop((each.input, each.ideal), None)
     return [each for each in reversed(found.values()) if each.id not in brought]
-
-
-def _fingerprint(parts: Wiring, spec: JobSpec) -> str:
-    judge, metrics = judge_fingerprint(parts.roles.judge_model_id, spec.rubric), described(spec.metric)
-    if all(each["name"] == JUDGE for each in metrics):
-        return judge
-    scored = [{**each, "url": spec.program_url} if each["name"] == PROGRAM else each for each in metrics]
-    return metric_fingerprint(scored, judge if asks_judge(spec.metric) else None)
 
 
 def _idempotency_key() -> str | None:

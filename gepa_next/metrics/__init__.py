@@ -12,6 +12,7 @@ from gepa_next.metrics.choice import (
     deterministic_parts,
     scoring_of,
 )
+from gepa_next.metrics.fingerprint import find_other_scoring, scoring_fingerprint
 from gepa_next.metrics.pattern import compiled
 from gepa_next.metrics.schema_check import check_schema
 
@@ -27,5 +28,7 @@ __all__ = [
     "compiled",
     "described",
     "deterministic_parts",
+    "find_other_scoring",
+    "scoring_fingerprint",
     "scoring_of",
 ]

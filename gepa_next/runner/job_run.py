@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from threading import Event
 
-from gepa_next.errors import DamagedError, GepaNextError, Interrupted, StoreError, UnavailableError
+from gepa_next.errors import DamagedError, GepaNextError, Interrupted, RefusedError, StoreError, UnavailableError
 from gepa_next.gepa.engine import optimize
 from gepa_next.gepa.run import Run, standing_of
 from gepa_next.gepa.spending import cost_usd, sends
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Step
 from gepa_next.gepa.types import Role
-from gepa_next.metrics import scoring_of
+from gepa_next.metrics import find_other_scoring, scoring_of
 from gepa_next.models import Job, JobSpec
 from gepa_next.runner.asking import Asking
 from gepa_next.runner.fan_out import PooledFanOut
@@ -114,6 +114,8 @@ class JobRun:
         holder = Holder(job_id=job.id, epoch=self.claim.epoch)
         tenure = Tenure(self.database, holder, self.let_go)
         models = self.models_for(job.id, job.spec, tenure, self._say_waiting)
+        if (problem := find_other_scoring(job, models[Role.JUDGE].model_id)) is not None:
+            raise RefusedError("judge_changed", problem)
         state, scoring = load_state(self.database, job), scoring_of(job.spec.metric)
         self.is_loaded = True
         self._ledger = ledger = LedgerModel(

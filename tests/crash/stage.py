@@ -16,6 +16,7 @@ from typing import Any
 import requests
 
 from gepa_next.api.identity import NOBODY
+from gepa_next.metrics import scoring_fingerprint
 from gepa_next.models import Job, Judge
 from gepa_next.store.database import Database
 from gepa_next.store.jobs import NewJob, find_job, get_job, insert_job
@@ -48,12 +49,13 @@ class Stage:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
 
     def add_job(self, job_id: str = "job", **changes: object) -> None:
+        spec = job_spec(**{"target_model_id": "crash/target", "seed": SEED, **changes})
         new = NewJob(
             id=job_id,
             token_id=NOBODY,
-            spec=job_spec(**{"target_model_id": "crash/target", "seed": SEED, **changes}),
+            spec=spec,
             examples=EXAMPLES,
-            judge=Judge(model_id="crash/judge", fingerprint="f"),
+            judge=Judge(model_id="crash/judge", fingerprint=scoring_fingerprint(spec, "crash/judge")),
             simulated=False,
             created_at=time.time(),
             body_sha256=secrets.token_hex(4),

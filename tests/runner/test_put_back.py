@@ -107,7 +107,7 @@ def test_a_job_goes_on_by_itself_when_the_store_was_busy_however_often(database:
     def models_for(*_: object) -> dict[Role, RoleModel]:
         if (error := next(busy, None)) is not None:
             raise error
-        return {role: RoleModel(model_id="m", ask=Simulator()) for role in Role}
+        return {role: RoleModel(model_id=f"sim/{role}", ask=Simulator()) for role in Role}
 
     insert(database)
     with running(database, Simulator(), models_for):
@@ -200,7 +200,7 @@ def test_a_job_that_cannot_be_put_back_for_a_while_goes_on_then(database: Databa
     def models_for(*_: object) -> dict[Role, RoleModel]:
         if (error := next(broken, None)) is not None:
             raise error
-        return {role: RoleModel(model_id="m", ask=Simulator()) for role in Role}
+        return {role: RoleModel(model_id=f"sim/{role}", ask=Simulator()) for role in Role}
 
     refuse = "CREATE TRIGGER stuck BEFORE UPDATE OF left_at ON jobs WHEN new.left_at > 0 BEGIN SELECT json('{'); END"
     database.write(lambda db: db.execute(refuse))

@@ -95,7 +95,7 @@ def test_a_call_that_waits_for_its_next_try_hears_of_a_refusal_and_tries_no_more
             assert waits.wait(TIMEOUT_S)
             raise ProviderError("provider_auth", "Put the key right.")
 
-        return {role: RoleModel(model_id="m", ask=ask) for role in Role}
+        return {role: RoleModel(model_id=f"sim/{role}", ask=ask) for role in Role}
 
     insert(database, metric="exact_match")
     runner = Runner(database, models_for, concurrent_jobs=1, concurrent_calls=2)

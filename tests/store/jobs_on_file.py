@@ -2,6 +2,7 @@
 
 from gepa_next.gepa.splits import SplitSizes, default_sizes
 from gepa_next.gepa.types import Budget, Example, Pinned
+from gepa_next.metrics import scoring_fingerprint
 from gepa_next.models import JobSpec, Judge, PinnedVersion, Retest
 from gepa_next.store.database import Database
 from gepa_next.store.jobs import NewJob, insert_job
@@ -34,12 +35,13 @@ def job_spec(**changes: object) -> JobSpec:
 def insert(
     database: Database, job_id: str = "job-1", *, examples: tuple[Example, ...] = EXAMPLES, **changes: object
 ) -> str:
+    spec = job_spec(**changes)
     new = NewJob(
         id=job_id,
         token_id=WHO,
-        spec=job_spec(**changes),
+        spec=spec,
         examples=examples,
-        judge=Judge(model_id="sim/judge", fingerprint="f"),
+        judge=Judge(model_id="sim/judge", fingerprint=scoring_fingerprint(spec, "sim/judge")),
         simulated=True,
         created_at=1.0,
         body_sha256="body",
