@@ -11,6 +11,7 @@ from gepa_next.gepa.replies import AdditionReply, PromptReply
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.state import State
 from gepa_next.gepa.types import Budget, Completion, Decision, Example, ModelCall, Role, Task, Verdict
+from gepa_next.llm.simulator.material import unfenced
 
 NO_END = 1_000_000
 _TAGGED = re.compile(r"<instructions[^>]*>\n(.*?)\n</instructions", re.DOTALL)
@@ -42,7 +43,7 @@ class Ports:
         return Verdict(score=score, feedback=feedback)
 
     def _written(self, call: ModelCall) -> Written:
-        text, reflector = call.messages[0].content, self.models.reflect()
+        text, reflector = unfenced(call.messages[0].content), self.models.reflect()
         asked, rng = asked_in(text), self.models.stream(text)
         if "in fewer words" in text:
             return reflector.shorten(asked, rng)

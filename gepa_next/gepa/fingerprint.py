@@ -7,7 +7,7 @@ from hashlib import sha256
 from gepa_next.gepa.messages import DEFAULT_RUBRIC, template_text
 from gepa_next.gepa.replies import SCORE_POINTS
 
-VERSION = 1
+VERSION = 2
 LENGTH = 16
 
 

@@ -1,12 +1,13 @@
 """The messages that the three models are sent."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from hashlib import sha256
 from importlib.resources import files
 from math import inf
 
+from gepa_next.gepa.fences import Fence, fence_for
 from gepa_next.gepa.guards import placeholders, tokens_left
 from gepa_next.gepa.types import Candidate, Example, Lesson, Message, Rollout, Task
 
@@ -24,17 +25,16 @@ def target_messages(prompt: str, example_input: str) -> tuple[Message, ...]:
 
 
 def judge_messages(example: Example, output: str, rubric: str) -> tuple[Message, ...]:
-    """Return the question to the judge; the output stands between lines that it cannot have foreseen."""
-    nonce = sha256("\0".join((example.id, example.input, rubric, output)).encode()).hexdigest()[:16]
-    ideal = f"\nA perfect answer:\n{block('ideal', example.ideal)}\n" if example.ideal is not None else ""
-    wanted = rubric or ("" if example.ideal is not None else DEFAULT_RUBRIC)
+    """Return the question to the judge, with each text between lines that none of them can contain."""
+    ideal, wanted = example.ideal, rubric or ("" if example.ideal is not None else DEFAULT_RUBRIC)
+    fence = fence_for((example.id, example.input, ideal or "", wanted), also=output)
     text = _fill(
         "judge",
-        input=block("input", example.input),
-        ideal=ideal,
-        rubric=f"\nWhat counts:\n{block('rubric', wanted)}\n" if wanted else "",
-        fence=f"=====answer {nonce}=====",
-        output=output,
+        number=fence.number,
+        input=fence.around("input", example.input),
+        ideal=f"\nA perfect answer:\n{fence.around('ideal', ideal)}\n" if ideal is not None else "",
+        rubric=f"\nWhat counts:\n{fence.around('rubric', wanted)}\n" if wanted else "",
+        answer=fence.around("answer", output),
     )
     return (Message("user", text),)
 
@@ -55,14 +55,19 @@ def reflector_messages(
     Where the prompt is a component of a program, the other components are shown beside it. A text of a case that has
     more than `longest` characters is shown without its middle.
     """
+    shown = [_Case.of(example, rollout, longest) for example, rollout in cases]
     known = "".join(f"- {lesson.text}\n" for lesson in lessons)
+    beside = {name: text for name, text in parent.prompts.items() if component and name != component}
+    given = (parent.text, other, *beside.values(), *(text for case in shown for text in case.texts), known, *task.keep)
+    fence = fence_for(given)
     text = _fill(
         template,
-        prompt=block("instructions", parent.text),
-        other=block("instructions", other),
-        component=_beside(parent, component),
-        cases="\n".join(_case(example, rollout, longest) for example, rollout in cases),
-        lessons=f"\nLessons of earlier attempts:\n{known}" if known else "",
+        number=fence.number,
+        prompt=fence.around("instructions", parent.text),
+        other=fence.around("instructions", other),
+        component=_beside(fence, beside, component),
+        cases="\n".join(case.fenced(fence) for case in shown),
+        lessons=f"\nLessons of earlier attempts:\n{fence.around('lessons', known.rstrip())}\n" if known else "",
         limits=_limits_of_addition(task, parent) if template == "constrain" else _limits(task),
     )
     return (Message("user", text),)
@@ -70,14 +75,8 @@ def reflector_messages(
 
 def inputs_messages(prompt: str, count: int) -> tuple[Message, ...]:
     """Return the question that drafts task inputs from a prompt alone."""
-    return (Message("user", _fill("inputs", prompt=block("instructions", prompt), count=str(count))),)
-
-
-def block(tag: str, text: str) -> str:
-    """Wrap a text in a tag that the text does not close."""
-    if f"</{tag}>" in text:
-        tag = f"{tag}-{sha256(text.encode()).hexdigest()[:8]}"
-    return f"<{tag}>\n{text}\n</{tag}>"
+    fenced = fence_for((prompt,)).around("instructions", prompt)
+    return (Message("user", _fill("inputs", prompt=fenced, count=str(count))),)
 
 
 @cache
@@ -95,18 +94,35 @@ def without_middle(text: str, longest: int) -> str:
     return f"{text[:half]}\n[... {left_out} characters left out ...]\n{text[len(text) - half :]}"
 
 
-def _case(example: Example, rollout: Rollout, longest: int) -> str:
-    score = "" if rollout.score is None else f"Score {rollout.score:.2f}. "
-    texts = {"input": example.input, "output": rollout.output, "feedback": score + rollout.feedback}
-    blocks = (block(tag, without_middle(text, longest)) for tag, text in texts.items())
-    return "\n".join(("<case>", *blocks, "</case>"))
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What a prompt did with one input, as it is shown."""
+
+    input: str
+    output: str
+    feedback: str
+
+    @classmethod
+    def of(cls, example: Example, rollout: Rollout, longest: int) -> "_Case":
+        score = "" if rollout.score is None else f"Score {rollout.score:.2f}. "
+        texts = (example.input, rollout.output, score + rollout.feedback)
+        return cls(*(without_middle(text, longest) for text in texts))
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return self.input, self.output, self.feedback
+
+    def fenced(self, fence: Fence) -> str:
+        blocks = (
+            fence.around(tag, text) for tag, text in zip(("input", "output", "feedback"), self.texts, strict=True)
+        )
+        return "\n".join((f"<case-{fence.number}>", *blocks, f"</case-{fence.number}>"))
 
 
-def _beside(parent: Candidate, component: str) -> str:
-    others = {name: text for name, text in parent.prompts.items() if name != component}
-    if not component or not others:
+def _beside(fence: Fence, others: Mapping[str, str], component: str) -> str:
+    if not others:
         return ""
-    parts = "\n".join(f"Part {name}:\n{block('part', text)}" for name, text in others.items())
+    parts = "\n".join(f"Part {name}:\n{fence.around('part', text)}" for name, text in others.items())
     return (
         f"\nThe assistant is a program. These instructions are its part {component}; the other parts stay:\n{parts}\n"
     )

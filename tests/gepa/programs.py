@@ -26,9 +26,9 @@ def learns_its_own(call: ModelCall) -> object:
     text = text_of(call)
     part = re.search(r"its part (\w+);", text)
     cases = [
-        found[0] for found in CASE.finditer(text) if part and ["even", "odd"][int(kind_of(found[1])) % 2] == part[1]
+        found[0] for found in CASE.finditer(text) if part and ["even", "odd"][int(kind_of(found[2])) % 2] == part[1]
     ]
-    shown = text[: text.index("<case>")] + "\n".join(cases) if cases else text
+    shown = text[: text.index("<case-")] + "\n".join(cases) if cases else text
     return learns(replace(call, messages=(Message("user", shown),)))
 
 

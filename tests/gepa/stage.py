@@ -41,13 +41,22 @@ Handler = Callable[[ModelCall], object]
 SEED_PROMPT = "Answer the customer's request."
 KINDS = 5
 USAGE = CallUsage(sends=1, input_tokens=10, output_tokens=5, cost_usd=0.001)
-CASE = re.compile(r"<input>\n(.*?)\n</input>\n<output>\n.*?\n</output>\n<feedback>\n(.*?)\n</feedback>", re.DOTALL)
-_INSTRUCTIONS = re.compile(r"<instructions>\n(.*?)\n</instructions>", re.DOTALL)
-_ANSWER = re.compile(r"\n(=====answer [0-9a-f]{16}=====)\n(.*)\n\1", re.DOTALL)
+CASE = re.compile(
+    r"<input-(\w{8})>\n(.*?)\n</input-\1>\n<output-\1>\n.*?\n</output-\1>\n<feedback-\1>\n(.*?)\n</feedback-\1>",
+    re.DOTALL,
+)
+_INSTRUCTIONS = re.compile(r"<instructions-(\w{8})>\n(.*?)\n</instructions-\1>", re.DOTALL)
+_ANSWER = re.compile(r"<answer-(\w{8})>\n(.*?)\n</answer-\1>", re.DOTALL)
+_NUMBER = re.compile(r"(?<=[a-z])-[0-9a-f]{8}(?=>)")
 
 
 def text_of(call: ModelCall) -> str:
     return "\n".join(message.content for message in call.messages)
+
+
+def without_numbers(text: str) -> str:
+    """Return a message with its fences made plain tags."""
+    return _NUMBER.sub("", text)
 
 
 def kind_of(text: str) -> str:
@@ -63,7 +72,7 @@ def follows_rules(call: ModelCall) -> str:
 def compares(call: ModelCall) -> JudgeReply:
     found = _ANSWER.search(text_of(call))
     assert found is not None
-    wanted = f"answer-{kind_of(text_of(call).partition('</input>')[0])}"
+    wanted = f"answer-{kind_of(text_of(call).partition('</input-')[0])}"
     return JudgeReply(feedback=f"Wanted: {wanted}.", score=10 if found[2] == wanted else 0)
 
 
@@ -71,12 +80,12 @@ def learns(call: ModelCall) -> PromptReply | AdditionReply | InputsReply:
     if call.reply_type is InputsReply:
         return InputsReply(inputs=[each.input for each in requests(SYNTHETIC_INPUTS)])
     found = _INSTRUCTIONS.search(text_of(call))
-    rules = [f"kind-{kind_of(given)}: answer-{kind_of(given)}" for given, feedback in CASE.findall(text_of(call))]
+    rules = [f"kind-{kind_of(given)}: answer-{kind_of(given)}" for _, given, _ in CASE.findall(text_of(call))]
     rule = rules[0] if rules else "kind-0: answer-9"
     lesson = f"{rule.replace(':', ' wants')} and nothing else"
     if call.reply_type is AdditionReply:
         return AdditionReply(lesson=lesson, addition=rule)
-    return PromptReply(lesson=lesson, prompt=f"{found[1] if found else ''}\n{rule}")
+    return PromptReply(lesson=lesson, prompt=f"{found[2] if found else ''}\n{rule}")
 
 
 @dataclass

@@ -199,11 +199,6 @@ def test_an_addition_has_the_words_that_are_left_and_nothing_to_keep() -> None:
     assert "Keep this" not in text
 
 
-def test_an_output_cannot_close_its_own_tag() -> None:
-    assert "<output>" not in asked("reflect")
-    assert "</output>?\n</output-" in asked("reflect")
-
-
 def test_the_reflector_reads_the_worst_case_first() -> None:
     models = Models()
     whole = ended(TASK, models)

@@ -11,14 +11,13 @@ from gepa_next.gepa.types import Message
 from gepa_next.llm.simulator.reading import join, quote
 from gepa_next.llm.simulator.words import content_stems, content_words, mentions, stem, stems, tokens
 
-_BLOCK = r"<({0}(?:-[0-9a-f]{{8}})?)>\n(.*?)\n</\{1}>\n"
 _QUESTION = re.compile(
-    r".*?" + _BLOCK.format("input", 1)
-    + r"(?:\n[^\n]*\n" + _BLOCK.format("ideal", 3) + r")?"
-    + r"(?:\n[^\n]*\n" + _BLOCK.format("rubric", 5) + r")?"
-    + r".*?(=====answer [0-9a-f]{16}=====).*?\n\7\n(.*)\n\7(?:\n|\Z)",
+    r".*?<input-([0-9a-f]{8})>\n(.*?)\n</input-\1>\n"
+    r"(?:\n[^\n]*\n<ideal-\1>\n(.*?)\n</ideal-\1>\n)?"
+    r"(?:\n[^\n]*\n<rubric-\1>\n(.*?)\n</rubric-\1>\n)?"
+    r".*?<answer-\1>\n(.*?)\n</answer-\1>(?:\n|\Z)",
     re.DOTALL,
-)  # fmt: skip
+)
 _FIELD_WORDS = 3
 _RUBRIC_WORDS = 6
 _BRIEF_WORDS = 120
@@ -35,7 +34,7 @@ class Question:
 
 
 def judge(messages: Sequence[Message]) -> JudgeReply:
-    """Score the answer between the fence lines from 0 to 10, feedback first."""
+    """Score the fenced answer from 0 to 10, feedback first."""
     question = read_question("\n\n".join(message.content for message in messages))
     if question is None:
         return JudgeReply(feedback="There is no answer to score.", score=0)
@@ -47,7 +46,7 @@ def judge(messages: Sequence[Message]) -> JudgeReply:
 def read_question(text: str) -> Question | None:
     """Find input, perfect answer, rubric and answer; None if the text has another shape."""
     found = _QUESTION.match(text)
-    return Question(found[2], found[4], found[6] or "", found[8]) if found else None
+    return Question(found[2], found[3], found[4] or "", found[5]) if found else None
 
 
 def _against_ideal(ideal: str, output: str) -> JudgeReply:

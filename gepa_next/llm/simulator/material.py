@@ -2,18 +2,15 @@
 
 import re
 from dataclasses import dataclass
-from itertools import islice
 
 from gepa_next.gepa.messages import template_text
 from gepa_next.llm.simulator.reading import QUOTED, Rule, quoted_texts
 from gepa_next.llm.simulator.words import tokens
 
 _TEMPLATES = ("reflect", "constrain", "compress", "merge")
-_BLOCK = r"<({0}(?:-[0-9a-f]{{8}})?)>\n(.*?)\n</\{1}>"
-_INSTRUCTIONS = re.compile(_BLOCK.format("instructions", 1), re.DOTALL)
-_CASE = re.compile(
-    r"<case>\n" + "\n".join((_BLOCK.format("input", 1), _BLOCK.format("output", 3), _BLOCK.format("feedback", 5))),
-    re.DOTALL,
+_NUMBER = re.compile(r"<instructions-([0-9a-f]{8})>")
+_FENCES = re.compile(
+    r"\n\nThe texts stand between [^\n]*|^</?lessons-[0-9a-f]{8}>\n|(?<=[a-z])-[0-9a-f]{8}(?=>$)", re.MULTILINE
 )
 _NAMED = rf"(?:{QUOTED}|'((?:[^'\\\n]|\\.)+)')"
 _EXPECTED = (
@@ -47,7 +44,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """A message to the reflector, read."""
+    """A message to the reflector, read; `text` is all of it but its fences."""
 
     text: str
     template: str
@@ -65,18 +62,38 @@ def read_material(text: str) -> Material:
     tail = text[max(0, text.rfind(_request(template))) :]
     most = re.search(r"^Use at most (\d+) words\.$", tail, re.MULTILINE)
     count = re.search(r"\b(\d+) texts\b", text)
-    cases = list(_CASE.finditer(text))
-    prompts = islice(_INSTRUCTIONS.finditer(text), 2 if template == "merge" else 1)
+    prompts, cases = _prompts(text), _cases(text)
     return Material(
-        text=text,
+        text=unfenced(text),
         template=template,
-        prompts=tuple(found[2] for found in prompts),
+        prompts=prompts[: 2 if template == "merge" else 1],
         cases=tuple(map(_read_case, cases)),
         lessons=_read_lessons(text[max((found.end() for found in cases), default=0) : len(text) - len(tail)]),
         keep=tuple(found[1].rstrip("\n") for found in _KEEP.finditer(tail)),
         max_words=int(most[1]) if most else None,
         count=int(count[1]) if count else 1,
     )
+
+
+def unfenced(text: str) -> str:
+    """Return the message without numbers and what is said of them, so that chance does not hang on how it is fenced."""
+    return _FENCES.sub("", text)
+
+
+def _prompts(text: str) -> tuple[str, ...]:
+    return tuple(found[1] for found in re.finditer(_block("instructions", text), text, re.DOTALL))
+
+
+def _cases(text: str) -> list[re.Match[str]]:
+    blocks = "\n".join(_block(tag, text) for tag in ("input", "output", "feedback"))
+    return list(re.finditer(blocks, text, re.DOTALL))
+
+
+def _block(tag: str, text: str) -> str:
+    """Return the pattern of a fenced text: the number is that of the first fence, and fences in texts have others."""
+    found = _NUMBER.search(text)
+    number = found[1] if found else "none"
+    return rf"<{tag}-{number}>\n(.*?)\n</{tag}-{number}>"
 
 
 def _read_lessons(text: str) -> tuple[Rule, ...]:
@@ -92,9 +109,9 @@ def _request(template: str) -> str:
 
 
 def _read_case(found: re.Match[str]) -> Case:
-    answer, feedback = found[4], found[6]
+    answer, feedback = found[2], found[3]
     named = next((said for pattern in _EXPECTED if (said := pattern.search(feedback))), None)
     expected = (named[1] or named[2] or named[3]) if named else None
     score = _SCORE.search(feedback)
     failed = float(score[1]) < 1 if score else tokens(answer) != tokens(expected or "")
-    return Case(input=found[2], output=answer, feedback=feedback, expected=expected, failed=failed)
+    return Case(input=found[1], output=answer, feedback=feedback, expected=expected, failed=failed)
