@@ -9,11 +9,11 @@ from gepa_next.api.schemas import MOST_EXAMPLES, ExampleBody, OptimizeBody, Spli
 from gepa_next.errors import InvalidError, ModelError
 from gepa_next.gepa.components import joined
 from gepa_next.gepa.engine import SYNTHETIC_INPUTS
+from gepa_next.gepa.pause import pause
 from gepa_next.gepa.quote import usable_rollouts
 from gepa_next.gepa.splits import SplitSizes, default_sizes
 from gepa_next.gepa.types import Budget, Example
 from gepa_next.metrics import Chosen, asks_judge, deterministic_parts
-from gepa_next.metrics.deterministic import pause
 from gepa_next.models import JobSpec
 
 DEFAULT_ITERATIONS = 10

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from gepa_next.gepa.paired import PairedTest, paired_test
 from gepa_next.gepa.rollouts import Pair, make_rollouts, told_rollouts
@@ -40,7 +40,8 @@ def final_test(run: Run, reason: str) -> Iterator[Step]:
 def held_out_test(state: State, champion: Candidate) -> PairedTest | None:
     """Return the paired comparison on the test split, None when no example has a score for both."""
     seed_scores, scores = (state.scores(each, state.task.test) for each in (0, champion.id))
-    return paired_test(seed_scores, scores, seed=state.task.seed)
+    found = paired_test(seed_scores, scores, seed=state.task.seed)
+    return found if found is None or champion.id else replace(found, interval=(0.0, 0.0))  # it is the seed prompt
 
 
 def verdict(found: PairedTest | None) -> str:

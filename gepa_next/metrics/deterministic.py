@@ -1,6 +1,5 @@
 """What every deterministic metric has in common: bounded outputs, checked ideals, feedback that can be stored."""
 
-import time
 import unicodedata
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
@@ -11,7 +10,6 @@ from gepa_next.gepa.types import Example, Verdict
 
 LONGEST_OUTPUT = 200_000
 QUOTED_OUTPUT, QUOTED_IDEAL = 200, 1000
-_PAUSE_S = 1e-5  # under gevent a sleep of 0 lets neither timers nor sockets have their turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +50,6 @@ def ideal_of(example: Example) -> str:
 def unscorable(code: str, message: str) -> ModelError:
     """Return the error for a rollout without a score; nobody was asked, so it cost nothing."""
     return ModelError(code, message, sends=0, cost_usd=0.0)
-
-
-def pause() -> None:
-    """Give way to other threads and greenlets; to be called every few milliseconds of computing."""
-    time.sleep(_PAUSE_S)
 
 
 def normal(text: str) -> str:

@@ -10,8 +10,9 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 from referencing import Registry
 
+from gepa_next.gepa.pause import pause
 from gepa_next.gepa.types import Example, Verdict
-from gepa_next.metrics.deterministic import DeterministicMetric, pause, unscorable
+from gepa_next.metrics.deterministic import DeterministicMetric, unscorable
 from gepa_next.metrics.json_text import NotJsonError, read_json, shown, without_fence
 from gepa_next.metrics.json_values import SHOWN, listed, not_json
 from gepa_next.metrics.pattern import MOST_WORK, Pattern, compiled, occurs, work

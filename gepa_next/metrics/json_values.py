@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import ClassVar
 
+from gepa_next.gepa.pause import pause
 from gepa_next.gepa.types import Example, Verdict
-from gepa_next.metrics.deterministic import DeterministicMetric, ideal_of, pause, quoted, unscorable
+from gepa_next.metrics.deterministic import DeterministicMetric, ideal_of, quoted, unscorable
 from gepa_next.metrics.json_text import FENCE, NotJsonError, differences, read_json, without_fence
 
 SHOWN = 5

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from jsonschema import Draft7Validator, Draft202012Validator
 
 from gepa_next.errors import InvalidError
-from gepa_next.metrics.deterministic import pause
+from gepa_next.gepa.pause import pause
 from gepa_next.metrics.pattern import compiled
 
 LONGEST_SCHEMA = 20_000

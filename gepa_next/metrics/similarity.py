@@ -10,8 +10,9 @@ from typing import ClassVar, TypeVar
 
 from rapidfuzz.distance import LCSseq, Levenshtein
 
+from gepa_next.gepa.pause import pause
 from gepa_next.gepa.types import Example, Verdict
-from gepa_next.metrics.deterministic import DeterministicMetric, ideal_of, normal, pause, quoted, versus
+from gepa_next.metrics.deterministic import DeterministicMetric, ideal_of, normal, quoted, versus
 from gepa_next.metrics.text import parting
 
 BLOCK_CHARACTERS, BLOCK_WORDS = 10_000, 5_000  # at most 11 ms on the machines we use

@@ -59,7 +59,24 @@ def test_the_contest_is_paired_and_leaves_out_what_has_no_score_for_both() -> No
     assert (test.n, test.wins, test.losses) == (3, 1, 1)
     assert (test.seed_score, test.score) == pytest.approx((0.7 / 3, 1.6 / 3))
     assert test.difference == pytest.approx(0.3)
-    assert test.p_value == 1.0
+    assert test.p_value > 0.05
+
+
+@pytest.mark.parametrize(("wins", "losses", "word"), [(6, 0, "improved"), (7, 1, "not_shown"), (8, 1, "improved")])
+def test_with_scores_of_0_or_1_nothing_is_improved_that_the_sign_test_does_not_show(
+    wins: int, losses: int, word: str
+) -> None:
+    test = contest([0.0] * wins + [1.0] * losses, [1.0] * wins + [0.0] * losses)
+    assert verdict(test) == word
+    assert test is not None
+    assert (test.p_value <= 0.05) == (word == "improved")
+
+
+def test_the_seed_prompt_differs_from_itself_by_nothing() -> None:
+    scores = {(0, example.id): 0.5 for example in TASK.test}
+    test = held_out_test(state_with(TASK, accepted(0, "A"), scores=scores), accepted(0, "A"))
+    assert test is not None
+    assert (test.interval, test.p_value, verdict(test)) == ((0.0, 0.0), 1.0, "not_shown")
 
 
 def test_without_a_score_for_both_there_is_no_contest() -> None:

@@ -3,24 +3,14 @@
 import pytest
 
 from gepa_next.gepa.champion import verdict
-from gepa_next.gepa.paired import PairedTest
+from gepa_next.gepa.paired import paired_test
 from gepa_next.gepa.smallest_gain import smallest_gain, student_quantile
-from gepa_next.gepa.statistics import bootstrap_interval, mean, sign_test
+from gepa_next.gepa.statistics import sign_test
 
 
 def judged(differences: list[float]) -> str:
-    wins, losses = sum(each > 0 for each in differences), sum(each < 0 for each in differences)
-    found = PairedTest(
-        n=len(differences),
-        seed_score=0.0,
-        score=mean(differences),
-        difference=mean(differences),
-        interval=bootstrap_interval(differences, seed=1),
-        wins=wins,
-        losses=losses,
-        p_value=sign_test(wins, losses),
-    )
-    return verdict(found)
+    scores = {f"e{number}": each for number, each in enumerate(differences)}
+    return verdict(paired_test(dict.fromkeys(scores, 0.0), scores, seed=1))
 
 
 @pytest.mark.parametrize("n", [6, 7, 12, 20, 50, 200])
