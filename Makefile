@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: all lint types contracts test demo real-demo real-replies bench bench-search crash crash-mutants format clean boot
+.PHONY: all lint types contracts test demo real-demo real-replies bench bench-search bench-clock crash crash-mutants format clean boot
 
 all: lint types contracts test
 
@@ -57,6 +57,10 @@ build/reference/.installed:
 
 bench-search: $(VENV)/.installed build/reference/.installed
 	$(BIN)/python -m benchmarks.search --kind reported --seeds 24 --out docs/benchmarks $(ARGS)
+
+# The same two against the clock, with models that take time.
+bench-clock: $(VENV)/.installed build/reference/.installed
+	$(BIN)/python -m benchmarks.search.clock --kind reported --seeds 8 --out docs/benchmarks $(ARGS)
 
 # Kills and freezes by the hundred, and the nine design mistakes that must be caught (minutes each).
 crash: $(VENV)/.dev-installed

@@ -6,25 +6,41 @@ from concurrent.futures import Executor
 from typing import Any
 
 import gepa
+from gepa.strategies.acceptance import AcceptanceCriterion, ImprovementOrEqualAcceptance, StrictImprovementAcceptance
+from gepa.strategies.proposal_sampling import IndependentSampling, SameParentSampling
+from gepa.strategies.proposal_selection import AllImprovements, BestImprovement
 
 from benchmarks.search.models import Judged, Models
 from benchmarks.search.reflector import Asked
 from benchmarks.search.world import Case
 
 COMPONENT = "instructions"
-# `reference` has its defaults; the others are the settings that its documentation offers for more.
+GREEDY = {"candidate_selection_strategy": "current_best"}
+EPSILON = {"candidate_selection_strategy": "epsilon_greedy"}
+TOP_K = {"candidate_selection_strategy": "top_k_pareto"}
+SIX = {"reflection_minibatch_size": 6}
+CACHE = {"cache_evaluation": True}
+BEST_OF_FOUR = {"sampling_strategy": SameParentSampling(4), "selection_strategy": BestImprovement()}
+FOUR_PARENTS = {"sampling_strategy": IndependentSampling(4), "selection_strategy": AllImprovements()}
+# `reference` has its defaults; the others are what it offers for more, alone and together.
 SETTINGS: dict[str, dict[str, Any]] = {
     "reference": {},
-    "reference-greedy": {"candidate_selection_strategy": "current_best", "cache_evaluation": True},
-    "reference-epsilon": {"candidate_selection_strategy": "epsilon_greedy", "cache_evaluation": True},
-    "reference-top-k": {"candidate_selection_strategy": "top_k_pareto", "cache_evaluation": True},
-    "reference-six": {"reflection_minibatch_size": 6, "cache_evaluation": True},
-    "reference-greedy-six": {
-        "candidate_selection_strategy": "current_best",
-        "reflection_minibatch_size": 6,
-        "cache_evaluation": True,
-    },
+    "reference-greedy": GREEDY | CACHE,
+    "reference-epsilon": EPSILON | CACHE,
+    "reference-top-k": TOP_K | CACHE,
+    "reference-six": SIX | CACHE,
+    "reference-greedy-six": GREEDY | SIX | CACHE,
+    "reference-epsilon-six": EPSILON | SIX | CACHE,
+    "reference-top-k-six": TOP_K | SIX | CACHE,
+    "reference-best-of-four": BEST_OF_FOUR | CACHE,
+    "reference-greedy-best-of-four": GREEDY | BEST_OF_FOUR | CACHE,
+    "reference-greedy-six-best-of-four": GREEDY | SIX | BEST_OF_FOUR | CACHE,
+    "reference-four-parents": FOUR_PARENTS | CACHE,
+    "reference-top-k-four-parents": TOP_K | FOUR_PARENTS | CACHE,
+    "reference-equal": CACHE,
+    "reference-greedy-equal": GREEDY | CACHE,
 }
+EQUAL_ACCEPTED = {"reference-equal", "reference-greedy-equal"}
 _FENCED = re.compile(r"```\n(.*?)\n```", re.DOTALL)
 _CASE = re.compile(r"## Inputs\n(.*?)\n\n## Generated Outputs\n.*?\n\n## Feedback\n(.*?)\n", re.DOTALL)
 
@@ -64,23 +80,30 @@ class Adapter:
 class Watch:
     """Notes what the reference would return, and what became of each proposal."""
 
-    def __init__(self, models: Models) -> None:
-        self.models = models
+    def __init__(self, models: Models, criterion: AcceptanceCriterion) -> None:
+        self.models, self.criterion = models, criterion
         self.judged: list[Judged] = []
         self.best = -1.0
+        self.first = 0  # of the proposals of this iteration
+
+    def on_iteration_start(self, event: Mapping[str, Any]) -> None:  # noqa: ARG002 - theirs
+        """Forget what the iterations before proposed."""
+        self.first = len(self.judged)
 
     def on_valset_evaluated(self, event: Mapping[str, Any]) -> None:
-        """Note a new best."""
+        """Note a new best; whatever is run on all of validation has been accepted."""
+        prompt = event["candidate"][COMPONENT]
+        for each in self.judged[self.first :]:
+            each.accepted = each.accepted or each.prompt == prompt
         if event["average_score"] > self.best:
             self.best = event["average_score"]
-            self.models.note(event["candidate"][COMPONENT])
+            self.models.note(prompt)
 
     def should_accept(self, proposal: Any, state: Any) -> bool:
-        """Decide as the reference does by default, and write it down."""
-        accepted = sum(proposal.subsample_scores_after) > sum(proposal.subsample_scores_before)
+        """Decide as the reference does, and write the proposal down."""
         parent = state.program_candidates[proposal.parent_program_ids[0]][COMPONENT]
-        self.judged.append(Judged(proposal.candidate[COMPONENT], parent, accepted))
-        return bool(accepted)
+        self.judged.append(Judged(proposal.candidate[COMPONENT], parent, accepted=False))
+        return bool(self.criterion.should_accept(proposal, state))
 
 
 class Quiet:
@@ -100,8 +123,9 @@ def reflect(models: Models, question: str) -> str:
 
 def optimise(models: Models, max_rollouts: int, settings: str, pool: Executor | None = None) -> list[Judged]:
     """Spend the budget in the reference's way; train and validation are a half each."""
-    world, watch = models.world, Watch(models)
-    half = len(world.examples) // 2
+    world, half = models.world, len(models.world.examples) // 2
+    criterion = ImprovementOrEqualAcceptance() if settings in EQUAL_ACCEPTED else StrictImprovementAcceptance()
+    watch = Watch(models, criterion)
     gepa.optimize(
         seed_candidate={COMPONENT: world.seed_prompt},
         trainset=world.examples[:half],

@@ -13,22 +13,26 @@ WORTHLESS = 0.002  # a proposal whose true score is not this much above its pare
 
 
 def carried_out(trial: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the raw result of a trial: the curve of true scores over rollouts, and how proposals fared."""
+    """Return the raw result of a trial: the curve of true scores over rollouts, and how proposals fared.
+
+    The budget is that of the family, unless the trial states its own `max_rollouts`.
+    """
     family = families(trial["kind"])[trial["family"]]
+    max_rollouts = trial.get("max_rollouts", family.max_rollouts)
     models = Models(World(family, trial["seed"]))
     judged: list[Judged] = []
     failed = ""
     try:
-        judged = _optimised(models, trial["system"], family.max_rollouts)
+        judged = _optimised(models, trial["system"], max_rollouts)
     except Exception as error:  # noqa: BLE001 - whoever fails has what was found until then
         failed = repr(error)
     curve = [(at, round(models.world.normalised(prompt), 4)) for at, prompt in models.curve]
     return {
         **trial,
-        "max_rollouts": family.max_rollouts,
+        "max_rollouts": max_rollouts,
         "rollouts": models.rollouts,
         "reflections": models.reflections,
-        "curve": [point for point in curve if point[0] <= family.max_rollouts],
+        "curve": [point for point in curve if point[0] <= max_rollouts],
         **_gate(models.world, judged),
         **({"failed": failed} if failed else {}),
     }

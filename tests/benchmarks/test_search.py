@@ -6,7 +6,7 @@ from benchmarks.search.ablations import IDEAS, without
 from benchmarks.search.families import FIRST_SEED, REPORTED, TUNING, Family
 from benchmarks.search.models import Models
 from benchmarks.search.ours import optimise
-from benchmarks.search.report import reached_at, score_at
+from benchmarks.search.results import reached_at, score_at
 from benchmarks.search.trial import carried_out
 from benchmarks.search.world import World
 
@@ -62,6 +62,17 @@ def test_an_idea_that_was_off_is_on_again(with_all_ideas: list[object]) -> None:
     assert curves() == with_all_ideas
 
 
+@pytest.mark.parametrize("system", ["ours", "climb"])
+@pytest.mark.parametrize("family", BY_NAME)
+def test_ours_and_the_climb_search_every_family_within_the_budget(family: str, system: str) -> None:
+    found = carried_out({"kind": "reported", "family": family, "system": system, "seed": 7, "max_rollouts": 240})
+    assert "failed" not in found
+    assert 150 < found["rollouts"] <= 240
+    assert found["proposals"] > 0
+    assert found["curve"][0][1] == 0
+    assert max(score for _, score in found["curve"]) > 0 or family == "good"  # where proposals mostly harm
+
+
 def test_a_trial_has_the_same_result_each_time() -> None:
     trial = {"kind": "tuning", "family": "few", "system": "climb", "seed": 3}
     assert carried_out(trial) == carried_out(trial)
@@ -70,5 +81,5 @@ def test_a_trial_has_the_same_result_each_time() -> None:
 def test_a_score_counts_from_the_rollout_at_which_it_would_be_returned_and_is_reached_when_it_stays() -> None:
     result = {"curve": [(10, 0.0), (20, 0.6), (30, 0.4), (40, 0.7)]}
     assert [score_at(result, at) for at in (5, 19, 20, 35, 100)] == [0.0, 0.0, 0.6, 0.4, 0.7]
-    assert reached_at(result, 0.5) == 40
-    assert reached_at(result, 0.8) == float("inf")
+    assert reached_at(result["curve"], 0.5) == 40
+    assert reached_at(result["curve"], 0.8) == float("inf")

@@ -1,0 +1,30 @@
+"""Who is compared: ours, the hill climb, the reference in several settings, and ours without each of its ideas."""
+
+from benchmarks.search.ablations import IDEAS
+
+OURS = "ours"
+CLIMB = "climb"
+DEFAULT = "reference"
+GREEDY = "reference-greedy"
+RIVALS = (DEFAULT, GREEDY, CLIMB)  # whom ours must never be worse than
+SETTINGS = (
+    DEFAULT,
+    GREEDY,
+    "reference-epsilon",
+    "reference-top-k",
+    "reference-six",
+    "reference-greedy-six",
+    "reference-epsilon-six",
+    "reference-best-of-four",
+    "reference-greedy-best-of-four",  # the best on tuning seeds: docs/search.md
+    "reference-four-parents",
+    "reference-equal",
+)
+OTHER_SETTINGS = (  # looked at on tuning seeds only
+    "reference-top-k-six",
+    "reference-greedy-six-best-of-four",
+    "reference-top-k-four-parents",
+    "reference-greedy-equal",
+)
+WITHOUT = tuple(f"{OURS} without {idea}" for idea in IDEAS)
+COMPARED = (OURS, CLIMB, *SETTINGS, *WITHOUT)
