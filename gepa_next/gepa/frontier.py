@@ -5,6 +5,7 @@ from math import exp
 
 MARGIN = 1e-9
 MOST_HOLDERS = 8  # of those that tie on an example, so that the cost does not grow with the pool
+MOST_MEMBERS = 64  # in all, so that it does not grow with the square of the examples either
 LEAST_SHARED = 0.5  # of the scored examples of whom one is compared with
 WORST = -1.0  # the difference of who cannot be compared
 SOFTNESS = 0.01  # so far below the leader a parent is e times less likely
@@ -23,11 +24,23 @@ class Frontier:
 
     def add(self, candidate_id: int, scores: Mapping[str, float]) -> None:
         """Take in one candidate's scores by example id, all it has so far; one without a score decides nothing."""
+        is_new = candidate_id not in self._scores
+        if self._scores.get(candidate_id) != scores:
+            self._take(candidate_id, scores)
+        if candidate_id != self._leader and self._leads(scores):
+            self._leader, self._behind = candidate_id, {}
+        self._let_hold(candidate_id, scores)
+        if is_new:
+            self._drop_furthest_behind()
+
+    def _take(self, candidate_id: int, scores: Mapping[str, float]) -> None:
         if scores:
             self._scores[candidate_id] = dict(scores)
         self._behind.pop(candidate_id, None)
-        if candidate_id == self._leader or self._leads(scores):
-            self._leader, self._behind = candidate_id, {}
+        if candidate_id == self._leader:
+            self._behind = {}
+
+    def _let_hold(self, candidate_id: int, scores: Mapping[str, float]) -> None:
         for example_id, score in scores.items():
             best, holders = self._best.get(example_id, (-1.0, []))
             if score > best + MARGIN:
@@ -36,6 +49,14 @@ class Frontier:
                 holders.append(candidate_id)
                 if len(holders) > MOST_HOLDERS:
                     holders.remove(min(holders, key=self._standing))
+
+    def _drop_furthest_behind(self) -> None:
+        """Take whoever is one too many off the examples it is best on; what is best there stays."""
+        members = self.members()
+        for dropped in sorted(members, key=self._standing)[: max(0, len(members) - MOST_MEMBERS)]:
+            for _, holders in self._best.values():
+                if dropped in holders:
+                    holders.remove(dropped)
 
     def __contains__(self, candidate_id: int) -> bool:
         return candidate_id in self._scores
@@ -56,6 +77,10 @@ class Frontier:
                 credit[holder] += 1 / len(holders)
         return {each: share * exp(self._behind_leader(each) / SOFTNESS) for each, share in credit.items()}
 
+    def scores(self, candidate_id: int) -> Mapping[str, float]:
+        """Return the candidate's scores by example id, as far as they were taken in."""
+        return self._scores.get(candidate_id, {})
+
     def mean(self, candidate_id: int) -> float | None:
         """Return the candidate's mean score in [0, 1], None if nothing of it was scored."""
         scores = self._scores.get(candidate_id)
@@ -71,7 +96,7 @@ class Frontier:
     def _behind_leader(self, candidate_id: int) -> float:
         """Return how far the candidate is below the leader, 0 at most, where both have a score."""
         if candidate_id not in self._behind:
-            found = paired_difference(self._scores.get(candidate_id, {}), self._scores.get(self._leader, {}))
+            found = paired_difference(self.scores(candidate_id), self.scores(self._leader))
             self._behind[candidate_id] = WORST if found is None else min(0.0, found)
         return self._behind[candidate_id]
 
@@ -85,7 +110,7 @@ class Frontier:
 
 def paired_difference(mine: Mapping[str, float], theirs: Mapping[str, float]) -> float | None:
     """Return the mean of mine less theirs where both have a score, None where that is less than half of theirs."""
-    both = [key for key in theirs if key in mine]
-    if not both or len(both) < LEAST_SHARED * len(theirs):
+    differences = [mine[key] - score for key, score in theirs.items() if key in mine]
+    if not differences or len(differences) < LEAST_SHARED * len(theirs):
         return None
-    return sum(mine[key] - theirs[key] for key in both) / len(both)
+    return sum(differences) / len(differences)

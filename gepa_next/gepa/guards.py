@@ -9,7 +9,6 @@ from gepa_next.gepa.state import State, fingerprint
 from gepa_next.gepa.types import Task
 
 CHARACTERS_PER_TOKEN = 4
-SHORTEST_LEAK = 20
 NO_PROMPTS: Mapping[str, str] = MappingProxyType({})
 _PLACEHOLDER = re.compile(r"\{[A-Za-z_]\w*\}")
 
@@ -32,7 +31,7 @@ def refusal(state: State, text: str, *, siblings: set[bytes], prompts: Mapping[s
         return "keep"
     if tokens_left(task, text) < 0:
         return "max_prompt_tokens"
-    return "leak" if _leaks(task, text) else None
+    return "leak" if state.hidden.leak_into(text) else None
 
 
 def placeholders(text: str) -> set[str]:
@@ -48,10 +47,3 @@ def count_tokens(text: str) -> int:
 def tokens_left(task: Task, text: str) -> float:
     """Return by how many tokens the text may grow; below 0 it is too long."""
     return inf if task.max_prompt_tokens is None else task.max_prompt_tokens - count_tokens(text)
-
-
-def _leaks(task: Task, text: str) -> bool:
-    """Say whether the text quotes an input that decides about it, other than the seed prompt does."""
-    shown = {each.id for each in task.train}
-    hidden = (each.input for each in (*task.validation, *task.test) if each.id not in shown)
-    return any(len(each) >= SHORTEST_LEAK and each in text and each not in task.prompt for each in hidden)

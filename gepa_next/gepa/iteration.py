@@ -10,6 +10,7 @@ from gepa_next.gepa.guards import count_tokens, refusal
 from gepa_next.gepa.lessons import new_lesson
 from gepa_next.gepa.operators import draft, plan_proposals
 from gepa_next.gepa.outages import REFLECTIONS_IN_VAIN, is_in_vain, reflections_so_far, reflector_outage
+from gepa_next.gepa.pause import pause
 from gepa_next.gepa.proposers.draft import Draft, Plan
 from gepa_next.gepa.racing import block_ends, course, drop_those_behind
 from gepa_next.gepa.rollouts import Pair, make_rollouts, missing, taken_over, told_rollouts
@@ -27,6 +28,7 @@ class Proposal:
     draft: Draft
     reason: str | None = None
     comparison: Comparison | None = None
+    course: tuple[Example, ...] = ()
 
     @property
     def undecided(self) -> bool:
@@ -64,7 +66,9 @@ def iterate(run: Run) -> Iterator[Step]:
     if outage is not None:
         raise outage
     yield from _raced(run, proposals)
+    pause()
     yield from _decided(run.state, proposals)
+    pause()
     yield checkpoint(run.state)
 
 
@@ -146,13 +150,15 @@ def _going_on(run: Run, proposals: Sequence[Proposal], point: str) -> list[Propo
 def _raced(run: Run, proposals: Sequence[Proposal]) -> Iterator[Step]:
     """Run the proposals beside their parents, block by block, until one is left and decided."""
     ends = block_ends(len(run.state.deciding))
+    for each in proposals:
+        each.course = course(run.state, place=each.plan.candidate_id) if each.undecided else ()
     for part, end in enumerate(ends, 1):
+        pause()
         racers = _affordable(run, _going_on(run, proposals, f"race/{part}"), end)
         pairs = {(pair.candidate.id, pair.example.id): pair for each in racers for pair in _untried(run, each, end)}
         yield from told_rollouts(run.state, make_rollouts(run, list(pairs.values())), purpose="validation", part=part)
         for each in racers:
-            on = _course(run.state, each)[:end]
-            each.comparison = compare(run.state, each.plan.candidate_id, each.plan.parent.id, on)
+            each.comparison = compare(run.state, each.plan.candidate_id, each.plan.parent.id, each.course[:end])
         if part == 1 or end < ends[-1]:  # after the first block, though it be the last, one is left at most
             drop_those_behind(racers)
         if end == ends[-1]:
@@ -178,12 +184,8 @@ def _affordable(run: Run, proposals: Sequence[Proposal], end: int) -> list[Propo
 
 def _untried(run: Run, proposal: Proposal, end: int | None) -> list[Pair]:
     """Return what is to be run for the first so many examples of a proposal's course."""
-    child, on = proposal.candidate(run.state, Decision.ACCEPTED), _course(run.state, proposal)[:end]
+    child, on = proposal.candidate(run.state, Decision.ACCEPTED), proposal.course[:end]
     return missing(run, proposal.plan.parent, on) + missing(run, child, on)
-
-
-def _course(state: State, proposal: Proposal) -> tuple[Example, ...]:
-    return course(state, place=proposal.plan.candidate_id)
 
 
 def _decided(state: State, proposals: Sequence[Proposal]) -> Iterator[Step]:

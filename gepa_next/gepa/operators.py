@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from gepa_next.gepa.components import differing, in_turn, joined, narrowed, narrowed_task
 from gepa_next.gepa.guards import count_tokens, tokens_left
+from gepa_next.gepa.pause import paced
 from gepa_next.gepa.proposers.demonstrate import choose_demonstrations, demonstrate
 from gepa_next.gepa.proposers.draft import Draft, Plan
 from gepa_next.gepa.proposers.merge import choose_other, merged_by_component, merged_by_lines
@@ -24,9 +25,11 @@ def plan_proposals(state: State, count: int) -> list[Plan]:
     """Plan one iteration's proposals: parents from the frontier, operators by what has paid so far."""
     worth = operator_worth(state)
     first_id = state.last_id + 1
+    parents = choose_parents(state, count)
+    others = {each.id: choose_other(state, each) for each in parents}
     return [
-        _plan(state, parent, place, candidate_id=first_id + place, worth=worth)
-        for place, parent in enumerate(choose_parents(state, count))
+        _plan(state, parent, others[parent.id], place, candidate_id=first_id + place, worth=worth)
+        for place, parent in paced(enumerate(parents), every=1)
     ]
 
 
@@ -35,11 +38,12 @@ def operator_worth(state: State) -> dict[str, float]:
     return {name: weight * (1 + state.paid[name]) / (2 + state.used[name]) for name, weight in MENU.items()}
 
 
-def _plan(state: State, parent: Candidate, place: int, *, candidate_id: int, worth: dict[str, float]) -> Plan:
+def _plan(
+    state: State, parent: Candidate, other: Candidate | None, place: int, *, candidate_id: int, worth: dict[str, float]
+) -> Plan:
     component = in_turn(list(parent.prompts), candidate_id)
     # The input and ideal of an example are the whole program's: they demonstrate nothing to one component of several.
     demonstrations = choose_demonstrations(state, parent, place) if len(parent.prompts) < SEVERAL else ()
-    other = choose_other(state, parent)
     possible = _possible(narrowed_task(state.task, parent, component), narrowed(parent, component))
     possible |= {"merge"} if other else set()
     possible -= set() if demonstrations else {"demonstrate"}

@@ -1,6 +1,10 @@
 """What long loops call, so that a computation holds up nobody."""
 
 import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 _PAUSE_S = 1e-5  # under gevent a sleep of 0 lets neither timers nor sockets have their turn
 
@@ -8,3 +12,11 @@ _PAUSE_S = 1e-5  # under gevent a sleep of 0 lets neither timers nor sockets hav
 def pause() -> None:
     """Give way to other threads and greenlets; to be called every few milliseconds of computing."""
     time.sleep(_PAUSE_S)
+
+
+def paced(items: Iterable[Item], *, every: int) -> Iterator[Item]:
+    """Yield the items, with a pause after each so many."""
+    for place, item in enumerate(items, 1):
+        yield item
+        if place % every == 0:
+            pause()

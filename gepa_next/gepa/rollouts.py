@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from gepa_next.errors import ModelError, ProviderError
 from gepa_next.gepa.messages import judge_messages
 from gepa_next.gepa.outages import find_outage, is_hopeless
+from gepa_next.gepa.pause import paced
 from gepa_next.gepa.program import TargetAnswer, read_answer, target_call
 from gepa_next.gepa.replies import SCORE_POINTS, JudgeReply
 from gepa_next.gepa.run import Run
@@ -38,11 +39,12 @@ class Made:
 
 
 NOTHING_MADE = Made((), NOTHING_SPENT)
+READ_AT_A_STRETCH = 250  # rollouts, some milliseconds
 
 
 def missing(run: Run, candidate: Candidate, examples: Iterable[Example]) -> list[Pair]:
     """Return the pairs that have no score yet and may get one: what is paid for is not paid again."""
-    validating = {each.id for each in run.state.task.validation}
+    validating = run.state.validation_ids
     return [
         Pair(candidate, each, Split.VALIDATION if each.id in validating else Split.TRAIN)
         for each in examples
@@ -69,7 +71,7 @@ def make_rollouts(run: Run, pairs: Sequence[Pair], *, after: Made = NOTHING_MADE
     What they come `after` is returned with them, as one batch.
     """
     rollouts, spending = list(after.rollouts), after.spending
-    for rollout, spent in run.fan_out(lambda pair: _rollout(run, pair), pairs):
+    for rollout, spent in paced(run.fan_out(lambda pair: _rollout(run, pair), pairs), every=READ_AT_A_STRETCH):
         rollouts.append(rollout)
         spending = add_spending(spending, spent)
         if is_hopeless(rollouts) and find_outage(run.state, rollouts):
@@ -158,20 +160,26 @@ def spent_by(role: Role, error: ModelError) -> Spending:
     return spent_on(role, used)
 
 
+def _by_candidate(rollouts: Sequence[Rollout]) -> dict[int, list[Rollout]]:
+    found: dict[int, list[Rollout]] = {}
+    for each in rollouts:
+        found.setdefault(each.candidate_id, []).append(each)
+    return found
+
+
 def told_rollouts(state: State, made: Made, *, purpose: str, part: int = 0) -> Iterator[Step]:
     """Tell of each candidate's rollouts, then raise if there is an outage; the first step carries what all consumed.
 
     `part` counts the batches of one purpose in an iteration.
     """
     spending = made.spending
-    for candidate_id in dict.fromkeys(rollout.candidate_id for rollout in made.rollouts):
-        mine = tuple(rollout for rollout in made.rollouts if rollout.candidate_id == candidate_id)
+    for candidate_id, mine in _by_candidate(made.rollouts).items():
         scores = [rollout.score for rollout in mine if rollout.score is not None]
         key = f"{state.iteration + 1}/evaluate/{candidate_id}/{purpose}/{part}"
         data: dict[str, object] = {"iteration": state.iteration + 1, "candidate_id": candidate_id, "purpose": purpose}
         data |= {"rollouts": len(mine), "errors": len(mine) - len(scores)}
         data |= {"score": sum(scores) / len(scores) if scores else None}
-        yield Step(key=key, stage="evaluate", data=data, delta=Delta(rollouts=mine, spending=spending))
+        yield Step(key=key, stage="evaluate", data=data, delta=Delta(rollouts=tuple(mine), spending=spending))
         spending = NOTHING_SPENT
         if unscored := [each for each in mine if (each.error or "").startswith("judge_")]:
             data = {"iteration": state.iteration + 1, "candidate_id": candidate_id, "unscored": len(unscored)}

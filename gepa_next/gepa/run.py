@@ -128,8 +128,7 @@ def _worst_cost_usd(spending: Spending, calls: Mapping[Role, int]) -> float:
 
 def _tests_to_come(state: State) -> int:
     """Return how many rollouts the final test may still take, for the seed prompt and one champion."""
-    contestants = (0, state.frontier.leader()) if state.frontier.leader() else (0,)
-    made = sum((each, example.id) in state.rollouts for each in contestants for example in state.task.test)
+    made = sum(state.tested[each] for each in {0, state.frontier.leader()})
     return 2 * len(state.task.test) - made
 
 

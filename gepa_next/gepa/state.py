@@ -1,19 +1,25 @@
 """The state of one run: a fold of deltas over the task, with what the engine asks of it kept at hand."""
 
 from collections import Counter, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from hashlib import sha256
 from math import inf
+from operator import or_
 
 from gepa_next.gepa.deciding import how_many_decide
 from gepa_next.gepa.failures import Failures
 from gepa_next.gepa.frontier import MARGIN, Frontier
+from gepa_next.gepa.leaks import HiddenInputs
 from gepa_next.gepa.lessons import shown_lessons
+from gepa_next.gepa.pause import paced
 from gepa_next.gepa.spending import Spending, add_spending
 from gepa_next.gepa.splits import default_sizes, divide
 from gepa_next.gepa.steps import Delta
-from gepa_next.gepa.types import Candidate, Decision, Example, Lesson, Rollout, Task
+from gepa_next.gepa.types import Candidate, Decision, Example, Lesson, Rollout, Split, Task
 
+TAKEN_AT_A_STRETCH = 500  # rollouts, some milliseconds
 REMEMBERED = 100  # rollouts, to tell an outage by
 TELLS_MORE = 1.25  # times the examples, and a text that was not behind may win
 DOUBLING = 8  # growths, after an iteration in which nothing was worth running
@@ -42,18 +48,27 @@ class State:
     used: Counter[str] = field(default_factory=Counter)
     paid: Counter[str] = field(default_factory=Counter)
     tried: dict[bytes, float] = field(default_factory=dict, repr=False)  # until so many examples decide
+    lines: dict[int, int] = field(default_factory=dict, repr=False)  # of the accepted: a bit for each it comes from
     by_text: dict[str, list[int]] = field(default_factory=dict, repr=False)  # the candidates that were run with it
+    validation_ids: frozenset[str] = field(init=False, compare=False, repr=False)
+    hidden: HiddenInputs = field(init=False, compare=False, repr=False)
+    tested: Counter[int] = field(default_factory=Counter, repr=False)  # by candidate, on how many test examples
     failures: Failures = field(default_factory=Failures, repr=False)
     frontier: Frontier = field(default_factory=Frontier, compare=False, repr=False)
     _evaluated: bool = field(default=False, compare=False, repr=False)
     _proposed: int = field(default=0, compare=False, repr=False)
     _leader_before: int = field(default=0, compare=False, repr=False)
 
+    def __post_init__(self) -> None:
+        self.validation_ids = frozenset(each.id for each in self.task.validation)
+        self.hidden = HiddenInputs(self.task)
+
     def apply(self, delta: Delta) -> None:
         """Take in one delta; costs as much as the delta is long."""
         if delta.examples:
             self.task = with_examples(self.task, delta.examples)
-        for rollout in delta.rollouts:
+            self.__post_init__()
+        for rollout in paced(delta.rollouts, every=TAKEN_AT_A_STRETCH):
             self._take(rollout)
         for ranked in dict.fromkeys(each.candidate_id for each in delta.rollouts if each.candidate_id in self.frontier):
             self._rank(self.candidates[ranked])
@@ -76,15 +91,18 @@ class State:
         found = self.rollouts.get((candidate_id, example_id))
         return found is None or (found.score is None and self.failures.may_be_tried_again(candidate_id, example_id))
 
-    def ancestors(self, candidate_id: int) -> list[int]:
-        """Return the candidate and everything it comes from, nearest first."""
-        line, known, at = [candidate_id], {candidate_id}, 0
-        while at < len(line):
-            further = [each for each in self.candidates[line[at]].parents if each not in known]
+    def ancestors(self, candidate_id: int) -> Iterator[int]:
+        """Yield the candidate and everything it comes from, nearest first."""
+        line, known = deque([candidate_id]), {candidate_id}
+        while line:
+            yield (nearest := line.popleft())
+            further = [each for each in self.candidates[nearest].parents if each not in known]
             line.extend(further)
             known.update(further)
-            at += 1
-        return line
+
+    def comes_from(self, candidate_id: int, other_id: int) -> bool:
+        """Say whether an accepted candidate is the other one or comes from it."""
+        return bool(self.lines[candidate_id] >> other_id & 1)
 
     def was_tried(self, text: str) -> bool:
         """Say whether the text was decided about, and that would not come out otherwise by now."""
@@ -117,10 +135,11 @@ class State:
     @property
     def leader_is_whole(self) -> bool:
         """Whether the leader has a score for every validation example: what failed may be what it cannot do."""
-        return len(self.scores(self.frontier.leader(), self.task.validation)) == len(self.task.validation)
+        return len(self.frontier.scores(self.frontier.leader())) == len(self.task.validation)
 
     def _take(self, rollout: Rollout) -> None:
         self.rollouts[rollout.candidate_id, rollout.example_id] = rollout
+        self.tested[rollout.candidate_id] += rollout.split is Split.TEST
         if SAME_TEXT in rollout.flags:
             self.failures.take_over(rollout)
             return
@@ -141,6 +160,7 @@ class State:
         self._evaluated |= candidate.compared > 0
         self._proposed += 1
         if candidate.decision in {Decision.SEED, Decision.ACCEPTED}:
+            self.lines[candidate.id] = reduce(or_, (self.lines[each] for each in candidate.parents), 1 << candidate.id)
             self._rank(candidate)
 
     def _bar(self, candidate: Candidate) -> float:

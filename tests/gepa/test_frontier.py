@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from gepa_next.gepa.frontier import LEAST_SHARED, MOST_HOLDERS, Frontier
+from gepa_next.gepa.frontier import LEAST_SHARED, MOST_HOLDERS, MOST_MEMBERS, Frontier
 
 Scores = Mapping[int, Mapping[str, float]]
 EXAMPLES = [f"e{number}" for number in range(8)]
@@ -67,6 +67,19 @@ def test_of_many_that_tie_on_an_example_the_best_stay_and_the_leader_always() ->
     assert len(frontier.members()) == MOST_HOLDERS
     assert frontier.leader() in frontier.members()
     assert min(frontier.members()) > MOST_HOLDERS
+
+
+def test_of_many_members_the_ones_furthest_behind_go_and_what_is_best_on_their_examples_stays() -> None:
+    """Each is best on an example of its own, and the later ones are better on all others."""
+    count = MOST_MEMBERS + 5
+    scores = {
+        number: {f"e{place}": 1.0 if place == number else number / 1000 for place in range(count)}
+        for number in range(count)
+    }
+    frontier = built(scores)
+    assert frontier.members() == list(range(5, count))
+    frontier.add(count, {"e0": 0.9})
+    assert count not in frontier.members()
 
 
 def test_scores_that_come_later_are_taken_in() -> None:

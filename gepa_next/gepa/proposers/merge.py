@@ -5,22 +5,23 @@ from itertools import groupby
 
 from gepa_next.gepa.acceptance import MARGIN, compare
 from gepa_next.gepa.components import joined, narrowed
+from gepa_next.gepa.pause import paced
 from gepa_next.gepa.proposers.draft import extended
 from gepa_next.gepa.state import State
 from gepa_next.gepa.types import Candidate
 
 LEAST_KEPT = 0.6
+COUNTED_AT_A_STRETCH = 50_000  # scores, some milliseconds
 
 
 def choose_other(state: State, parent: Candidate) -> Candidate | None:
     """Return the frontier member that is better than the parent on most examples, of no kin in line; else None."""
-    mine = state.scores(parent.id, state.task.validation)
-    line = set(state.ancestors(parent.id))
+    mine = state.frontier.scores(parent.id)
     best, most = None, 0
-    for other in state.frontier.members():
-        if other in line or parent.id in state.ancestors(other):
+    for other in paced(state.frontier.members(), every=1 + COUNTED_AT_A_STRETCH // (1 + len(mine))):
+        if state.comes_from(parent.id, other) or state.comes_from(other, parent.id):
             continue
-        theirs = state.scores(other, state.task.validation)
+        theirs = state.frontier.scores(other)
         better = sum(1 for key, score in theirs.items() if key in mine and score > mine[key])
         if better > most:
             best, most = state.candidates[other], better
@@ -52,8 +53,7 @@ def _evolved(base: str, mine: str, theirs: str, *, both: str) -> str:
 
 
 def _common_ancestor(state: State, one: Candidate, other: Candidate) -> Candidate | None:
-    line = state.ancestors(other.id)
-    found = next((each for each in state.ancestors(one.id) if each in line), None)
+    found = next((each for each in state.ancestors(one.id) if state.comes_from(other.id, each)), None)
     return None if found is None else state.candidates[found]
 
 
