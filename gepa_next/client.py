@@ -106,9 +106,10 @@ class Client:
         body = {name: value for name, value in given.items() if value is not None}
         return self._json("POST", f"/v1/optimize/{job_id}/resume", json=body)
 
-    def candidates(self, job_id: str) -> list[Json]:
-        """Return every candidate of the job."""
-        items: list[Json] = self._json("GET", f"/v1/optimize/{job_id}/candidates")["items"]
+    def candidates(self, job_id: str, *, nondominated: bool | None = None) -> list[Json]:
+        """Return every candidate of the job, or those that no other, or another, dominates."""
+        query = "" if nondominated is None else f"?nondominated={str(nondominated).lower()}"
+        items: list[Json] = self._json("GET", f"/v1/optimize/{job_id}/candidates{query}")["items"]
         return items
 
     def artifact(self, job_id: str, name: str) -> str:

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify
 from gepa_next.api.artifacts import ARTIFACTS
 from gepa_next.api.auth import token_id
 from gepa_next.api.pacing import in_chunks
-from gepa_next.api.paging import refuse_unknown
+from gepa_next.api.paging import refuse_unknown, truth
 from gepa_next.api.states import job_url
 from gepa_next.api.wiring import wiring
 from gepa_next.errors import NotFoundError
@@ -23,19 +23,31 @@ bp = Blueprint("evidence", __name__, url_prefix="/v1/optimize")
 
 @bp.get("/<job_id>/candidates")
 def candidates(job_id: str) -> Response:
-    """Return every candidate, refused and rejected ones too."""
-    refuse_unknown()
+    """Return every candidate, refused and rejected ones too, or those that are or are not dominated."""
+    refuse_unknown("nondominated")
+    wanted = truth("nondominated")
     database = wiring().database
     job = get_job(database, job_id, token_id=token_id())
-    return Response(in_chunks(_listed(database, job)), content_type="application/json")
+    return Response(in_chunks(_listed(database, job, wanted=wanted)), content_type="application/json")
 
 
-def _listed(database: Database, job: Job) -> Iterator[str]:
+def _listed(database: Database, job: Job, *, wanted: bool | None) -> Iterator[str]:
+    front = _front(job)
     before = '{"items":['
     for each, mean in iterate_candidates(database, job.id):
-        yield before + to_json(_item(each, mean))
-        before = ","
+        stands = None if front is None else each.id in front
+        if wanted in {None, stands}:
+            yield before + to_json({**_item(each, mean), "nondominated": stands})
+            before = ","
     yield "]}\n" if before == "," else before + "]}\n"
+
+
+def _front(job: Job) -> set[int] | None:
+    """Return the ids of the candidates that no other dominates, None as long as that is not known."""
+    found = (job.result or {}).get("nondominated")
+    if not isinstance(found, dict):
+        return None
+    return {each["candidate_id"] for each in found["candidates"] if not each["dominated"]}
 
 
 def _item(candidate: Candidate, mean: float | None) -> dict[str, object]:

@@ -88,7 +88,9 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         response=StreamTokenState,
         errors=_JOB,
     ),
-    ("get", "/v1/optimize/{job_id}/candidates"): Operation(summary="List every candidate of a job", errors=_JOB),
+    ("get", "/v1/optimize/{job_id}/candidates"): Operation(
+        summary="List every candidate of a job, or those that no other dominates", query=("nondominated",), errors=_JOB
+    ),
     ("get", "/v1/optimize/{job_id}/artifacts"): Operation(summary="List a job's artifacts", errors=_JOB),
     ("get", "/v1/optimize/{job_id}/artifacts/{name}"): Operation(
         summary="Read an artifact", content_type="*/*", errors=_JOB

@@ -37,6 +37,14 @@ def number(name: str, *, smallest: int, largest: int) -> int | None:
     return value
 
 
+def truth(name: str) -> bool | None:
+    """Return `true` or `false` from the query, None if it is not there."""
+    text = request.args.get(name)
+    if text not in {None, "true", "false"}:
+        raise invalid(name, "true or false")
+    return None if text is None else text == "true"
+
+
 def limit() -> int:
     """Return how many items a page holds."""
     return number("limit", smallest=1, largest=MOST) or DEFAULT_LIMIT

@@ -20,6 +20,7 @@ from gepa_next.models import Job, JobSpec
 from gepa_next.runner.asking import Asking
 from gepa_next.runner.fan_out import PooledFanOut
 from gepa_next.runner.ledger import LedgerModel, RoleModel
+from gepa_next.runner.objectives import by_objectives
 from gepa_next.runner.refusals import UntilRefused
 from gepa_next.runner.tenure import Tenure
 from gepa_next.store.database import Database
@@ -138,19 +139,19 @@ class JobRun:
         for step in optimize(run):
             if step.stage == "finished":
                 ledger.settle()
-                self._finish(step, state)
+                self._finish(step, job, state)
             else:
                 self._record(job, state, step)
 
-    def _finish(self, step: Step, state: State) -> None:
-        job_id = self.claim.job_id
+    def _finish(self, step: Step, job: Job, state: State) -> None:
         self._settle()
+        found = {"nondominated": by_objectives(self.database, job, state)}
         finish_job(
             self.database,
-            job_id,
+            job.id,
             epoch=self.claim.epoch,
             now=self.clock(),
-            result={**step.data, "artifacts": f"/v1/optimize/{job_id}/artifacts"},
+            result={**step.data, **found, "artifacts": f"/v1/optimize/{job.id}/artifacts"},
             standing=standing_of(state),
         )
 

@@ -15,6 +15,7 @@ from gepa_next.metrics import scoring_of
 from gepa_next.models import Job, JobStatus
 from gepa_next.receipts.check import Check
 from gepa_next.runner.ledger import replayed, request_hash
+from gepa_next.runner.objectives import by_objectives
 from gepa_next.store.codec import to_json
 from gepa_next.store.database import Database
 from gepa_next.store.events import last_end
@@ -45,7 +46,7 @@ def replay(database: Database, job: Job) -> Replay:
     state = load_state(database, job, before=last_end(database, job.id, before=job.last_event_id))
     began_after = state.iteration
     try:
-        result = _result(_run(database, job, state))
+        result = _result(database, job, _run(database, job, state))
     except UnreadableReply as error:
         checks = [Check(agrees=False, said=f"an answer in the ledger: it cannot be read any more: {error}")]
     except GepaNextError as error:
@@ -81,12 +82,13 @@ def _run(database: Database, job: Job, state: State) -> Run:
     )
 
 
-def _result(run: Run) -> Result:
+def _result(database: Database, job: Job, run: Run) -> Result:
     """Run to the end and return the result as it would be stored."""
     data: Result = {}
     for step in optimize(run):
         data = step.data
-    result: Result = json.loads(to_json(data))
+    found = {"nondominated": by_objectives(database, job, run.state)}
+    result: Result = json.loads(to_json({**data, **found}))
     return result
 
 
@@ -97,6 +99,7 @@ def _checks_of_result(result: Result, job: Job) -> Iterator[Check]:
         "the verdict, {verdict}": ("verdict", "test", "retest"),
         "the scores, {seed_score} of the seed prompt and {score}": ("seed_score", "score", "scored_on"),
         "why it ended, {stop_reason}": ("stop_reason", "stalled_by"),
+        "the candidates by their objectives, {nondominated}": ("nondominated",),
     }.items():
         same = all(result.get(name) == stored.get(name) for name in names)
         told = said.format_map(_rounded(result))
@@ -104,7 +107,15 @@ def _checks_of_result(result: Result, job: Job) -> Iterator[Check]:
 
 
 def _rounded(result: Result) -> Result:
-    return {name: round(value, 4) if isinstance(value, float) else value for name, value in result.items()}
+    rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in result.items()}
+    return {**rounded, "nondominated": _told_front(result.get("nondominated"))}
+
+
+def _told_front(found: object) -> str:
+    """Return the ids of the candidates that none dominates; of a re-test there are none."""
+    if not isinstance(found, dict):
+        return "none"
+    return " ".join(str(each["candidate_id"]) for each in found["candidates"] if not each["dominated"]) or "none"
 
 
 def _checks_of_state(database: Database, job: Job, state: State) -> Iterator[Check]:

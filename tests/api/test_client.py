@@ -59,3 +59,13 @@ def test_a_refusal_says_which_value_is_wrong(service) -> None:
         client.optimize("Add.", population=99)
     assert (caught.value.status, caught.value.code) == (422, "validation_error")
     assert [path for path, _ in caught.value.details] == ["population"]
+
+
+def test_the_client_lists_the_candidates_that_no_other_dominates(service) -> None:
+    job_id = service.finished_job()
+    with service.served() as url, Client(url, TOKEN) as client:
+        best = client.candidates(job_id, nondominated=True)
+        rest = client.candidates(job_id, nondominated=False)
+        every = client.candidates(job_id)
+    assert best
+    assert sorted((*best, *rest), key=lambda each: each["id"]) == every

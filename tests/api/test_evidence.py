@@ -142,3 +142,30 @@ def test_the_receipt_says_what_was_asked_and_done(done, done_id) -> None:
 
 def test_the_diff_of_an_unchanged_prompt_is_empty(service) -> None:
     assert artifact(service, service.create(), "prompt.diff").text == ""
+
+
+def test_candidates_that_no_other_dominates_are_marked_and_can_be_asked_for(done, done_id) -> None:
+    client = done.client()
+    url = f"/v1/optimize/{done_id}/candidates"
+    result = client.get(f"/v1/optimize/{done_id}").json["result"]
+    front = {each["candidate_id"] for each in result["nondominated"]["candidates"] if not each["dominated"]}
+    items = client.get(url).json["items"]
+    assert front
+    assert {item["id"] for item in items if item["nondominated"]} == front
+    assert client.get(f"{url}?nondominated=true").json["items"] == [item for item in items if item["nondominated"]]
+    assert client.get(f"{url}?nondominated=false").json["items"] == [item for item in items if not item["nondominated"]]
+
+
+def test_before_the_end_it_is_not_known_which_candidates_are_dominated(service, client) -> None:
+    job_id = service.finished_job()
+    client.post(f"/v1/optimize/{job_id}/resume", json={"iterations": 9})
+    url = f"/v1/optimize/{job_id}/candidates"
+    assert {item["nondominated"] for item in client.get(url).json["items"]} == {None}
+    assert client.get(f"{url}?nondominated=true").json == {"items": []}
+
+
+@pytest.mark.parametrize(
+    "query", ["nondominated=yes", "nondominated=", "nondominated=true&nondominated=true", "front=1"]
+)
+def test_another_query_for_candidates_is_refused(done, done_id, query) -> None:
+    assert done.client().get(f"/v1/optimize/{done_id}/candidates?{query}").status_code == 422
