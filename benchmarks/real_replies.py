@@ -40,7 +40,7 @@ LONGER = Candidate(
     "Do not explain.",
 )
 LESSON = Lesson(id=1, text="The answers were sentences; JSON was wanted.", candidate_id=1, iteration=1, gain=0.1)
-REWRITES = (("reflect", SEED), ("merge", LONGER), ("compress", LONGER))
+REWRITES = (("reflect", SEED), ("compress", LONGER))
 CASES = 3
 INPUTS = 6
 ANSWER_TOKENS = 48
@@ -149,7 +149,7 @@ def _reflector_calls(cases: Sequence[tuple[Example, Rollout]], options: argparse
     for place in range(options.reflections):
         shown = [cases[(place * CASES + more) % len(cases)] for more in range(CASES)]
         operator, parent = REWRITES[place % len(REWRITES)]
-        rewrite = reflector_messages(operator, parent, shown, lessons=[LESSON], task=TASK, other=SEED.text)
+        rewrite = reflector_messages(operator, parent, shown, lessons=[LESSON], task=TASK)
         addition = reflector_messages("constrain", SEED, shown, lessons=[], task=TASK)
         inputs = inputs_messages((SEED, LONGER)[place % 2].text, INPUTS)
         for messages, reply_type in ((rewrite, PromptReply), (addition, AdditionReply), (inputs, InputsReply)):

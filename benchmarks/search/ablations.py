@@ -20,7 +20,6 @@ IDEAS: dict[str, Callable[[], list[Swap]]] = {
     "further failures": lambda: [(sampling, "FURTHER_MINIBATCHES", 0)],
     "constrain": lambda: [_menu("constrain")],
     "demonstrate": lambda: [_menu("demonstrate")],
-    "merge": lambda: [_menu("merge")],
     "compress": lambda: [_menu("compress")],
     "operators by what has paid": lambda: [(operators, "operator_worth", lambda _: dict(operators.MENU))],
     "lessons": lambda: [(reflect, "shown_lessons", lambda _: [])],

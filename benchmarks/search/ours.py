@@ -54,12 +54,11 @@ class Ports:
 
 def asked_in(text: str) -> Asked:
     """Return what the engine's question to the reflector holds."""
-    prompts, lessons = _TAGGED.findall(text), _LESSONS.search(text)
+    prompt, lessons = _TAGGED.search(text), _LESSONS.search(text)
     return Asked(
-        prompt=prompts[0],
+        prompt=prompt[1] if prompt else "",
         cases=_CASE.findall(text),
         praised=rules_in(lessons[1]) if lessons else (),
-        other=prompts[1] if len(prompts) > 1 else "",
     )
 
 

@@ -28,7 +28,6 @@ class Asked:
     prompt: str
     cases: Sequence[tuple[str, str]]  # input and feedback
     praised: Sequence[str] = ()  # rules that have helped
-    other: str = ""
 
 
 @dataclass(slots=True)
@@ -55,8 +54,6 @@ class Reflector:
         if rng.random() < self.family.idle:
             return self.idle(asked, rng)
         lines = [line for line in asked.prompt.splitlines() if rng.random() >= self.family.loss]
-        if asked.other:
-            lines += [line for line in asked.other.splitlines() if line not in lines and rng.random() >= 0.1]
         before = set(lines)
         lines = self._taught(lines, asked, rng, AT_ONCE)
         return Written("\n".join(lines), [line for line in lines if line not in before])

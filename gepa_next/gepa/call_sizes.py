@@ -40,10 +40,9 @@ NO_TOKENS = CallSize(input_tokens=0, output_tokens=0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
-    """Tokens of the texts that calls are made of; `other` is the second prompt of a merge."""
+    """Tokens of the texts that calls are made of."""
 
     prompt: int
-    other: int
     input: int
     ideal: int
     answer: int
@@ -61,7 +60,6 @@ def expected_sizes(task: Task) -> Sizes:
     prompt = min(count_tokens(task.prompt) + GROWTH, _longest_prompt(task))
     parts = _Parts(
         prompt=prompt,
-        other=0,
         input=_mean(each.input for each in examples) if examples else DRAFTED_INPUT,
         ideal=_mean(ideals),
         answer=answer if task.max_tokens is None else min(answer, task.max_tokens),
@@ -79,7 +77,6 @@ def largest_sizes(task: Task) -> Sizes:
     prompt, ideal = _longest_prompt(task), _longest(each.ideal or "" for each in examples)
     parts = _Parts(
         prompt=prompt,
-        other=prompt,
         input=_longest(each.input for each in examples) if examples else LONGEST_DRAFTED_INPUT,
         ideal=ideal,
         answer=max(LONGEST_ANSWER, ideal + BESIDES_IDEAL) if task.max_tokens is None else task.max_tokens,
@@ -100,11 +97,7 @@ def _sizes(task: Task, parts: _Parts) -> Sizes:
             input_tokens=_judge_frame(task) + parts.input + parts.ideal + parts.answer, output_tokens=parts.feedback
         ),
         Role.REFLECTOR: CallSize(
-            input_tokens=_reflector_frame(task, parts.cases)
-            + parts.prompt
-            + parts.other
-            + parts.lessons
-            + parts.cases * case,
+            input_tokens=_reflector_frame(task, parts.cases) + parts.prompt + parts.lessons + parts.cases * case,
             output_tokens=parts.reflection,
         ),
     }
@@ -119,7 +112,7 @@ def _judge_frame(task: Task) -> int:
 def _reflector_frame(task: Task, cases: int) -> int:
     """Return the tokens of the question to the reflector without prompt, texts of cases and lessons."""
     empty = [(_NOTHING, _NO_ROLLOUT)] * cases
-    return _tokens(reflector_messages("merge", Candidate(id=0, text=""), empty, lessons=(), task=task))
+    return _tokens(reflector_messages("reflect", Candidate(id=0, text=""), empty, lessons=(), task=task))
 
 
 def _cases(task: Task, minibatches: int) -> int:

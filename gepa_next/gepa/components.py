@@ -19,11 +19,6 @@ def in_turn(names: Sequence[str], candidate_id: int) -> str:
     return names[candidate_id % len(names)] if names else ""
 
 
-def differing(one: Candidate, other: Candidate) -> list[str]:
-    """Return the components in which the two have different texts."""
-    return [name for name, text in one.prompts.items() if other.prompts[name] != text]
-
-
 def narrowed(candidate: Candidate, component: str) -> Candidate:
     """Return the candidate as if that component were its prompt: this is what operators work on."""
     return replace(candidate, text=candidate.prompts[component]) if component else candidate

@@ -46,7 +46,6 @@ def reflector_messages(
     *,
     lessons: Iterable[Lesson],
     task: Task,
-    other: str = "",
     component: str = "",
     longest: int = LONGEST_SHOWN,
 ) -> tuple[Message, ...]:
@@ -58,13 +57,12 @@ def reflector_messages(
     shown = [_Case.of(example, rollout, longest) for example, rollout in cases]
     known = "".join(f"- {lesson.text}\n" for lesson in lessons)
     beside = {name: text for name, text in parent.prompts.items() if component and name != component}
-    given = (parent.text, other, *beside.values(), *(text for case in shown for text in case.texts), known, *task.keep)
+    given = (parent.text, *beside.values(), *(text for case in shown for text in case.texts), known, *task.keep)
     fence = fence_for(given)
     text = _fill(
         template,
         number=fence.number,
         prompt=fence.around("instructions", parent.text),
-        other=fence.around("instructions", other),
         component=_beside(fence, beside, component),
         cases="\n".join(case.fenced(fence) for case in shown),
         lessons=f"\nLessons of earlier attempts:\n{fence.around('lessons', known.rstrip())}\n" if known else "",

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from gepa_next.gepa.components import differing, in_turn, joined, narrowed, narrowed_task
+from gepa_next.gepa.components import in_turn, joined, narrowed, narrowed_task
 from gepa_next.gepa.guards import count_tokens, tokens_left
 from gepa_next.gepa.pause import paced
 from gepa_next.gepa.proposers.demonstrate import choose_demonstrations, demonstrate
 from gepa_next.gepa.proposers.draft import Draft, Plan
-from gepa_next.gepa.proposers.merge import choose_other, merged_by_component, merged_by_lines
+from gepa_next.gepa.proposers.merge import choose_other, merged_by_component
 from gepa_next.gepa.proposers.reflect import reflect
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.sampling import choose_minibatch, choose_parents, stream
@@ -16,6 +16,7 @@ from gepa_next.gepa.types import Candidate, Task
 
 # How often each is tried before this job's own experience counts.
 MENU = {"reflect": 6.0, "constrain": 1.5, "demonstrate": 1.0, "merge": 0.5, "compress": 0.5}
+WORDLESS = frozenset({"demonstrate", "merge"})  # put together what there is: no reflector, no cases
 LONG_ENOUGH_TO_SHORTEN = 150
 SMALLEST_ADDITION_TOKENS = 20
 SEVERAL = 2
@@ -54,10 +55,10 @@ def _plan(
         candidate_id=candidate_id,
         operator=operator,
         parent=parent,
-        minibatch=choose_minibatch(state, parent, place) if operator != "demonstrate" else (),
+        minibatch=choose_minibatch(state, parent, place) if operator not in WORDLESS else (),
         other=other if operator == "merge" else None,
         demonstrations=shown,
-        component=in_turn(differing(parent, other), candidate_id) if operator == "merge" and other else component,
+        component=component if operator != "merge" else "",
     )
 
 
@@ -70,26 +71,14 @@ def _possible(task: Task, parent: Candidate) -> set[str]:
 
 def draft(run: Run, plan: Plan) -> Draft:
     """Carry out a plan; only operators that need new words ask the reflector."""
+    if plan.other is not None:
+        merged = merged_by_component(run.state, plan.parent, plan.other) or {}
+        return Draft(text=joined(merged), prompts=merged)
     if plan.operator != "demonstrate" and not run.state.scores(plan.parent.id, plan.minibatch):
         return Draft(refusal="not_comparable")
-    if plan.other is not None and (merged := merged_by_component(run.state, plan.parent, plan.other)):
-        return Draft(text=joined(merged), prompts=merged)
-    made = _edited(run, _narrowed(plan))
+    narrow = replace(plan, parent=narrowed(plan.parent, plan.component))
+    made = demonstrate(narrow) if plan.operator == "demonstrate" else reflect(run, narrow)
     if not plan.component or made.refusal is not None:
         return made
     prompts = {**plan.parent.prompts, plan.component: made.text}
     return replace(made, text=joined(prompts), prompts=prompts)
-
-
-def _narrowed(plan: Plan) -> Plan:
-    """Return the plan as if its component were the whole prompt."""
-    other = plan.other and narrowed(plan.other, plan.component)
-    return replace(plan, parent=narrowed(plan.parent, plan.component), other=other)
-
-
-def _edited(run: Run, plan: Plan) -> Draft:
-    if plan.operator == "demonstrate":
-        return demonstrate(plan)
-    if plan.other is not None and (text := merged_by_lines(run.state, plan.parent, plan.other, plan.component)):
-        return Draft(text=text)
-    return reflect(run, plan)

@@ -31,7 +31,7 @@ UNREADABLE = frozenset({"judge_malformed_reply", "judge_truncated", "judge_empty
 
 NOTHING_TO_ADD = "nothing_to_add"  # an answer of the reflector, though no text
 _NOT_TELLING = frozenset({"not_comparable", NOTHING_TO_ADD})
-_SAY_NOTHING_OF_THE_REFLECTOR = frozenset({"seed", "demonstrate", "merge"})  # most merges do without it
+_SAY_NOTHING_OF_THE_REFLECTOR = frozenset({"seed", "demonstrate", "merge"})
 
 
 def find_outage(state: State, made: Sequence[Rollout]) -> ProviderError | None:

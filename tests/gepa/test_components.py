@@ -9,9 +9,9 @@ from gepa_next.gepa.guards import count_tokens, refusal
 from gepa_next.gepa.operators import draft
 from gepa_next.gepa.proposers.draft import Draft, Plan
 from gepa_next.gepa.proposers.merge import merged_by_component
-from gepa_next.gepa.types import Candidate, Role
+from gepa_next.gepa.types import Candidate
 from tests.gepa.programs import SEEDS, evolved, program_models, program_task
-from tests.gepa.stage import Models, run_of, state_with, text_of, without_numbers
+from tests.gepa.stage import Models, run_of, state_with
 
 TASK = program_task()
 SEED = evolved(0)
@@ -99,20 +99,3 @@ def test_a_merge_of_different_components_asks_nobody() -> None:
     made, models = drafted(evolved(1, 0, even="E1"), evolved(2, 0, odd="O2"), "odd")
     assert (made.prompts, made.text) == ({"even": "E1", "odd": "O2"}, "[even]\nE1\n\n[odd]\nO2")
     assert models.calls == []
-
-
-def test_where_only_one_component_differs_its_two_versions_are_merged_by_lines() -> None:
-    seed = SEEDS["odd"]
-    made, models = drafted(evolved(1, 0, odd=f"{seed}\n\nBe brief."), evolved(2, 0, odd=f"{seed}\n\nBe kind."), "odd")
-    assert made.prompts == {"even": SEEDS["even"], "odd": f"{seed}\n\nBe brief.\n\nBe kind."}
-    assert models.calls == []
-
-
-def test_two_versions_that_cannot_be_merged_by_lines_are_shown_to_the_reflector_as_one_component() -> None:
-    made, models = drafted(evolved(1, 0, odd="O1"), evolved(2, 0, odd="O2"), "odd")
-    asked = without_numbers(text_of(models.asked(Role.REFLECTOR)[0]))
-    assert "<instructions>\nO1\n</instructions>" in asked
-    assert "<instructions>\nO2\n</instructions>" in asked
-    assert f"<part>\n{SEEDS['even']}\n</part>" in asked
-    assert made.prompts["even"] == SEEDS["even"]
-    assert made.prompts["odd"].startswith("O1")

@@ -9,6 +9,7 @@ import pytest
 from gepa_next.gepa.guards import placeholders
 from gepa_next.gepa.messages import reflector_messages
 from gepa_next.gepa.operators import MENU, operator_worth, plan_proposals
+from gepa_next.gepa.proposers.draft import extended
 from gepa_next.gepa.proposers.reflect import unwrapped
 from gepa_next.gepa.replies import JudgeReply, PromptReply
 from gepa_next.gepa.sampling import choose_minibatch, choose_parents, further_cases
@@ -31,7 +32,7 @@ def seed_state(text: str = SEED_PROMPT, **changes: Any) -> State:
     return state_with(replace(TASK, **changes), accepted(0, text), scores=scores)
 
 
-def test_a_short_prompt_is_neither_shortened_nor_merged() -> None:
+def test_a_short_prompt_is_not_shortened() -> None:
     assert planned(seed_state()) == {"reflect", "constrain", "demonstrate"}
 
 
@@ -174,16 +175,14 @@ def asked(template: str, parent: str = SEED_PROMPT, **changes: Any) -> str:
         [(TASK.train[0], case)],
         lessons=[lesson],
         task=replace(TASK, **changes),
-        other="The other one.",
     )
     return message.content
 
 
-@pytest.mark.parametrize("template", ["reflect", "constrain", "compress", "merge"])
+@pytest.mark.parametrize("template", ["reflect", "constrain", "compress"])
 def test_the_reflector_reads_prompt_case_feedback_and_lessons(template: str) -> None:
     text = asked(template)
     assert all(part in text for part in (SEED_PROMPT, TASK.train[0].input, "Score 0.30. No.", "- Kinds matter."))
-    assert ("The other one." in text) == (template == "merge")
     assert placeholders(text) == set()
     assert "\n\n\n" not in text
 
@@ -227,3 +226,17 @@ def test_a_candidate_that_is_better_says_so() -> None:
     won = [each for each in ended(TASK, Models()).state.candidates.values() if each.decision is Decision.ACCEPTED]
     assert "better" in {each.reason for each in won}
     assert all(((each.score or 0) > (each.parent_score or 0)) == (each.reason == "better") for each in won)
+
+
+@pytest.mark.parametrize(
+    ("text", "longer"),
+    [
+        ("Answer.", "Answer.\n\nBe kind."),
+        ("Answer.\n", "Answer.\n\nBe kind."),
+        ("Answer {input}", "Be kind.\n\nAnswer {input}"),
+        ("Answer.\n\nNow {input}\nthen", "Answer.\n\nBe kind.\n\nNow {input}\nthen"),
+        ("{input}\n\nAnswer {input}", "Be kind.\n\n{input}\n\nAnswer {input}"),
+    ],
+)
+def test_an_addition_stands_after_the_prompt_or_before_the_input(text: str, longer: str) -> None:
+    assert extended(text, "Be kind.") == longer

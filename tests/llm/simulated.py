@@ -78,10 +78,8 @@ def task(**limits: object) -> Task:
     return replace(nothing, **limits)
 
 
-def propose(template: str, prompt: str, cases: Cases, *, other: str = "", wanted: Task | None = None) -> str:
-    messages = reflector_messages(
-        template, Candidate(id=0, text=prompt), cases, lessons=(), task=wanted or task(), other=other
-    )
+def propose(template: str, prompt: str, cases: Cases, *, wanted: Task | None = None) -> str:
+    messages = reflector_messages(template, Candidate(id=0, text=prompt), cases, lessons=(), task=wanted or task())
     reply = ask(Role.REFLECTOR, messages, PromptReply)
     assert isinstance(reply, PromptReply)
     assert reply.lesson

@@ -64,18 +64,11 @@ def test_an_addition_is_one_rule_and_the_answers_seen() -> None:
     assert SEED_PROMPT not in reply.addition
 
 
-def test_a_merge_has_the_rules_of_both_versions() -> None:
-    one, other = (f'{SEED_PROMPT}\nWhen the input mentions "{word}", answer "{word}s".' for word in ("cat", "dog"))
-    merged = propose("merge", one, cases_of(one, EXAMPLES[:2]), other=other)
-    assert [answer(merged, f"A {word}!") for word in ("cat", "dog")] == ["cats", "dogs"]
-    assert merged.count(SEED_PROMPT) == 1
-
-
-@pytest.mark.parametrize("template", ["reflect", "compress", "merge"])
+@pytest.mark.parametrize("template", ["reflect", "compress"])
 def test_limits_are_kept(template: str) -> None:
     wanted = task(keep=("Sign as The Desk.", "Never\nguess."), max_prompt_tokens=120)
     prompt = f"{GOOD_RULES}\n\nSign as The Desk."
-    new = propose(template, prompt, cases_of(prompt, EXAMPLES[:3]), other=SEED_PROMPT, wanted=wanted)
+    new = propose(template, prompt, cases_of(prompt, EXAMPLES[:3]), wanted=wanted)
     assert all(kept in new for kept in wanted.keep)
     assert len(new.split()) <= 90
 

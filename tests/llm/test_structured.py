@@ -205,7 +205,6 @@ def test_the_schema_is_strict() -> None:
         ("judge", JudgeReply),
         ("reflect", PromptReply),
         ("compress", PromptReply),
-        ("merge", PromptReply),
         ("constrain", AdditionReply),
         ("inputs", InputsReply),
     ],

@@ -1,21 +1,24 @@
-"""The operator that merges two frontier members: component by component, or one text by lines."""
+"""The operator that merges two frontier members, component by component."""
 
 from collections.abc import Mapping
-from itertools import groupby
 
 from gepa_next.gepa.acceptance import MARGIN, compare
-from gepa_next.gepa.components import joined, narrowed
+from gepa_next.gepa.components import joined
 from gepa_next.gepa.pause import paced
-from gepa_next.gepa.proposers.draft import extended
 from gepa_next.gepa.state import State
 from gepa_next.gepa.types import Candidate
 
-LEAST_KEPT = 0.6
+SEVERAL = 2
 COUNTED_AT_A_STRETCH = 50_000  # scores, some milliseconds
 
 
 def choose_other(state: State, parent: Candidate) -> Candidate | None:
-    """Return the frontier member that is better than the parent on most examples, of no kin in line; else None."""
+    """Return the frontier member that is better than the parent on most examples, of no kin in line; else None.
+
+    None too where there is one component only, and where the two together make nothing that is new.
+    """
+    if len(parent.prompts) < SEVERAL:
+        return None
     mine = state.frontier.scores(parent.id)
     best, most = None, 0
     for other in paced(state.frontier.members(), every=1 + COUNTED_AT_A_STRETCH // (1 + len(mine))):
@@ -25,7 +28,7 @@ def choose_other(state: State, parent: Candidate) -> Candidate | None:
         better = sum(1 for key, score in theirs.items() if key in mine and score > mine[key])
         if better > most:
             best, most = state.candidates[other], better
-    return best
+    return best if best is not None and merged_by_component(state, parent, best) else None
 
 
 def merged_by_component(state: State, one: Candidate, other: Candidate) -> Mapping[str, str] | None:
@@ -34,7 +37,7 @@ def merged_by_component(state: State, one: Candidate, other: Candidate) -> Mappi
     After arXiv:2507.19457. A component that both have changed is taken from the better of them.
     """
     common = _common_ancestor(state, one, other)
-    if common is None or not one.prompts:
+    if common is None:
         return None
     found = compare(state, other.id, one.id, state.task.validation)
     better = other if found is not None and found.difference > MARGIN else one
@@ -55,48 +58,3 @@ def _evolved(base: str, mine: str, theirs: str, *, both: str) -> str:
 def _common_ancestor(state: State, one: Candidate, other: Candidate) -> Candidate | None:
     found = next((each for each in state.ancestors(one.id) if state.comes_from(other.id, each)), None)
     return None if found is None else state.candidates[found]
-
-
-def merged_by_lines(state: State, one: Candidate, other: Candidate, component: str = "") -> str | None:
-    """Return both candidates' changes of their nearest common ancestor, None if they rewrote too much of it.
-
-    Two that took out the same line are at odds about it, which only a reader can settle: None too. Where both are
-    narrowed to a component, so is the ancestor.
-    """
-    common = _common_ancestor(state, one, other)
-    if common is None:
-        return None
-    base, mine, theirs = (each.text.splitlines() for each in (narrowed(common, component), one, other))
-    gone, dropped = _missing(base, mine), _missing(base, theirs)
-    if gone & dropped or max(len(gone), len(dropped)) > (1 - LEAST_KEPT) * len(_said(base)):
-        return None
-    kept = [row for row in mine if row not in dropped]
-    added = "\n\n".join("\n".join(rows) for rows in _additions(base, theirs, kept))
-    merged = extended("\n".join(kept), added) if added else "\n".join(kept).strip()
-    return None if merged in {one.text.strip(), other.text.strip()} else merged
-
-
-def _additions(base: list[str], theirs: list[str], kept: list[str]) -> list[list[str]]:
-    """Return the paragraphs that are new as they stand, and the new lines of those that were there before.
-
-    A new paragraph stays whole: a demonstration must not lose an answer that another one has too.
-    """
-    old, known, standing = _said(base), _said(base) | _said(kept), _paragraphs(kept)
-    new = [
-        rows if not old & set(rows) else [row for row in rows if row not in known]
-        for rows in _paragraphs(theirs)
-        if rows not in standing
-    ]
-    return [rows for rows in new if rows]
-
-
-def _paragraphs(rows: list[str]) -> list[list[str]]:
-    return [list(group) for said, group in groupby(rows, key=lambda row: bool(row.strip())) if said]
-
-
-def _missing(base: list[str], rows: list[str]) -> set[str]:
-    return _said(base) - set(rows)
-
-
-def _said(rows: list[str]) -> set[str]:
-    return {row for row in rows if row.strip()}

@@ -1,4 +1,4 @@
-"""Operators that ask the reflector: rewrite, constrain, compress and the merge of two versions."""
+"""Operators that ask the reflector: rewrite, constrain and compress."""
 
 import re
 from dataclasses import replace
@@ -51,7 +51,6 @@ def _call(run: Run, plan: Plan, shortenings: int) -> ModelCall:
             cases[: -(-len(cases) // 2**shortenings)],
             lessons=shown_lessons(run.state.best_lessons),
             task=narrowed_task(run.state.task, plan.parent, plan.component),
-            other=plan.other.text if plan.other else "",
             component=plan.component,
             longest=LONGEST_SHOWN // 2**shortenings,
         ),

@@ -48,20 +48,6 @@ def tidied(parts: PromptParts) -> PromptParts:
     return replace(parts, rules=tuple(rules), demos=tuple(dict.fromkeys(parts.demos)))
 
 
-def union(first: PromptParts, second: PromptParts) -> PromptParts:
-    """Put two versions together; where both have a rule for a word, the first one's stands."""
-    prose = (*first.prose, *(line for line in second.prose if line.strip() and line not in first.prose))
-    return tidied(
-        PromptParts(
-            prose=first.prose if any("{input}" in line for line in first.prose) else prose,
-            allowed=unique((*first.allowed, *second.allowed)),
-            rules=first.rules + second.rules,
-            duties=unique((*first.duties, *second.duties)),
-            demos=first.demos + second.demos,
-        )
-    )
-
-
 def compressed(parts: PromptParts) -> PromptParts:
     """Drop sentences said twice, filler words, and demonstrations of what a rule says."""
     said: dict[str, None] = {}

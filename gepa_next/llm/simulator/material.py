@@ -7,7 +7,7 @@ from gepa_next.gepa.messages import template_text
 from gepa_next.llm.simulator.reading import QUOTED, Rule, quoted_texts
 from gepa_next.llm.simulator.words import tokens
 
-_TEMPLATES = ("reflect", "constrain", "compress", "merge")
+_TEMPLATES = ("reflect", "constrain", "compress")
 _NUMBER = re.compile(r"<instructions-([0-9a-f]{8})>")
 _FENCES = re.compile(
     r"\n\nThe texts stand between [^\n]*|^</?lessons-[0-9a-f]{8}>\n|(?<=[a-z])-[0-9a-f]{8}(?=>$)", re.MULTILINE
@@ -48,7 +48,7 @@ class Material:
 
     text: str
     template: str
-    prompts: tuple[str, ...]
+    prompt: str
     cases: tuple[Case, ...]
     lessons: tuple[Rule, ...]
     keep: tuple[str, ...]
@@ -62,11 +62,11 @@ def read_material(text: str) -> Material:
     tail = text[max(0, text.rfind(_request(template))) :]
     most = re.search(r"^Use at most (\d+) words\.$", tail, re.MULTILINE)
     count = re.search(r"\b(\d+) texts\b", text)
-    prompts, cases = _prompts(text), _cases(text)
+    cases = _cases(text)
     return Material(
         text=unfenced(text),
         template=template,
-        prompts=prompts[: 2 if template == "merge" else 1],
+        prompt=_prompt(text),
         cases=tuple(map(_read_case, cases)),
         lessons=_read_lessons(text[max((found.end() for found in cases), default=0) : len(text) - len(tail)]),
         keep=tuple(found[1].rstrip("\n") for found in _KEEP.finditer(tail)),
@@ -80,8 +80,9 @@ def unfenced(text: str) -> str:
     return _FENCES.sub("", text)
 
 
-def _prompts(text: str) -> tuple[str, ...]:
-    return tuple(found[1] for found in re.finditer(_block("instructions", text), text, re.DOTALL))
+def _prompt(text: str) -> str:
+    found = re.search(_block("instructions", text), text, re.DOTALL)
+    return found[1] if found else ""
 
 
 def _cases(text: str) -> list[re.Match[str]]:

@@ -14,7 +14,6 @@ from gepa_next.llm.simulator.editing import (
     compressed,
     limited,
     tidied,
-    union,
     with_lessons,
     without_misleading,
 )
@@ -37,12 +36,12 @@ _DRAFTS = (
 def reflect(messages: Sequence[Message], reply_type: type | None) -> Reply:
     """Return the reply that the message asks for, in the shape of `reply_type`."""
     material = read_material("\n\n".join(message.content for message in messages))
-    parts = read_prompt(material.prompts[0] if material.prompts else "")
+    parts = read_prompt(material.prompt)
     if reply_type is InputsReply:
         return InputsReply(inputs=_drafts(parts, material))
     if reply_type is AdditionReply:
         return _addition(parts, material)
-    write = {"merge": _merged, "compress": _compressed}.get(material.template, _improved)
+    write = _compressed if material.template == "compress" else _improved
     reply = write(parts, material)
     return replace(reply, prompt=reply.prompt or "Do what the input asks for.")
 
@@ -57,13 +56,6 @@ def _improved(parts: PromptParts, material: Material) -> PromptReply:
 def _compressed(parts: PromptParts, material: Material) -> PromptReply:
     parts = compressed(tidied(parts))
     return PromptReply(lesson="The rules can do without their frame.", prompt=limited(parts, material, terse=True))
-
-
-def _merged(parts: PromptParts, material: Material) -> PromptReply:
-    both = union(parts, read_prompt(material.prompts[1]) if len(material.prompts) > 1 else PromptParts())
-    gained = [rule for rule in both.rules if rule not in parts.rules]
-    lesson = f"The second version knows more about {quote(gained[0].answer)}." if gained else "The versions agree."
-    return PromptReply(lesson=lesson, prompt=limited(without_misleading(both, material), material))
 
 
 def _addition(parts: PromptParts, material: Material) -> AdditionReply:
