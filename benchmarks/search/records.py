@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.search.sources import made_by
 
-KEY = ("kind", "family", "system", "seed")
+KEY = ("kind", "family", "system", "seed", "threads")  # threads where time is measured
 Record = dict[str, Any]
 
 
@@ -22,7 +22,7 @@ def read(path: Path) -> list[Record]:
 
 def key_of(trial: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what tells one trial from the others."""
-    return tuple(trial[name] for name in KEY)
+    return tuple(trial.get(name) for name in KEY)
 
 
 class Records:

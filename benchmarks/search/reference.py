@@ -22,6 +22,7 @@ SIX = {"reflection_minibatch_size": 6}
 CACHE = {"cache_evaluation": True}
 BEST_OF_FOUR = {"sampling_strategy": SameParentSampling(4), "selection_strategy": BestImprovement()}
 FOUR_PARENTS = {"sampling_strategy": IndependentSampling(4), "selection_strategy": AllImprovements()}
+MERGE = {"use_merge": True}
 # `reference` has its defaults; the others are what it offers for more, alone and together.
 SETTINGS: dict[str, dict[str, Any]] = {
     "reference": {},
@@ -37,6 +38,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "reference-greedy-six-best-of-four": GREEDY | SIX | BEST_OF_FOUR | CACHE,
     "reference-four-parents": FOUR_PARENTS | CACHE,
     "reference-top-k-four-parents": TOP_K | FOUR_PARENTS | CACHE,
+    "reference-merge": MERGE | CACHE,
+    "reference-greedy-merge": GREEDY | MERGE | CACHE,
+    "reference-six-merge": SIX | MERGE | CACHE,
+    "reference-greedy-six-merge": GREEDY | SIX | MERGE | CACHE,
+    "reference-top-k-six-merge": TOP_K | SIX | MERGE | CACHE,
+    "reference-epsilon-six-merge": EPSILON | SIX | MERGE | CACHE,
+    "reference-greedy-best-of-four-merge": GREEDY | BEST_OF_FOUR | MERGE | CACHE,
     "reference-equal": CACHE,
     "reference-greedy-equal": GREEDY | CACHE,
 }

@@ -14,7 +14,7 @@ from benchmarks.search.results import COARSEST, Result, Results, final_score, me
 from benchmarks.search.significance import interval, standard_error
 from benchmarks.search.systems import DEFAULT, OURS
 from benchmarks.search.targets import answered, false_acceptances
-from benchmarks.search.timings import timings_shown
+from benchmarks.search.timings import Timings, timings_shown
 
 SHARES = (0.125, 0.25, 0.5, 1.0)  # of a family's budget
 SPEED_SAYS = f"""\
@@ -31,7 +31,7 @@ def write_report(folder: Path, kind: str) -> str:
 
 def written(trials: Iterable[Result], timed: Iterable[Result] = ()) -> str:
     """Return the whole report."""
-    results, timings = Results(trials), Results(timed)
+    results, timings = Results(trials), Timings(timed)
     parts = [answered(results, timings), _scores(results), _speed(results), timings_shown(timings)]
     parts += [_against(results), _gates(results), _ablations(results), _made_by(results, timings)]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -104,7 +104,8 @@ def _gates(results: Results) -> str:
             wrongly, worthless = false_acceptances(mine)
             cells.append(f"{100 * wrongly / max(1, worthless):.0f} % of {worthless / max(1, len(mine)):.0f}")
         rows.append([family, *cells])
-    return section("## Worthless proposals that were accepted", table(["family", *results.whole_systems], rows))
+    title = "## Worthless proposals that were accepted"
+    return section(title, table(["family", *results.whole_systems], rows)) if rows else ""
 
 
 def _ablations(results: Results) -> str:
@@ -127,11 +128,11 @@ def _idea(results: Results, system: str) -> list[str]:
     return [system.removeprefix(f"{OURS} without "), *means, f"[{low:+.3f}, {high:+.3f}]", *by_family]
 
 
-def _made_by(results: Results, timings: Results) -> str:
+def _made_by(results: Results, timings: Timings) -> str:
     """Return the hashes of the sources, so that a reader sees whether all lines are of the same."""
     rows = [
         [name, system, ", ".join(sorted(found.sources(system)))]
-        for name, found in (("search", results), ("clock", timings))
+        for name, found in (("search", results), ("clock", timings.all))
         for system in found.whole_systems
     ]
     return section("## Sources that the results are of", table(["benchmark", "system", "hash"], rows))

@@ -16,14 +16,21 @@ SETTINGS = (
     "reference-greedy-six",
     "reference-epsilon-six",
     "reference-best-of-four",
-    "reference-greedy-best-of-four",  # the best on tuning seeds: docs/search.md
+    "reference-greedy-best-of-four",
     "reference-four-parents",
+    "reference-merge",
+    "reference-epsilon-six-merge",  # the best on tuning seeds: docs/search.md
     "reference-equal",
 )
 OTHER_SETTINGS = (  # looked at on tuning seeds only
     "reference-top-k-six",
     "reference-greedy-six-best-of-four",
     "reference-top-k-four-parents",
+    "reference-greedy-merge",
+    "reference-six-merge",
+    "reference-greedy-six-merge",
+    "reference-top-k-six-merge",
+    "reference-greedy-best-of-four-merge",
     "reference-greedy-equal",
 )
 WITHOUT = tuple(f"{OURS} without {idea}" for idea in IDEAS)

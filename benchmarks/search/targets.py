@@ -10,7 +10,7 @@ from benchmarks.search.results import Result, Results, final_score, reached_at, 
 from benchmarks.search.rivals import Compared, compared, lowest, never_worse, rivals_shown
 from benchmarks.search.significance import LEVEL, chance_of_as_many
 from benchmarks.search.systems import DEFAULT, OURS
-from benchmarks.search.timings import times_faster
+from benchmarks.search.timings import THREADS, Timings
 
 HALF = 0.5
 CONFLICT = 0.7
@@ -41,7 +41,7 @@ class Target:
         return [self.name, verdict, self.figures]
 
 
-def answered(results: Results, timings: Results) -> str:
+def answered(results: Results, timings: Timings) -> str:
     """Return the section of the report that answers each target."""
     at_the_end = compared(results, [1.0])
     worse_than_seed, seeds = _seed_prompt(results)
@@ -149,12 +149,14 @@ def false_acceptances(results: Sequence[Result]) -> tuple[int, int]:
     return sum(each["worthless_accepted"] for each in results), sum(each["worthless"] for each in results)
 
 
-def _clock(timings: Results) -> list[Target]:
-    names = {f: f"`{f}`: {TIMES_FASTER:.0f} times faster to the reference's score than its run" for f in CLOCKED}
-    return [Target(names[family], *_faster(times_faster(timings, family))) for family in CLOCKED]
+def _clock(timings: Timings) -> list[Target]:
+    return [_faster(timings, family, threads) for family in CLOCKED for threads in THREADS]
 
 
-def _faster(ratios: Sequence[float]) -> tuple[bool | None, str]:
+def _faster(timings: Timings, family: str, threads: int) -> Target:
+    name = f"`{family}`: {TIMES_FASTER:.0f} times faster to the reference's score than its run, {threads} threads each"
+    ratios = [pair.faster for pair in timings.pairs(family, threads)]
     if not ratios:
-        return None, ""
-    return median(ratios) >= TIMES_FASTER, f"median {median(ratios):.1f}, {min(ratios):.1f} to {max(ratios):.1f}"
+        return Target(name, None, "")
+    figures = f"median {median(ratios):.1f}, {min(ratios):.1f} to {max(ratios):.1f}"
+    return Target(name, median(ratios) >= TIMES_FASTER, figures)

@@ -13,6 +13,7 @@ from benchmarks.search.report import write_report, written
 from benchmarks.search.results import Results
 from benchmarks.search.systems import CLIMB, DEFAULT, GREEDY, OURS
 from benchmarks.search.targets import answered
+from benchmarks.search.timings import THREADS, Timings
 from benchmarks.search.trial import carried_out
 from gepa_next.gepa import iteration
 
@@ -20,6 +21,11 @@ Curve = list[tuple[float, float]]
 SEEDS = 12
 BUDGET = 1000
 NEVER_WORSE = "never significantly worse than the best of reference, its greedy setting and climb, on any family"
+NAMES_OF_CLOCK = [
+    f"`{family}`: 4 times faster to the reference's score than its run, {threads} threads each"
+    for family in ("additive", "conflict")
+    for threads in THREADS
+]
 
 
 def result(family: str, system: str, seed: int, curve: Curve, **more: Any) -> dict[str, Any]:
@@ -46,15 +52,16 @@ def good_results() -> Iterator[dict[str, Any]]:
 def timed(ours_at: float) -> list[dict[str, Any]]:
     curves = {OURS: [(0.1, 0.0), (ours_at, 0.8), (9.0, 0.9)], DEFAULT: [(0.1, 0.0), (15.0, 0.7), (20.0, 0.7)]}
     return [
-        result(f, system, s, list(curves[system]))
+        result(f, system, s, list(curves[system]), threads=threads)
         for f in ("additive", "conflict")
         for system in curves
+        for threads in THREADS
         for s in (1, 2)
     ]
 
 
 def answers(trials: Iterable[dict[str, Any]], timings: Iterable[dict[str, Any]] = ()) -> str:
-    return answered(Results(trials), Results(timings))
+    return answered(Results(trials), Timings(timings))
 
 
 def verdicts(report: str) -> dict[str, str]:
@@ -77,7 +84,7 @@ def failed(report: str) -> list[str]:
 def test_every_target_passes_where_all_is_well() -> None:
     found = verdicts(answers(good_results(), timed(4.0)))
     assert set(found.values()) == {"pass"}
-    assert len(found) == 9
+    assert len(found) == 11
 
 
 def test_what_was_not_measured_is_said_to_be_so() -> None:
@@ -87,8 +94,7 @@ def test_what_was_not_measured_is_said_to_be_so() -> None:
         "`conflict`: half the rollouts of the reference's default to its score",
         f"{NEVER_WORSE}, at the end",
         f"{NEVER_WORSE}, at an eighth, a quarter and half of the budget",
-        "`additive`: 4 times faster to the reference's score than its run",
-        "`conflict`: 4 times faster to the reference's score than its run",
+        *NAMES_OF_CLOCK,
     ]
 
 
@@ -112,14 +118,12 @@ def test_a_target_that_is_missed_fails_by_name(family: str, change: dict[str, An
 
 
 def test_a_search_that_is_too_slow_fails_the_clock() -> None:
-    assert failed(answers(good_results(), timed(5.5))) == [
-        f"`{family}`: 4 times faster to the reference's score than its run" for family in ("additive", "conflict")
-    ]
+    assert failed(answers(good_results(), timed(5.5))) == NAMES_OF_CLOCK
 
 
 def test_a_search_that_never_gets_there_is_no_time_faster() -> None:
     found = answers(good_results(), timed(float("inf")))
-    assert "`additive`: 4 times faster to the reference's score than its run | **FAIL** | median 0.0" in found
+    assert f"{NAMES_OF_CLOCK[0]} | **FAIL** | median 0.0" in found
 
 
 def test_too_few_trials_are_no_pass() -> None:
@@ -162,7 +166,7 @@ def test_the_report_is_made_of_the_files_and_nothing_else(tmp_path: Path) -> Non
     report = write_report(tmp_path, "reported")
     assert report == written(list(good_results())[::-1], timed(4.0)[::-1])
     assert (tmp_path / "search-reported.md").read_text() == report
-    assert "| additive | 2 | 0.70 | 20.0 | 4.0 | 5.0 | 5.0-5.0 | 3.8 |" in report
+    assert "| additive | 10 | 2 | 0.70 | 20.0 | 4.0 | 5.0 | 5.0-5.0 | 3.8 |" in report
 
 
 def test_a_run_that_was_broken_off_has_a_report_of_what_is_there() -> None:
