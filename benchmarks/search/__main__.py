@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.search.families import FIRST_SEED, families
 from benchmarks.search.records import Records
 from benchmarks.search.report import write_report
-from benchmarks.search.systems import COMPARED
+from benchmarks.search.systems import ALL_SETTINGS, COMPARED
 from benchmarks.search.workers import carry_out
 
 PROCESSES = 2
@@ -32,7 +32,7 @@ def _trials(asked: argparse.Namespace) -> list[dict[str, Any]]:
     return [
         {"kind": asked.kind, "family": family, "system": system, "seed": FIRST_SEED[asked.kind] + n}
         for family in asked.families or families(asked.kind)
-        for system in asked.systems or COMPARED
+        for system in asked.systems or (ALL_SETTINGS if asked.settings else COMPARED)
         for n in range(asked.seeds)
     ]
 
@@ -43,6 +43,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--families", nargs="*")
     parser.add_argument("--systems", nargs="*")
+    parser.add_argument("--settings", action="store_true", help="compare all settings of the reference instead")
     parser.add_argument("--reference", type=Path, default=Path("build/reference/bin/python"))
     parser.add_argument("--out", type=Path, default=Path("build/search"))
     return parser.parse_args()

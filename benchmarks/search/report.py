@@ -32,9 +32,24 @@ def write_report(folder: Path, kind: str) -> str:
 def written(trials: Iterable[Result], timed: Iterable[Result] = ()) -> str:
     """Return the whole report."""
     results, timings = Results(trials), Timings(timed)
-    parts = [answered(results, timings), _scores(results), _speed(results), timings_shown(timings)]
+    parts = [answered(results, timings), _overall(results), _scores(results), _speed(results), timings_shown(timings)]
     parts += [_against(results), _gates(results), _ablations(results), _made_by(results, timings)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _overall(results: Results) -> str:
+    """Return the means over families, of the systems that were run on all of them, the best at the end first."""
+    run_on_all = [s for s in results.whole_systems if all(results.of(family, s) for family in results.families)]
+    means = {system: [_mean_over_families(results, system, share) for share in SHARES] for system in run_on_all}
+    best_first = sorted(run_on_all, key=lambda system: means[system][-1], reverse=True)
+    rows = [[system, *(f"{each:.3f}" for each in means[system])] for system in best_first]
+    head = ["system", *(f"at {share:.3g} of the budget" for share in SHARES)]
+    return section("## Mean scores over all families", table(head, rows)) if rows else ""
+
+
+def _mean_over_families(results: Results, system: str, share: float) -> float:
+    found = (results.of(family, system) for family in results.families)
+    return mean(mean(score_at(each, share * each["max_rollouts"]) for each in trials) for trials in found)
 
 
 def _scores(results: Results) -> str:

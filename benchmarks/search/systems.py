@@ -22,7 +22,8 @@ SETTINGS = (
     "reference-epsilon-six-merge",  # the best on tuning seeds: docs/search.md
     "reference-equal",
 )
-OTHER_SETTINGS = (  # looked at on tuning seeds only
+ALL_SETTINGS = (
+    *SETTINGS,  # and those that were looked at on tuning seeds only
     "reference-top-k-six",
     "reference-greedy-six-best-of-four",
     "reference-top-k-four-parents",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.search.families import REPORTED
-from benchmarks.search.systems import OTHER_SETTINGS, SETTINGS
+from benchmarks.search.systems import ALL_SETTINGS
 from benchmarks.search.workers import Worker
 from tests.benchmarks.reference import PYTHON, needed
 
@@ -29,7 +29,7 @@ def test_the_reference_searches_every_family(family: str, worker: Worker) -> Non
     assert all(at <= 240 for at, _ in found["curve"])
 
 
-@pytest.mark.parametrize("setting", [*SETTINGS[1:], *OTHER_SETTINGS])
+@pytest.mark.parametrize("setting", ALL_SETTINGS[1:])
 def test_each_setting_of_the_reference_searches_otherwise_than_its_defaults(setting: str, worker: Worker) -> None:
     trial = {"kind": "reported", "family": "noisy", "seed": 7, "max_rollouts": 400}
     default, other = (worker.carry_out({**trial, "system": system}) for system in ("reference", setting))
