@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from gepa_next.api.pacing import unhurried
 from gepa_next.api.records import Mark
-from gepa_next.api.states import retest_state
+from gepa_next.api.states import retest_state, warnings_of
 from gepa_next.gepa.splits import default_sizes, divide
 from gepa_next.gepa.types import Candidate, Example
 from gepa_next.models import Job, JobSpec
@@ -42,6 +42,7 @@ def receipt(database: Database, job: Job, marks: Mapping[str, Mark]) -> Iterator
         "candidates": [_brief(each, mean) for each, mean in unhurried(iterate_candidates(database, job.id))],
         "champion": job.best_candidate_id,
         "result": job.result,
+        "warnings": warnings_of(job),
         "events": {"count": job.last_event_id, "head": _head(database, job)},
         "artifacts": {name: asdict(mark) for name, mark in marks.items()},
     }

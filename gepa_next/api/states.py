@@ -1,10 +1,13 @@
 """What a job looks like from outside."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from pydantic import BaseModel, JsonValue
 
 from gepa_next.gepa.types import Role
+from gepa_next.gepa.warning import same_model_warning
+from gepa_next.metrics import asks_judge
 from gepa_next.models import Job, JobStatus, Retest, Usage
 
 
@@ -73,6 +76,13 @@ class ErrorState(BaseModel):
     message: str
 
 
+class WarnedState(BaseModel):
+    """Something that makes the scores of a job worth less than they look."""
+
+    code: str
+    message: str
+
+
 class JobState(BaseModel):
     """The state of a job. Times are epoch seconds; scores are means in [0, 1] on the validation split."""
 
@@ -102,6 +112,7 @@ class JobState(BaseModel):
     budget: BudgetState
     error: ErrorState | None
     result: dict[str, JsonValue] | None
+    warnings: list[WarnedState]
     links: dict[str, str]
 
 
@@ -156,6 +167,7 @@ def job_state(job: Job, usage: Sequence[Usage]) -> JobState:
             "budget": spec.budget,
             "error": {"code": job.error_code, "message": job.error_message or ""} if job.error_code else None,
             "result": job.result,
+            "warnings": warnings_of(job),
             "links": _links(job.id),
         },
         from_attributes=True,
@@ -168,6 +180,16 @@ def retest_state(retest: Retest | None) -> dict[str, object] | None:
         return None
     told = {"name": retest.name, "version": retest.version, "against": retest.against}
     return {**told, "tolerance": retest.pinned.tolerance}
+
+
+def warnings_of(job: Job) -> list[object]:
+    """Return the warnings of the result, or before there is one what is known already."""
+    if job.result is not None:
+        found = job.result.get("warnings")
+        return found if isinstance(found, list) else []
+    if not asks_judge(job.spec.metric):
+        return []
+    return [asdict(each) for each in same_model_warning(target=job.spec.target_model_id, judge=job.judge.model_id)]
 
 
 def _usage_state(job: Job, usage: Sequence[Usage]) -> dict[str, object]:

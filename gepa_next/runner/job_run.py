@@ -19,8 +19,8 @@ from gepa_next.metrics import find_other_scoring, scoring_of
 from gepa_next.models import Job, JobSpec
 from gepa_next.runner.asking import Asking
 from gepa_next.runner.fan_out import PooledFanOut
+from gepa_next.runner.findings import findings
 from gepa_next.runner.ledger import LedgerModel, RoleModel
-from gepa_next.runner.objectives import by_objectives
 from gepa_next.runner.refusals import UntilRefused
 from gepa_next.runner.tenure import Tenure
 from gepa_next.store.database import Database
@@ -145,7 +145,7 @@ class JobRun:
 
     def _finish(self, step: Step, job: Job, state: State) -> None:
         self._settle()
-        found = {"nondominated": by_objectives(self.database, job, state)}
+        found = findings(self.database, job, state)
         finish_job(
             self.database,
             job.id,

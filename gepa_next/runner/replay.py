@@ -14,8 +14,8 @@ from gepa_next.llm.repair import UnreadableReply
 from gepa_next.metrics import scoring_of
 from gepa_next.models import Job, JobStatus
 from gepa_next.receipts.check import Check
+from gepa_next.runner.findings import findings
 from gepa_next.runner.ledger import replayed, request_hash
-from gepa_next.runner.objectives import by_objectives
 from gepa_next.store.codec import to_json
 from gepa_next.store.database import Database
 from gepa_next.store.events import last_end
@@ -87,8 +87,7 @@ def _result(database: Database, job: Job, run: Run) -> Result:
     data: Result = {}
     for step in optimize(run):
         data = step.data
-    found = {"nondominated": by_objectives(database, job, run.state)}
-    result: Result = json.loads(to_json({**data, **found}))
+    result: Result = json.loads(to_json({**data, **findings(database, job, run.state)}))
     return result
 
 
@@ -100,6 +99,7 @@ def _checks_of_result(result: Result, job: Job) -> Iterator[Check]:
         "the scores, {seed_score} of the seed prompt and {score}": ("seed_score", "score", "scored_on"),
         "why it ended, {stop_reason}": ("stop_reason", "stalled_by"),
         "the candidates by their objectives, {nondominated}": ("nondominated",),
+        "what to beware of, {warnings}": ("warnings", "length_correlation"),
     }.items():
         same = all(result.get(name) == stored.get(name) for name in names)
         told = said.format_map(_rounded(result))
@@ -108,14 +108,18 @@ def _checks_of_result(result: Result, job: Job) -> Iterator[Check]:
 
 def _rounded(result: Result) -> Result:
     rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in result.items()}
-    return {**rounded, "nondominated": _told_front(result.get("nondominated"))}
+    front, warnings = result.get("nondominated"), result.get("warnings")
+    ids = (
+        [each["candidate_id"] for each in front["candidates"] if not each["dominated"]]
+        if isinstance(front, dict)
+        else []
+    )
+    codes = [each["code"] for each in warnings] if isinstance(warnings, list) else []
+    return {**rounded, "nondominated": _listed(ids), "warnings": _listed(codes)}
 
 
-def _told_front(found: object) -> str:
-    """Return the ids of the candidates that none dominates; of a re-test there are none."""
-    if not isinstance(found, dict):
-        return "none"
-    return " ".join(str(each["candidate_id"]) for each in found["candidates"] if not each["dominated"]) or "none"
+def _listed(some: Sequence[object]) -> str:
+    return " ".join(map(str, some)) or "none"
 
 
 def _checks_of_state(database: Database, job: Job, state: State) -> Iterator[Check]:

@@ -26,7 +26,7 @@ from gepa_next.api.schemas import (
     RetestExamplesBody,
     SplitBody,
 )
-from gepa_next.api.states import BudgetState, JobState, JudgeState, RetestState, SpentState
+from gepa_next.api.states import BudgetState, JobState, JudgeState, RetestState, SpentState, WarnedState
 from gepa_next.api.wiring import EXTENSION
 from gepa_next.app import BLUEPRINTS, create_app
 from gepa_next.cli import _parser
@@ -34,6 +34,7 @@ from gepa_next.config import SECRET, Settings
 from gepa_next.gepa.operators import MENU
 from gepa_next.gepa.outages import ANSWERED, FEWEST_UNREADABLE, IN_A_ROW, LATEST
 from gepa_next.gepa.state import REMEMBERED
+from gepa_next.gepa.warning import WARNINGS
 from gepa_next.llm.failure import Fault
 from gepa_next.llm.faults import FAULTS
 from gepa_next.metrics import JUDGE, METRICS, PROGRAM
@@ -229,6 +230,7 @@ def test_every_field_of_request_and_state_has_its_row_or_stands_in_one(field: st
         SmallestGainState,
         TokensState,
         WarningState,
+        WarnedState,
         PinBody,
         RetestBody,
         RetestExamplesBody,
@@ -260,3 +262,8 @@ def test_every_blueprint_is_counted_among_the_routes() -> None:
     assert {module.bp.name for module in BLUEPRINTS} == {
         path.stem for path in (PACKAGE / "api").glob("*.py") if "Blueprint(" in path.read_text(encoding="utf-8")
     }
+
+
+@pytest.mark.parametrize("code", WARNINGS)
+def test_every_warning_is_documented(code: str) -> None:
+    assert row_of("GEPA.md", code)

@@ -67,7 +67,7 @@ def replayed(service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 def test_replay_prints_what_agrees(replayed, capsys) -> None:
     main(["replay", replayed])
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 8
+    assert len(lines) == 9
     assert all(line.startswith("agrees: ") for line in lines)
 
 

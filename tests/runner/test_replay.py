@@ -94,7 +94,7 @@ def test_a_finished_job_replays(database: Database, model, spec, stop_reason) ->
     assert stop_reason in {"", job.stop_reason}
     found = replayed(database)
     assert [check for check in found.checks if not check.agrees] == []
-    assert (len(found.checks), found.began_after) == (8, 0)
+    assert (len(found.checks), found.began_after) == (9, 0)
 
 
 def test_a_job_that_was_stopped_replays_to_where_it_was_stopped(database: Database) -> None:
@@ -153,7 +153,7 @@ def test_a_re_test_replays(database: Database, model, budget, stop_reason) -> No
     assert (job.status, job.stop_reason) == (JobStatus.FINISHED, stop_reason), job.error_message
     found = replayed(database)
     assert [check for check in found.checks if not check.agrees] == []
-    assert (len(found.checks), found.began_after) == (8, 0)
+    assert (len(found.checks), found.began_after) == (9, 0)
 
 
 def test_a_re_test_that_went_on_under_a_larger_limit_replays(database: Database) -> None:

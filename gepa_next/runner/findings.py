@@ -1,15 +1,30 @@
-"""What a finished job says of its candidates by several objectives: from its state and its ledger."""
+"""What a finished job says beside its verdict: of several objectives, of length, and what to beware of."""
 
 from dataclasses import asdict
 
+from gepa_next.gepa.length import length_correlation
 from gepa_next.gepa.objectives import OBJECTIVES, compared_by, non_dominated, offers, whole_scores
 from gepa_next.gepa.state import State
+from gepa_next.gepa.warning import length_warning, same_model_warning
+from gepa_next.metrics import asks_judge
 from gepa_next.models import Job
 from gepa_next.store.answers import UNKNOWN, answers_of
 from gepa_next.store.database import Database
 
 
-def by_objectives(database: Database, job: Job, state: State) -> dict[str, object] | None:
+def findings(database: Database, job: Job, state: State) -> dict[str, object]:
+    """Return what the result says beside what the engine found; from the state and the ledger, as a replay has them."""
+    judged = asks_judge(job.spec.metric)
+    length = length_correlation(state.rollouts.values()) if judged else None
+    warnings = [*same_model_warning(target=job.spec.target_model_id, judge=job.judge.model_id)] if judged else []
+    return {
+        "nondominated": _by_objectives(database, job, state),
+        "length_correlation": asdict(length) if length else None,
+        "warnings": [asdict(each) for each in (*warnings, *length_warning(length))],
+    }
+
+
+def _by_objectives(database: Database, job: Job, state: State) -> dict[str, object] | None:
     """Return the candidates that no other dominates, and the champion if it can be compared; None for a re-test."""
     if job.spec.retest is not None:
         return None

@@ -1,18 +1,21 @@
-"""A finished job names the candidates that none dominates, by what its ledger says of their answers."""
+"""A finished job names the candidates that none dominates, and what makes its scores worth less than they look."""
 
+import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
 from gepa_next.gepa.ports import LanguageModel
+from gepa_next.gepa.replies import JudgeReply
 from gepa_next.gepa.types import CallUsage, Completion, Decision, ModelCall, Role
 from gepa_next.llm.simulator import Simulator
 from gepa_next.models import Job
 from gepa_next.runner.replay import replay
 from gepa_next.store.database import Database
 from gepa_next.store.evidence import iterate_candidates, iterate_rollouts
+from gepa_next.store.jobs import get_job
 from gepa_next.store.ledger import iterate_calls
 from tests.runner.running import ended, running
 from tests.runner.test_replay import COMPONENTS, program
@@ -131,3 +134,52 @@ def test_refused_candidates_are_never_listed(database: Database) -> None:
     job = run(database)
     refused = {each.id for each, _ in iterate_candidates(database, job.id) if each.decision is Decision.REFUSED}
     assert not refused & {each["candidate_id"] for each in front(job)["candidates"]}
+
+
+def wordy(call: ModelCall) -> Completion:
+    """Answer at a length that hangs on the input, and judge by length alone."""
+    if call.role is Role.REFLECTOR:
+        return priced(call)
+    text = call.messages[-1].content
+    if call.role is Role.TARGET:
+        return Completion(text="so " * (len(text) * 7 % 23), usage=CallUsage(cost_usd=0.0))
+    reply = JudgeReply(feedback="Long is good.", score=min(10, text.count("so ") // 2))
+    return Completion(text=json.dumps(asdict(reply)), reply=reply, usage=CallUsage(cost_usd=0.0))
+
+
+def codes(job: Job) -> list[str]:
+    assert job.result is not None
+    return [each["code"] for each in job.result["warnings"]]  # type: ignore[attr-defined,index]
+
+
+def test_a_judge_that_goes_by_length_is_told_with_the_figures(database: Database) -> None:
+    job = run(database, wordy)
+    assert codes(job) == ["score_follows_length"]
+    assert job.result is not None
+    told = job.result["length_correlation"]
+    assert told["n"] == sum(
+        each.score is not None and "same_text" not in each.flags for each in iterate_rollouts(database, job.id)
+    )  # type: ignore[index]
+    assert told["r"] > 0.9  # type: ignore[index]
+    assert told["p_value"] < 1e-6  # type: ignore[index]
+    assert all(check.agrees for check in replay(database, job).checks)
+
+
+@pytest.mark.parametrize(("metric", "told"), [("judge", ["judge_is_target"]), ("json_equal", [])])
+def test_a_model_that_judges_itself_is_told_if_it_judges(database: Database, metric: str, told: list[str]) -> None:
+    job = run(database, constant, target_model_id="sim/judge", metric=metric)
+    assert codes(job) == told
+    assert all(check.agrees for check in replay(database, job).checks)
+
+
+def test_a_replay_notices_a_warning_that_was_taken_away(database: Database) -> None:
+    job = run(database, wordy)
+    assert job.result is not None
+    database.write(lambda db: db.execute("UPDATE jobs SET result = json_set(result, '$.warnings', json('[]'))"))
+    (said,) = (each.said for each in replay(database, get_job(database, job.id)).checks if not each.agrees)
+    assert said == "what to beware of, score_follows_length; stored is none"
+
+
+def constant(call: ModelCall) -> Completion:
+    """Answer always the same, so that nothing can follow length."""
+    return replace(priced(call), text="out") if call.role is Role.TARGET else priced(call)
