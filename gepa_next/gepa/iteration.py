@@ -10,7 +10,7 @@ from gepa_next.gepa.guards import count_tokens, refusal
 from gepa_next.gepa.lessons import new_lesson
 from gepa_next.gepa.operators import draft, plan_proposals
 from gepa_next.gepa.outages import REFLECTIONS_IN_VAIN, is_in_vain, reflections_so_far, reflector_outage
-from gepa_next.gepa.pause import pause
+from gepa_next.gepa.pause import paced, pause
 from gepa_next.gepa.proposers.draft import Draft, Plan
 from gepa_next.gepa.racing import block_ends, course, drop_those_behind
 from gepa_next.gepa.rollouts import Pair, make_rollouts, missing, taken_over, told_rollouts
@@ -18,6 +18,8 @@ from gepa_next.gepa.run import Run, how_many_fit, not_run_by_leader
 from gepa_next.gepa.state import State, fingerprint
 from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import Candidate, Decision, Example
+
+DRAWN_AT_A_STRETCH = 4000  # examples, some milliseconds
 
 
 @dataclass(slots=True)
@@ -150,7 +152,7 @@ def _going_on(run: Run, proposals: Sequence[Proposal], point: str) -> list[Propo
 def _raced(run: Run, proposals: Sequence[Proposal]) -> Iterator[Step]:
     """Run the proposals beside their parents, block by block, until one is left and decided."""
     ends = block_ends(len(run.state.deciding))
-    for each in proposals:
+    for each in paced(proposals, every=1 + DRAWN_AT_A_STRETCH // ends[-1]):
         each.course = course(run.state, place=each.plan.candidate_id) if each.undecided else ()
     for part, end in enumerate(ends, 1):
         pause()
