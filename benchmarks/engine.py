@@ -1,5 +1,7 @@
 """What a rollout costs beside its model calls: the engine alone, and with ledger and store, with a model of no latency.
 
+And what an iteration computes as candidates and examples become many.
+
 make bench
 """
 
@@ -12,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
+from benchmarks import iterations
 from gepa_next.gepa.engine import optimize
 from gepa_next.gepa.messages import target_messages
 from gepa_next.gepa.ports import LanguageModel
@@ -155,6 +158,7 @@ def main() -> None:
         f"per rollout: bare call and metric {bare * 1e6:.0f} µs, engine {engine * 1e6:.0f} µs ({engine / bare:.1f} x),"
     )
     print(f"with ledger, store and threads {whole * 1e6:.0f} µs ({rows[0][1][1]} rollouts, every call written twice)")
+    iterations.main()
 
 
 if __name__ == "__main__":
