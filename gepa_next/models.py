@@ -166,7 +166,8 @@ class LedgerCall:
 
     `attempts` counts how often it was begun, `lost` those of them whose outcome never came to be known.
     Calls with one `question` are answered by one answer: all but the first to be asked are `cached`.
-    `cost_usd` is None if an answer came without, and tells nothing of the `doubtful` requests nor of those lost.
+    `cost_usd` is None if an answer came without, and tells nothing of the `doubtful` requests nor of those lost,
+    unless the call is free.
     """
 
     key: str
@@ -187,7 +188,13 @@ class LedgerCall:
     output_tokens: int = 0
     cost_usd: float | None = None
     doubtful: int = 0
+    is_free: bool = False
     latency_s: float | None = None
+
+    @property
+    def perhaps_paid(self) -> int:
+        """How many requests may have been paid at a price that nobody knows."""
+        return self.doubtful + (0 if self.is_free else self.lost)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,8 +76,9 @@ def models_at(
 
         def role_model(role: Role, model_id: str) -> RoleModel:
             if role not in called:
-                return RoleModel(model_id=ids[role], endpoint="simulator", ask=simulator)
-            kind = ProgramModel if spec.program_url and role is Role.TARGET else HttpModel
+                return RoleModel(model_id=ids[role], endpoint="simulator", ask=simulator, is_free=True)
+            is_program = bool(spec.program_url) and role is Role.TARGET
+            kind = ProgramModel if is_program else HttpModel
             ask = kind(
                 provider=called[role],
                 model_id=model_id,
@@ -87,7 +88,8 @@ def models_at(
                 permit=tenure.permit,
                 lane=lanes[called[role]],
             )
-            return RoleModel(model_id=model_id, endpoint=called[role].endpoint.base_url, ask=ask)
+            endpoint = called[role].endpoint.base_url
+            return RoleModel(model_id=model_id, endpoint=endpoint, ask=ask, is_free=is_program)
 
         return {role: role_model(role, model_id) for role, model_id in chosen.items()}
 

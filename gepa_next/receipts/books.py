@@ -50,7 +50,8 @@ class Ledger:
         total.input_tokens += call["input_tokens"]
         total.output_tokens += call["output_tokens"]
         total.unpriced |= call["cost_usd"] is None
-        total.unknown |= call["cost_usd"] is None or call["doubtful"] + call["lost"] > 0
+        perhaps_paid = call["doubtful"] + (0 if call["is_free"] else call["lost"])
+        total.unknown |= call["cost_usd"] is None or perhaps_paid > 0
         total.known_costs.append(call["cost_usd"] or 0.0)
 
     def checks(self) -> Iterator[Check]:

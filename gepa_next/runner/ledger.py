@@ -25,11 +25,15 @@ from gepa_next.store.runs import record_waiting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleModel:
-    """The model that plays a role; `endpoint` says where it is asked, for models of one name in two places."""
+    """The model that plays a role; `endpoint` says where it is asked, for models of one name in two places.
+
+    Nobody pays for calls of one that `is_free`.
+    """
 
     model_id: str
     ask: LanguageModel
     endpoint: str = ""
+    is_free: bool = False
 
 
 class LedgerModel:
@@ -87,6 +91,7 @@ class LedgerModel:
             role=call.role,
             model_id=model.model_id,
             request_sha256=request_hash(model.model_id, call),
+            is_free=model.is_free,
             attempts=1,
             status="started",
         )
@@ -219,8 +224,7 @@ def _consumed(earlier: LedgerCall | None) -> CallUsage:
 
 def _in_all(call: LedgerCall) -> CallUsage:
     """Return what the call has consumed; attempts whose outcome was lost may have been paid."""
-    used = _spent(call)
-    return replace(used, doubtful=used.doubtful + call.lost)
+    return replace(_spent(call), doubtful=call.perhaps_paid)
 
 
 def _spent(one: LedgerCall | ModelError) -> CallUsage:

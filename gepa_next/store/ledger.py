@@ -17,13 +17,13 @@ from gepa_next.store.sqlite_errors import is_of_the_file
 
 _COLUMNS = """
     key, request_sha256, question, role, model_id, status, attempts, lost, text, finish_reason, flags, error_code,
-    error_message, sends, input_tokens, output_tokens, cost_usd, doubtful, latency_s
+    error_message, sends, input_tokens, output_tokens, cost_usd, doubtful, is_free, latency_s
 """
 
 # The fence is in the statement: nothing is inserted for a job that does not run under this epoch.
 _INTEND = """
-    INSERT INTO calls (job_id, key, request_sha256, question, role, model_id, status, attempts, started_at)
-    SELECT id, ?, ?, ?, ?, ?, 'started', 1, ? FROM jobs WHERE id = ? AND owner_epoch = ? AND status = 'running'
+    INSERT INTO calls (job_id, key, request_sha256, question, role, model_id, is_free, status, attempts, started_at)
+    SELECT id, ?, ?, ?, ?, ?, ?, 'started', 1, ? FROM jobs WHERE id = ? AND owner_epoch = ? AND status = 'running'
     ON CONFLICT DO NOTHING
 """
 
@@ -48,7 +48,8 @@ def begin_call(database: Database, holder: Holder, call: LedgerCall, *, now: flo
 
     def unit(db: sqlite3.Connection) -> LedgerCall | None:
         values = (
-            call.key, call.request_sha256, call.question, call.role, call.model_id, now, holder.job_id, holder.epoch,
+            call.key, call.request_sha256, call.question, call.role, call.model_id, call.is_free, now,
+            holder.job_id, holder.epoch,
         )  # fmt: skip
         is_new = db.execute(_INTEND, values).rowcount
         begun = None if is_new else _begin_again(db, holder, call, now=now)
@@ -75,7 +76,8 @@ def _begin_again(db: sqlite3.Connection, holder: Holder, call: LedgerCall, *, no
     )
     if lost:
         # It was sent, as far as anybody knows: a request that counts, whatever it cost.
-        _add_usage(db, holder.job_id, replace(call, sends=1, cost_usd=0.0, doubtful=1, error_code="outcome_unknown"))
+        sent = replace(call, sends=1, cost_usd=0.0, doubtful=int(not call.is_free), error_code="outcome_unknown")
+        _add_usage(db, holder.job_id, sent)
     return replace(_call(row), status="started", lost=row["lost"] + lost)
 
 
@@ -241,5 +243,6 @@ def _call(row: Row) -> LedgerCall:
         output_tokens=row["output_tokens"],
         cost_usd=row["cost_usd"],
         doubtful=row["doubtful"],
+        is_free=bool(row["is_free"]),
         latency_s=row["latency_s"],
     )

@@ -69,7 +69,7 @@ def uncounted_requests(database: Database, seen: Seen) -> Iterator[str]:
 def hidden_losses(database: Database) -> Iterator[str]:
     """Yield each job whose cost is not unknown for just those roles that lost the outcome of a call."""
     for job_id in job_ids(database):
-        lost = {call.role for call in iterate_calls(database, job_id) if call.lost}
+        lost = {call.role for call in iterate_calls(database, job_id) if call.lost and not call.is_free}
         unknown = {usage.role for usage in list_usage(database, job_id) if usage.cost_usd is None}
         if lost != unknown:
             yield f"{job_id}: calls of {sorted(lost)} were lost, the cost of {sorted(unknown)} is unknown"

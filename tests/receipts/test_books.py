@@ -11,6 +11,7 @@ CALL = {
     "sends": 2,
     "lost": 0,
     "doubtful": 0,
+    "is_free": False,
     "input_tokens": 10,
     "output_tokens": 3,
     "cost_usd": 0.25,
@@ -33,6 +34,7 @@ def agrees(calls: list[dict], usage: dict) -> bool:
         ({}, {}),
         ({"lost": 1}, {"calls": 3, "cost_usd": None}),
         ({**NOTHING, "lost": 1}, {**USAGE, "calls": 3, "cost_usd": None}),
+        ({**NOTHING, "lost": 1, "is_free": True}, {**USAGE, "calls": 3}),
         ({"doubtful": 1}, {"cost_usd": None}),
         ({"cost_usd": None}, {"cost_usd": None, "known_cost_usd": 0.1}),  # an earlier attempt had a price
         ({"cost_usd": 0.25 + 1e-12}, {}),

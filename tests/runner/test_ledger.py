@@ -11,6 +11,7 @@ from gepa_next.gepa.types import CallUsage, Completion, ModelCall, Role
 from gepa_next.runner.ledger import LedgerModel, RoleModel
 from gepa_next.runner.tenure import Tenure
 from gepa_next.store.database import Database
+from gepa_next.store.evidence import list_usage
 from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
 from gepa_next.store.ledger import Holder, iterate_calls
 from tests.store.jobs_on_file import insert
@@ -31,8 +32,8 @@ def tenure(database: Database) -> Tenure:
     return Tenure(database, Holder(job_id=claim.job_id, epoch=claim.epoch), threading.Event())
 
 
-def ledger(tenure: Tenure, ask: LanguageModel) -> LedgerModel:
-    models = {role: RoleModel(model_id="m", ask=ask) for role in Role}
+def ledger(tenure: Tenure, ask: LanguageModel, *, is_free: bool = False) -> LedgerModel:
+    models = {role: RoleModel(model_id="m", ask=ask, is_free=is_free) for role in Role}
     return LedgerModel(tenure, models, clock=lambda: 1.0, brake=lambda: None)
 
 
@@ -73,13 +74,18 @@ def test_the_engine_is_told_of_refused_attempts_as_a_replay_would_tell_it(tenure
     assert (live, replayed) == (BOTH, BOTH)
 
 
-def test_the_engine_is_told_of_lost_attempts_as_a_replay_would_tell_it(database: Database, tenure: Tenure) -> None:
+@pytest.mark.parametrize("is_free", [False, True])
+def test_the_engine_is_told_of_lost_attempts_as_a_replay_would_tell_it(
+    database: Database, tenure: Tenure, *, is_free: bool
+) -> None:
     with pytest.raises(ZeroDivisionError):
-        ledger(tenure, raising(ZeroDivisionError()))(CALL)  # as a crash, which leaves no outcome either
-    live = spent_on(ledger(tenure, lambda _: Completion(text="yes", usage=USAGE)))
-    replayed = spent_on(ledger(tenure, raising(ZeroDivisionError())))
-    assert live == replayed == replace(USAGE, doubtful=1)
+        ledger(tenure, raising(ZeroDivisionError()), is_free=is_free)(CALL)  # as a crash: that leaves no outcome either
+    live = spent_on(ledger(tenure, lambda _: Completion(text="yes", usage=USAGE), is_free=is_free))
+    replayed = spent_on(ledger(tenure, raising(ZeroDivisionError()), is_free=is_free))
+    assert live == replayed == replace(USAGE, doubtful=int(not is_free))
     assert [call.lost for call in iterate_calls(database, "job-1")] == [1]
+    (usage,) = list_usage(database, "job-1")
+    assert usage.cost_usd == (USAGE.cost_usd if is_free else None)
 
 
 @contextmanager

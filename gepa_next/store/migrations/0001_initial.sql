@@ -127,6 +127,7 @@ CREATE TABLE calls (
     output_tokens INTEGER NOT NULL DEFAULT 0,
     cost_usd REAL DEFAULT 0, -- NULL once an answer came without
     doubtful INTEGER NOT NULL DEFAULT 0,
+    is_free INTEGER NOT NULL DEFAULT 0, -- whatever becomes of it, nobody pays
     PRIMARY KEY (job_id, key, request_sha256)
 ) STRICT, WITHOUT ROWID;
 
