@@ -51,7 +51,7 @@ class JobSpec:
     iterations: int
     population: int
     minibatch: int
-    split: SplitSizes
+    split: SplitSizes  # as it came out
     budget: Budget
     seed: int
     keep: tuple[str, ...] = ()
@@ -63,10 +63,11 @@ class JobSpec:
     prompts: Mapping[str, str] = field(default_factory=dict)
     program_url: str | None = None
     retest: Retest | None = None
+    near_duplicates: tuple[tuple[str, ...], ...] = ()  # ids of examples that are in one split
 
     def task(self, examples: tuple[Example, ...]) -> Task:
         """Return what the engine is deterministic in; without examples it drafts its own."""
-        splits = divide(examples, self.split, seed=self.seed)
+        splits = divide(examples, self.split, seed=self.seed, together=self.near_duplicates)
         return Task(
             prompt=self.prompt,
             train=splits.train,

@@ -9,9 +9,10 @@ from gepa_next.api.schemas import MOST_EXAMPLES, ExampleBody, OptimizeBody, Spli
 from gepa_next.errors import InvalidError, ModelError
 from gepa_next.gepa.components import joined
 from gepa_next.gepa.engine import SYNTHETIC_INPUTS
+from gepa_next.gepa.near_duplicates import near_duplicates
 from gepa_next.gepa.pause import pause
 from gepa_next.gepa.quote import usable_rollouts
-from gepa_next.gepa.splits import SplitSizes, default_sizes
+from gepa_next.gepa.splits import SplitSizes, default_sizes, divide
 from gepa_next.gepa.types import Budget, Example
 from gepa_next.metrics import Chosen, asks_judge, deterministic_parts
 from gepa_next.models import JobSpec
@@ -61,7 +62,10 @@ def complete_spec(
     """Return the spec with every default filled in; InvalidError names the first value that cannot be used."""
     _check(body, examples, simulated=simulated)
     iterations = body.iterations or DEFAULT_ITERATIONS
-    split = _split_sizes(body.split, len(examples))
+    seed = body.seed if body.seed is not None else secrets.randbits(31)
+    split, together = _split_sizes(body.split, len(examples)), near_duplicates(examples)
+    if examples:
+        split = divide(examples, split, seed=seed, together=together).sizes
     return JobSpec(
         prompt=joined(body.components),
         prompts=body.components if body.program_url else {},
@@ -74,13 +78,14 @@ def complete_spec(
         minibatch=body.minibatch,
         split=split,
         budget=_budget(body, split, iterations),
-        seed=body.seed if body.seed is not None else secrets.randbits(31),
+        seed=seed,
         keep=body.constraints.keep,
         max_prompt_tokens=body.constraints.max_prompt_tokens,
         temperature=body.temperature,
         max_tokens=body.max_tokens,
         cache=body.cache,
         metadata=body.metadata,
+        near_duplicates=together,
     )
 
 
@@ -136,7 +141,7 @@ def _split_sizes(split: SplitBody | None, count: int) -> SplitSizes:
         raise invalid("split", "a split needs examples")
     shares = (split.train, split.val, split.test)
     sizes = _by_fraction(shares, count) if any(isinstance(each, float) for each in shares) else _by_count(shares)
-    if sizes.train + sizes.validation + sizes.test > count:
+    if sizes.total > count:
         raise invalid("split", f"the split is larger than the {count} different examples")
     if min(sizes.train, sizes.validation) < 1:
         raise invalid("split", "train and val need at least one example each")

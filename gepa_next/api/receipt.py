@@ -34,6 +34,7 @@ def receipt(database: Database, job: Job, marks: Mapping[str, Mark]) -> Iterator
         "judge": asdict(job.judge),
         "retest": retest_state(job.spec.retest),
         "splits": _splits(job, examples),
+        "near_duplicates": job.spec.near_duplicates,
         "created_at": job.created_at,
         "finished_at": job.finished_at,
         "iterations": job.iteration,
@@ -50,7 +51,7 @@ def receipt(database: Database, job: Job, marks: Mapping[str, Mark]) -> Iterator
 
 
 def _splits(job: Job, examples: Sequence[Example]) -> dict[str, object]:
-    splits = divide(examples, job.split, seed=job.spec.seed)
+    splits = divide(examples, job.split, seed=job.spec.seed, together=job.spec.near_duplicates)
     found = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     return {
         name: {"ids": [each.id for each in mine], "sha256": examples_hash(_contents(mine))}

@@ -104,6 +104,7 @@ class JobState(BaseModel):
     retest: RetestState | None
     seed: int
     split: dict[str, int]
+    near_duplicates: int
     seed_score: float | None
     best_score: float | None
     best_prompt: str | None
@@ -159,6 +160,7 @@ def job_state(job: Job, usage: Sequence[Usage]) -> JobState:
             "retest": retest_state(spec.retest),
             "seed": spec.seed,
             "split": {"train": job.split.train, "val": job.split.validation, "test": job.split.test},
+            "near_duplicates": len(spec.near_duplicates),
             "seed_score": job.seed_score,
             "best_score": job.best_score,
             "best_prompt": job.best_prompt,

@@ -1,11 +1,12 @@
 """GEPA: the loop from the seed evaluation to the final test, as a generator of steps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gepa_next.errors import InvalidError, ModelError
 from gepa_next.gepa.champion import final_test
 from gepa_next.gepa.iteration import iterate
 from gepa_next.gepa.messages import inputs_messages
+from gepa_next.gepa.near_duplicates import near_duplicates
 from gepa_next.gepa.outages import most_common_failure
 from gepa_next.gepa.proposers.reflect import REFLECTION_MAX_TOKENS
 from gepa_next.gepa.replies import InputsReply
@@ -67,13 +68,21 @@ def _drafted_examples(run: Run) -> Step:
     distinct = list(dict.fromkeys(text.strip() for text in inputs if text.strip()))[:SYNTHETIC_INPUTS]
     if not distinct:
         raise ModelError("no_examples", "the reflector drafted no inputs; send examples with the prompt")
-    examples = tuple(Example(id=f"synthetic-{n}", input=text, synthetic=True) for n, text in enumerate(distinct, 1))
+    examples = _unlike([Example(id=f"synthetic-{n}", input=text, synthetic=True) for n, text in enumerate(distinct, 1)])
     return Step(
         key="0/drafted",
         stage="examples",
         data={"iteration": 0, "synthetic": len(examples)},
         delta=Delta(examples=examples, spending=spent_on(Role.REFLECTOR, answer.usage)),
     )
+
+
+def _unlike(drafted: Sequence[Example]) -> tuple[Example, ...]:
+    """Return the examples without those that are nearly the same as another."""
+    while groups := near_duplicates(drafted):
+        repeated = {example_id for group in groups for example_id in group[1:]}
+        drafted = [each for each in drafted if each.id not in repeated]
+    return tuple(drafted)
 
 
 def _seed_rollouts(run: Run, seed: Candidate) -> Made:

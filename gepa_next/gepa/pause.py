@@ -1,7 +1,7 @@
 """What long loops call, so that a computation holds up nobody."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -14,9 +14,12 @@ def pause() -> None:
     time.sleep(_PAUSE_S)
 
 
-def paced(items: Iterable[Item], *, every: int) -> Iterator[Item]:
-    """Yield the items, with a pause after each so many."""
-    for place, item in enumerate(items, 1):
+def paced(items: Iterable[Item], *, every: int, size: Callable[[Item], int] = lambda _: 1) -> Iterator[Item]:
+    """Yield the items, with a pause after each so many, or after so much if they have a size."""
+    passed = 0
+    for item in items:
         yield item
-        if place % every == 0:
+        passed += size(item)
+        if passed >= every:
+            passed = 0
             pause()

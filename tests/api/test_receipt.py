@@ -100,6 +100,21 @@ def test_a_job_made_from_a_receipt_ends_the_same(service, client) -> None:
     assert told[0]["result"]["test"] == told[1]["result"]["test"]
 
 
+def test_nearly_the_same_examples_are_in_one_split_and_the_receipt_says_which(service, client) -> None:
+    given = [{"id": f"e{n}", "input": f"{n // 2} plus {n // 2}" + "?" * (n % 2)} for n in range(30)]
+    first = service.create(examples=given, split=None)
+    told, state = receipt_of(service, first), client.get(f"/v1/optimize/{first}").json
+    assert (state["near_duplicates"], len(told["near_duplicates"])) == (15, 15)
+    assert sum(state["split"].values()) == 30
+    split_of = {each: name for name, split in told["splits"].items() for each in split["ids"]}
+    assert all(split_of[f"e{n}"] == split_of[f"e{n + 1}"] for n in range(0, 30, 2))
+    assert ["e0", "e1"] in told["near_duplicates"]
+    task = get_job(service.database, first).spec.task(tuple(iterate_job_examples(service.database, first)))
+    assert [each.id for each in task.test] == told["splits"]["test"]["ids"]
+    second = client.post("/v1/optimize", json=told["spec"]).json["job_id"]
+    assert receipt_of(service, second)["splits"] == told["splits"]
+
+
 @pytest.mark.parametrize("count", [2, 7, 18])
 def test_drafted_examples_are_sent_again_as_given_ones_and_divided_alike(service, client, count) -> None:
     first = service.create(examples=[])

@@ -52,6 +52,18 @@ def test_without_examples_the_reflector_drafts_inputs_which_are_marked() -> None
     assert (whole.state.leader_score or 0) > (whole.state.frontier.mean(0) or 0)
 
 
+def test_of_drafted_inputs_that_are_nearly_the_same_one_is_kept() -> None:
+    inputs = ["Is it of kind-1?", "Add kind-2 to my order.", "Is it, of kind-1", "May kind-3 pay later?"]
+    whole = ended(
+        task_of(()), Models(reflector=lambda call: InputsReply(inputs=inputs) if is_draft(call) else learns(call))
+    )
+    assert [each.input for each in whole.steps[0].delta.examples] == [inputs[0], inputs[1], inputs[3]]
+
+
+def is_draft(call: ModelCall) -> bool:
+    return call.reply_type is InputsReply
+
+
 def test_drafted_inputs_are_divided_like_given_ones() -> None:
     task = ended(task_of(()), Models()).state.task
     assert (len(task.train), len(task.validation), len(task.test)) == (6, 6, 6)

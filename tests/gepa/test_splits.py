@@ -56,3 +56,51 @@ def test_sizes_below_the_number_of_examples_leave_some_unused() -> None:
 def test_no_examples_are_nobodys() -> None:
     dealt = divide((), SplitSizes(train=4, validation=4, test=4), seed=1)
     assert (dealt.train, dealt.validation, dealt.test) == ((), (), ())
+
+
+def in_threes(count: int) -> list[list[str]]:
+    ids = [each.id for each in requests(count)]
+    return [ids[at : at + 3] for at in range(0, count, 3)]
+
+
+@pytest.mark.parametrize("count", [12, 13, 30, 100, 1000])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_examples_that_belong_together_are_in_one_split(count: int, seed: int) -> None:
+    dealt = divide(requests(count), default_sizes(count), seed=seed, together=in_threes(count))
+    splits = [{each.id for each in split} for split in (dealt.train, dealt.validation, dealt.test)]
+    for group in in_threes(count):
+        assert sum(bool(split.intersection(group)) for split in splits) == 1
+    assert sum(map(len, splits)) == count
+    wanted = default_sizes(count)
+    assert wanted.test - 2 <= len(dealt.test) <= wanted.test
+    assert wanted.validation - 2 <= len(dealt.validation) <= wanted.validation
+
+
+@pytest.mark.parametrize("sizes", [(20, 5, 5), (10, 4, 2), (3, 1, 1), (1, 28, 1)])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_dealing_by_the_sizes_that_came_out_changes_nothing(sizes: tuple[int, int, int], seed: int) -> None:
+    train, validation, test = sizes
+    wanted = SplitSizes(train=train, validation=validation, test=test)
+    together = [*in_threes(18), [each.id for each in requests(30)[18:22]]]
+    dealt = divide(requests(30), wanted, seed=seed, together=together)
+    assert divide(requests(30), dealt.sizes, seed=seed, together=together) == dealt
+    assert all((dealt.train, dealt.validation, dealt.test))
+
+
+def test_where_single_examples_fill_the_gaps_the_sizes_are_as_wanted() -> None:
+    dealt = divide(requests(30), default_sizes(30), seed=1, together=in_threes(12))
+    assert dealt.sizes == default_sizes(30)
+
+
+def test_a_split_without_room_for_any_group_takes_the_smallest_whole() -> None:
+    pairs = [[a.id, b.id] for a, b in zip(requests(12)[::2], requests(12)[1::2], strict=True)]
+    dealt = divide(requests(12), SplitSizes(train=7, validation=4, test=1), seed=1, together=pairs)
+    assert dealt.sizes == SplitSizes(train=6, validation=4, test=2)
+
+
+def test_where_a_group_would_leave_nothing_to_learn_from_examples_are_dealt_one_by_one() -> None:
+    everything = [[each.id for each in requests(12)]]
+    assert divide(requests(12), default_sizes(12), seed=1, together=everything).sizes == default_sizes(12)
+    assert divide(requests(12), default_sizes(12), seed=1) == divide(
+        requests(12), default_sizes(12), seed=1, together=everything
+    )
