@@ -94,8 +94,8 @@ class LengthBody(MetricBody):
 
     @model_validator(mode="after")
     def _limits_something(self) -> "LengthBody":
-        if not self.model_fields_set & {"min", "max"}:
-            raise ValueError("length needs min, max or both")
+        if self.max is None and not self.min:
+            raise ValueError("length needs min, max or both, and a min of 0 is none")
         if self.max is not None and self.max < self.min:
             raise wrong_at((("max",), "less than min"))
         return self

@@ -4,7 +4,15 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from gepa_next.gepa.types import Example, Verdict
-from gepa_next.metrics.deterministic import QUOTED_IDEAL, DeterministicMetric, ideal_of, normal, quoted, versus
+from gepa_next.metrics.deterministic import (
+    QUOTED_IDEAL,
+    DeterministicMetric,
+    ideal_of,
+    normal,
+    quoted,
+    unscorable,
+    versus,
+)
 
 AROUND = 30
 
@@ -38,13 +46,17 @@ class Contains(DeterministicMetric):
 
     def verdict(self, example: Example, output: str, /) -> Verdict:
         """Return 1 or 0, and whether only the case is wrong."""
-        ideal, answer = normal(ideal_of(example)), normal(output)
+        ideal, answer = _something(example), normal(output)
         named = quoted(ideal, QUOTED_IDEAL)
         if ideal in answer:
             return Verdict(score=1.0, feedback=f"Right: the answer contains {named}.")
         hint = " It is there in another case." if ideal.casefold() in answer.casefold() else ""
         said = f"Wrong: expected an answer that contains {named}, got {quoted(answer)}.{hint}"
         return Verdict(score=0.0, feedback=said)
+
+    def check(self, example: Example) -> None:
+        """Raise ModelError if the example has no ideal, or an empty one, which every answer contains."""
+        _something(example)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +84,13 @@ class Length(DeterministicMetric):
     def _told(self, length: int, limit: str) -> str:
         broken = self.min - length if length < self.min else length - (self.max or 0)
         return f"Wrong: the answer has {length} {self.unit}, expected {limit} by {broken}."
+
+
+def _something(example: Example) -> str:
+    ideal = normal(ideal_of(example))
+    if not ideal:
+        raise unscorable("unusable_ideal", f"the ideal of example {example.id} is empty, which any answer contains")
+    return ideal
 
 
 def parting(ideal: str, answer: str) -> str:

@@ -55,6 +55,7 @@ def test_a_metric_is_shown_as_it_was_given(client, metric) -> None:
         ({"name": "numeric", "tolerance": True}, "metric.tolerance", "number"),
         ({"name": "length", "max": -1}, "metric.max", "0"), ({"name": "length", "max": 1.5}, "metric.max", "integer"),
         ({"name": "length", "min": 5, "max": 4}, "metric.max", "less than min"),
+        ({"name": "length", "min": 0}, "metric", "a min of 0 is none"),
         ({"name": "length", "max": 200_001}, "metric.max", "200000"),
         ({"name": "length", "unit": "words"}, "metric", "min, max or both"),
         ({"name": "length", "max": 5, "unit": "tokens"}, "metric.unit", "words"),
@@ -114,7 +115,8 @@ def test_a_metric_that_does_not_compare_needs_none(client, metric, examples) -> 
 
 
 @pytest.mark.parametrize(
-    ("metric", "ideal", "said"), [("numeric", "many", "no number"), ("json_equal", "{", "not JSON")]
+    ("metric", "ideal", "said"),
+    [("numeric", "many", "no number"), ("json_equal", "{", "not JSON"), ("contains", " \n", "is empty")],
 )
 def test_an_ideal_that_a_metric_cannot_use_is_named(client, metric: str, ideal: str, said: str) -> None:
     found = wrong(ask(client, metric, examples=[*EXAMPLES, {"id": "odd", "input": "a", "ideal": ideal}]), "metric")

@@ -1,6 +1,7 @@
 """A choice of metric becomes what scores: one, or a weighted mean of several."""
 
 import random
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -117,6 +118,14 @@ def test_every_parameter_and_weight_is_described() -> None:
     ]  # fmt: skip
     found = [described(each) for each in choices]
     assert all(one not in found[:at] for at, one in enumerate(found))
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_the_docstring_states_definition_range_and_source(name: str) -> None:
+    said = " ".join((METRICS[name].__doc__ or "").split())
+    assert said.startswith(("Score 1 ", "Score the "))
+    assert "Range {0, 1}" in said or "Range [0, 1]" in said
+    assert re.search(r"arXiv:\d|RFC \d|https://|\b(?:19|20)\d\d\b|[Aa]n own definition|json_valid", said)
 
 
 def test_a_metric_can_be_asked_from_many_threads() -> None:

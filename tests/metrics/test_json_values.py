@@ -5,6 +5,7 @@ import random
 from decimal import Decimal
 
 import pytest
+from pydantic_core import from_json
 
 from gepa_next.errors import ModelError
 from gepa_next.metrics.json_text import NotJsonError, differences, read_json, without_fence
@@ -28,6 +29,36 @@ def test_what_is_not_json_is_not(text: str) -> None:
     assert found.score == 0
     assert found.feedback.startswith("Wrong: expected JSON")
     assert len(found.feedback) < 500
+
+
+def broken(rng: random.Random, text: str) -> str:
+    """Return the text with up to three characters taken out, put in or doubled."""
+    for _ in range(rng.randrange(4)):
+        at = rng.randrange(len(text) + 1)
+        text = text[:at] + rng.choice(["", *'{}[],:"0-.e1tn \n\t\\/']) + text[at + rng.randrange(2) :]
+    return text
+
+
+def test_it_agrees_with_another_parser_on_texts_whole_and_broken() -> None:
+    rng, found = random.Random(4), set()
+    for _ in range(4000):
+        text = broken(rng, json.dumps(value(rng, 3), indent=rng.choice([None, 1])))
+        try:
+            from_json(text, allow_inf_nan=False)
+            expected = 1
+        except ValueError:
+            expected = 0
+        assert score("json_valid", None, text) == expected, text
+        found.add(expected)
+    assert found == {0, 1}
+
+
+def value(rng: random.Random, depth: int) -> object:
+    plain = [None, True, -0.5, 12, 1e300, "", 'a " \\ \n \u00e9', "\u732b"]
+    if not depth or rng.random() < 0.4:
+        return rng.choice(plain)
+    inner = [value(rng, depth - 1) for _ in range(rng.randrange(4))]
+    return inner if rng.random() < 0.5 else {str(place): each for place, each in enumerate(inner)}
 
 
 def test_what_breaks_the_json_is_told_with_its_place() -> None:

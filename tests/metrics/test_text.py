@@ -5,6 +5,7 @@ import unicodedata
 
 import pytest
 
+from gepa_next.errors import ModelError
 from tests.metrics.scoring import score, verdict
 
 COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
@@ -52,8 +53,15 @@ def test_both_agree_with_a_search_letter_by_letter() -> None:
         one, other = (unicodedata.normalize("NFD", each).strip() for each in (ideal, output))
         found = any(other[at : at + len(one)] == one for at in range(len(other) + 1))
         assert score("exact_match", ideal, output) == float(list(one) == list(other))
-        if "\u0301" not in one + other:  # where composition decides, the definition is NFC
+        if one and "\u0301" not in one + other:  # where composition decides, the definition is NFC
             assert score("contains", ideal, output) == float(found)
+
+
+@pytest.mark.parametrize("ideal", ["", " \n"])
+def test_an_empty_ideal_that_every_answer_contains_is_no_score(ideal: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        score("contains", ideal, "anything")
+    assert (caught.value.code, caught.value.sends) == ("unusable_ideal", 0)
 
 
 def texts(count: int) -> list[tuple[str, str]]:
