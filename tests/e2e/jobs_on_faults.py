@@ -79,7 +79,7 @@ def go_on(
 def _insert_or_resume(database: Database, job_id: str, **spec: object) -> None:
     job = find_job(database, job_id)
     if job is None:
-        insert(database, job_id, **spec)
+        insert(database, job_id, judge=MODEL_IDS[Role.JUDGE], **spec)
     else:
         resume_job(database, Resumption(job_id=job_id, spec=job.spec, seen_event_id=job.last_event_id), now=time.time())
 

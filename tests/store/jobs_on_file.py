@@ -33,7 +33,12 @@ def job_spec(**changes: object) -> JobSpec:
 
 
 def insert(
-    database: Database, job_id: str = "job-1", *, examples: tuple[Example, ...] = EXAMPLES, **changes: object
+    database: Database,
+    job_id: str = "job-1",
+    *,
+    examples: tuple[Example, ...] = EXAMPLES,
+    judge: str = "sim/judge",
+    **changes: object,
 ) -> str:
     spec = job_spec(**changes)
     new = NewJob(
@@ -41,7 +46,7 @@ def insert(
         token_id=WHO,
         spec=spec,
         examples=examples,
-        judge=Judge(model_id="sim/judge", fingerprint=scoring_fingerprint(spec, "sim/judge")),
+        judge=Judge(model_id=judge, fingerprint=scoring_fingerprint(spec, judge)),
         simulated=True,
         created_at=1.0,
         body_sha256="body",
