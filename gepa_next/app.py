@@ -6,7 +6,20 @@ from hashlib import sha256
 
 from flask import Flask
 
-from gepa_next.api import actions, events, evidence, examples, health, metrics, openapi, optimize, pins, quotes, retests
+from gepa_next.api import (
+    actions,
+    events,
+    evidence,
+    examples,
+    forks,
+    health,
+    metrics,
+    openapi,
+    optimize,
+    pins,
+    quotes,
+    retests,
+)
 from gepa_next.api.auth import register_auth
 from gepa_next.api.errors import register_error_handlers
 from gepa_next.api.rates import RateLimiter
@@ -33,7 +46,7 @@ NOTICE_S = 1.0  # not ready, but serving
 LAST_REQUESTS_S = 1.0  # for whoever still talks when the streams have ended
 CLOSE_S = 0.3  # for whoever writes then
 LOOK_UP_S = 10.0  # a name server's part of a call, which no deadline covers
-BLUEPRINTS = (optimize, quotes, actions, events, evidence, examples, pins, retests, health, metrics, openapi)
+BLUEPRINTS = (optimize, quotes, forks, actions, events, evidence, examples, pins, retests, health, metrics, openapi)
 
 
 def create_app(settings: Settings) -> Flask:

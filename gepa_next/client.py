@@ -106,6 +106,18 @@ class Client:
         body = {name: value for name, value in given.items() if value is not None}
         return self._json("POST", f"/v1/optimize/{job_id}/resume", json=body)
 
+    def fork(self, job_id: str, *, idempotency_key: str | None = None, **options: object) -> Json:
+        """Create a job that begins with a `candidate_id` of this one, or with all it knew as of an `event_id`.
+
+        Without either it begins with what the job returned. `options` are further fields of the body (docs/API.md).
+        """
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        return self._json("POST", f"/v1/optimize/{job_id}/fork", json=options, headers=headers)
+
+    def quote_fork(self, job_id: str, **options: object) -> Json:
+        """Return what the same fork would take, without making it."""
+        return self._json("POST", f"/v1/optimize/{job_id}/fork/quote", json=options)
+
     def candidates(self, job_id: str, *, nondominated: bool | None = None) -> list[Json]:
         """Return every candidate of the job, or those that no other, or another, dominates."""
         query = "" if nondominated is None else f"?nondominated={str(nondominated).lower()}"

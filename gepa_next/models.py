@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from gepa_next.gepa.spending import NOTHING_SPENT, Spent
 from gepa_next.gepa.splits import SplitSizes, default_sizes, divide
 from gepa_next.gepa.types import Budget, Example, Pinned, Role, Task
 
@@ -37,6 +38,25 @@ class Retest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fork:
+    """What a job begins with that another made: a candidate's text, or all that was known as of an event.
+
+    Of the two `candidate_id` and `event_id` one is None. The `checkpoint` is the last event whose step it knows of,
+    `heir` its best candidate by then. `dearest` is what a call of a role took at most, where rollouts are shared.
+    """
+
+    job_id: str
+    candidate_id: int | None
+    event_id: int | None
+    checkpoint: int
+    heir: int | None
+    test_seen: bool
+    shares: bool
+    shared_rollouts: int = 0
+    dearest: Mapping[Role, Spent] = field(default_factory=lambda: dict(NOTHING_SPENT))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
     """What was asked for, complete: every default is filled in. The examples are kept apart.
 
@@ -63,6 +83,7 @@ class JobSpec:
     prompts: Mapping[str, str] = field(default_factory=dict)
     program_url: str | None = None
     retest: Retest | None = None
+    fork: Fork | None = None
     near_duplicates: tuple[tuple[str, ...], ...] = ()  # ids of examples that are in one split
 
     def task(self, examples: tuple[Example, ...]) -> Task:
@@ -85,6 +106,8 @@ class JobSpec:
             max_tokens=self.max_tokens,
             prompts=self.prompts,
             pinned=self.retest.pinned if self.retest else None,
+            heir=self.fork.heir if self.fork else None,
+            test_seen=self.fork is not None and self.fork.test_seen,
         )
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
-from gepa_next.api.schemas import MOST_EXAMPLES, ExampleBody, OptimizeBody, SplitBody
+from gepa_next.api.schemas import MOST_EXAMPLES, BudgetBody, ExampleBody, OptimizeBody, SplitBody
 from gepa_next.errors import InvalidError, ModelError
 from gepa_next.gepa.components import joined
 from gepa_next.gepa.engine import SYNTHETIC_INPUTS
@@ -60,7 +60,8 @@ def complete_spec(
     simulated: bool,
 ) -> JobSpec:
     """Return the spec with every default filled in; InvalidError names the first value that cannot be used."""
-    _check(body, examples, simulated=simulated)
+    refuse_simulator(body.target_model_id, simulated=simulated)
+    _check(body, examples)
     iterations = body.iterations or DEFAULT_ITERATIONS
     seed = body.seed if body.seed is not None else secrets.randbits(31)
     split, together = _split_sizes(body.split, len(examples)), near_duplicates(examples)
@@ -94,9 +95,13 @@ def invalid(path: str, message: str) -> InvalidError:
     return InvalidError("the request is not valid", [(path, message)])
 
 
-def _check(body: OptimizeBody, examples: tuple[Example, ...], *, simulated: bool) -> None:
-    if not simulated and (body.target_model_id or "").startswith(SIMULATED_PREFIX):
+def refuse_simulator(target_model_id: str | None, *, simulated: bool) -> None:
+    """Raise InvalidError for a model of the simulator where there are real ones."""
+    if not simulated and (target_model_id or "").startswith(SIMULATED_PREFIX):
         raise invalid("target_model_id", "the simulator is off: this server has real models")
+
+
+def _check(body: OptimizeBody, examples: tuple[Example, ...]) -> None:
     check_ideals(body.metric, examples)
     for kept in body.constraints.keep:
         if not any(kept in text for text in body.components.values()):
@@ -163,16 +168,8 @@ def _by_fraction(shares: tuple[int | float, ...], count: int) -> SplitSizes:
 def _budget(body: OptimizeBody, split: SplitSizes, rounds: int) -> Budget:
     """Return the limits; `max_rollouts` defaults to all that the iterations can use."""
     given = body.budget
-    fixed = split.validation + 2 * split.test
+    refuse_too_small(given, split, judged=asks_judge(body.metric))
     usable = usable_rollouts(split, iterations=rounds, population=body.population, minibatch=body.minibatch)
-    if given.max_rollouts is not None and given.max_rollouts < fixed:
-        raise invalid(
-            "budget.max_rollouts",
-            f"at least {fixed}: {split.validation} for the seed prompt and {2 * split.test} for the final test",
-        )
-    calls = fixed * (2 if asks_judge(body.metric) else 1)
-    if given.max_calls is not None and given.max_calls < calls:
-        raise invalid("budget.max_calls", f"at least {calls}, for the seed prompt and the final test")
     return Budget(
         max_rollouts=given.max_rollouts or usable,
         max_calls=given.max_calls,
@@ -182,3 +179,16 @@ def _budget(body: OptimizeBody, split: SplitSizes, rounds: int) -> Budget:
         target_score=given.target_score if given.target_score is not None else 1.0,
         patience=given.patience,
     )
+
+
+def refuse_too_small(given: BudgetBody | Budget, split: SplitSizes, *, judged: bool) -> None:
+    """Raise InvalidError for a limit that has no room for the seed prompt and the final test."""
+    fixed = split.validation + 2 * split.test
+    if given.max_rollouts is not None and given.max_rollouts < fixed:
+        raise invalid(
+            "budget.max_rollouts",
+            f"at least {fixed}: {split.validation} for the seed prompt and {2 * split.test} for the final test",
+        )
+    calls = fixed * (2 if judged else 1)
+    if given.max_calls is not None and given.max_calls < calls:
+        raise invalid("budget.max_calls", f"at least {calls}, for the seed prompt and the final test")

@@ -8,6 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from gepa_next.api.auth import open_route
 from gepa_next.api.errors import STATUS_BY_CODE
+from gepa_next.api.fork_shapes import ForkBody
 from gepa_next.api.operation import JSON, NAMED_ERRORS, WRITE_ERRORS, Operation
 from gepa_next.api.pin_operations import PIN_OPERATIONS
 from gepa_next.api.quote_state import QuoteState
@@ -21,6 +22,7 @@ REFERENCE = "#/components/schemas/{model}"
 
 
 _JOB, _WRITE = NAMED_ERRORS, WRITE_ERRORS
+_READ = tuple(code for code in WRITE_ERRORS if code != "store_busy")
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("post", "/v1/optimize"): Operation(
         summary="Create a job, or return the one the same request made before (200)",
@@ -37,13 +39,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         request=OptimizeBody,
         response=QuoteState,
         query=("iterations",),
-        errors=(
-            "invalid_json",
-            "payload_too_large",
-            "unsupported_media_type",
-            "validation_error",
-            "program_not_allowed",
-        ),
+        errors=(*_READ, "program_not_allowed"),
     ),
     ("get", "/v1/optimize"): Operation(
         summary="List jobs, newest first",
@@ -74,6 +70,23 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         needs_body=False,
         response=JobState,
         errors=(*_JOB, *_WRITE, "not_resumable"),
+    ),
+    ("post", "/v1/optimize/{job_id}/fork"): Operation(
+        summary="Create a job that begins with a candidate of this one, or with all it knew as of an event",
+        also={200: "The job that the same request made before"},
+        success=201,
+        request=ForkBody,
+        needs_body=False,
+        response=JobState,
+        headers=("Idempotency-Key",),
+        errors=(*_JOB, *_WRITE, "idempotency_key_reused", "program_not_allowed", "queue_full", "shutting_down"),
+    ),
+    ("post", "/v1/optimize/{job_id}/fork/quote"): Operation(
+        summary="Say what the fork of this body would take; makes none",
+        request=ForkBody,
+        needs_body=False,
+        response=QuoteState,
+        errors=(*_JOB, *_READ, "program_not_allowed"),
     ),
     ("get", "/v1/optimize/{job_id}/events"): Operation(
         summary="Follow a job's events as server-sent events; 204 when there will be no more",

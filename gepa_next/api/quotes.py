@@ -6,12 +6,13 @@ from gepa_next.api.costs import models_of, price_of
 from gepa_next.api.optimize import asked_for, read_body
 from gepa_next.api.paging import refuse_unknown
 from gepa_next.api.quote_state import quote_state
-from gepa_next.api.wiring import Roles, wiring
-from gepa_next.gepa.quote import CostOf, quote
-from gepa_next.gepa.types import Role
+from gepa_next.api.wiring import Roles, Wiring, wiring
+from gepa_next.gepa.quote import CostOf, Quote, quote
+from gepa_next.gepa.types import Example, Role
 from gepa_next.llm.pricing import FREE
 from gepa_next.metrics import asks_judge
 from gepa_next.models import JobSpec
+from gepa_next.store.forks import scored_examples
 
 bp = Blueprint("quotes", __name__, url_prefix="/v1/optimize")
 
@@ -22,8 +23,19 @@ def create() -> Response:
     refuse_unknown("iterations")
     roles = wiring().roles
     spec, examples = asked_for(wiring(), read_body())
-    found = quote(spec.task(examples), judged=asks_judge(spec.metric), cost_of=_cost_of(roles, spec))
-    return jsonify(quote_state(roles, spec, found).model_dump(mode="json"))
+    return jsonify(quote_state(roles, spec, quoted(wiring(), spec, examples)).model_dump(mode="json"))
+
+
+def quoted(parts: Wiring, spec: JobSpec, examples: tuple[Example, ...]) -> Quote:
+    """Return what a job of this spec would take; what a fork shares is not made again."""
+    shared = scored_examples(parts.database, spec.fork) if spec.fork and spec.fork.shares else {}
+    return quote(
+        spec.task(examples),
+        judged=asks_judge(spec.metric),
+        cost_of=_cost_of(parts.roles, spec),
+        seeded=shared.get(0, frozenset()),
+        tries_heir=spec.fork is not None and spec.fork.heir is not None and not spec.fork.shares,
+    )
 
 
 def _cost_of(roles: Roles, spec: JobSpec) -> CostOf:

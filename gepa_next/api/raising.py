@@ -19,32 +19,36 @@ def raised_spec(job: Job, body: ResumeBody, usage: Sequence[Usage], *, most_iter
     if body.iterations is not None:
         iterations = chosen_iterations(body.iterations, None, most=most_iterations)
         _refuse_less("iterations", iterations, job.iteration)
-    budget = _raised_budget(job.spec, body.budget, iterations)
     _check_spent(body.budget, job, usage)
-    return replace(job.spec, iterations=iterations, budget=budget)
+    raised = replace(job.spec, iterations=iterations)
+    return replace(raised, budget=changed_budget(job.spec, body.budget, usable=max(_usable(job.spec), _usable(raised))))
 
 
-def _raised_budget(spec: JobSpec, given: BudgetBody, iterations: int) -> Budget:
-    """Return the old limits with those given; null takes a limit away, as if it had never been given.
+def changed_budget(spec: JobSpec, given: BudgetBody, *, usable: int) -> Budget:
+    """Return the spec's limits with those given; null takes a limit away, as if it had never been given.
 
-    `max_rollouts` grows with the iterations if it came from them.
+    A `max_rollouts` that was not given, or is taken away, becomes what is `usable` now.
     """
-    old = spec.budget
-    usable = _usable(spec, iterations)
     never_given = asdict(Budget(max_rollouts=usable))
     sent = given.model_dump(include=given.model_fields_set)
-    changes = {name: never_given[name] if value is None else value for name, value in sent.items()}
-    if "max_rollouts" not in changes and old.max_rollouts == _usable(spec, spec.iterations):
-        changes["max_rollouts"] = max(old.max_rollouts, usable)
-    return replace(old, **changes)
+    if "max_rollouts" not in sent and spec.budget.max_rollouts == _usable(spec):
+        sent["max_rollouts"] = None
+    return replace(spec.budget, **{name: never_given[name] if value is None else value for name, value in sent.items()})
 
 
-def _usable(spec: JobSpec, iterations: int) -> int:
+def _usable(spec: JobSpec) -> int:
     if spec.retest is not None:
         return rollouts_of_retest(spec.split.validation)
-    return usable_rollouts(
-        spec.split, iterations=iterations, population=spec.population, minibatch=spec.minibatch
-    )  # fmt: skip
+    return usable_of(spec)
+
+
+def usable_of(spec: JobSpec) -> int:
+    """Return how many rollouts the iterations of a job can use at most; in a fork also what its heir may take."""
+    usable = usable_rollouts(
+        spec.split, iterations=spec.iterations, population=spec.population, minibatch=spec.minibatch
+    )
+    tries_heir = spec.fork is not None and spec.fork.heir is not None and not spec.fork.shares
+    return usable + spec.split.validation * tries_heir
 
 
 def time_is_up(job: Job, spec: JobSpec) -> bool:

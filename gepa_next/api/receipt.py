@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from gepa_next.api.pacing import unhurried
 from gepa_next.api.records import Mark
-from gepa_next.api.states import retest_state, warnings_of
+from gepa_next.api.states import fork_state, retest_state, warnings_of
 from gepa_next.gepa.splits import default_sizes, divide
 from gepa_next.gepa.types import Candidate, Example
 from gepa_next.models import Job, JobSpec
@@ -33,6 +33,7 @@ def receipt(database: Database, job: Job, marks: Mapping[str, Mark]) -> Iterator
         "spec": spec_body(job, examples),
         "judge": asdict(job.judge),
         "retest": retest_state(job.spec.retest),
+        "forked_from": fork_state(job.spec.fork),
         "splits": _splits(job, examples),
         "near_duplicates": job.spec.near_duplicates,
         "created_at": job.created_at,

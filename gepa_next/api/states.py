@@ -8,7 +8,7 @@ from pydantic import BaseModel, JsonValue
 from gepa_next.gepa.types import Role
 from gepa_next.gepa.warning import same_model_warning
 from gepa_next.metrics import asks_judge
-from gepa_next.models import Job, JobStatus, Retest, Usage
+from gepa_next.models import Fork, Job, JobStatus, Retest, Usage
 
 
 class JudgeState(BaseModel):
@@ -69,6 +69,17 @@ class RetestState(BaseModel):
     tolerance: float
 
 
+class ForkState(BaseModel):
+    """What a job began with that another made; `test_seen` says that its test examples were looked at before."""
+
+    job_id: str
+    candidate_id: int | None
+    event_id: int | None
+    checkpoint: int
+    shared_rollouts: int
+    test_seen: bool
+
+
 class ErrorState(BaseModel):
     """Why a job failed."""
 
@@ -102,6 +113,7 @@ class JobState(BaseModel):
     simulated: bool
     metadata: dict[str, JsonValue]
     retest: RetestState | None
+    forked_from: ForkState | None
     seed: int
     split: dict[str, int]
     near_duplicates: int
@@ -158,6 +170,7 @@ def job_state(job: Job, usage: Sequence[Usage]) -> JobState:
             "simulated": job.simulated,
             "metadata": spec.metadata,
             "retest": retest_state(spec.retest),
+            "forked_from": fork_state(spec.fork),
             "seed": spec.seed,
             "split": {"train": job.split.train, "val": job.split.validation, "test": job.split.test},
             "near_duplicates": len(spec.near_duplicates),
@@ -182,6 +195,11 @@ def retest_state(retest: Retest | None) -> dict[str, object] | None:
         return None
     told = {"name": retest.name, "version": retest.version, "against": retest.against}
     return {**told, "tolerance": retest.pinned.tolerance}
+
+
+def fork_state(fork: Fork | None) -> dict[str, object] | None:
+    """Return what is told of a fork, None of another job."""
+    return None if fork is None else ForkState.model_validate(fork, from_attributes=True).model_dump()
 
 
 def warnings_of(job: Job) -> list[object]:

@@ -70,6 +70,7 @@ def _result(state: State, champion: Candidate, found: PairedTest | None, reason:
         "scored_on": "test" if found else "validation",
         "verdict": verdict(found),
         "test": asdict(found) if found else None,
+        "test_seen": found is not None and state.task.test_seen,
         "lessons": [lesson.text for lesson in state.lessons],
         "stop_reason": reason,
         "stalled_by": _stalled_by(state) if reason == "stalled" else None,

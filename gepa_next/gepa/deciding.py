@@ -13,3 +13,11 @@ def how_many_decide(count: int, *, growths: int) -> int:
             break
         size *= GROWTH
     return min(count, int(size))
+
+
+def growths_until(count: int, deciding: int) -> int:
+    """Return after how many such iterations that many of the examples decide."""
+    growths = 0
+    while how_many_decide(count, growths=growths) < min(count, deciding):
+        growths += 1
+    return growths

@@ -15,6 +15,7 @@ from gepa_next.gepa.rollouts import NOTHING_MADE, Made, make_rollouts, missing
 from gepa_next.gepa.run import Run, exceeded, stop_reason
 from gepa_next.gepa.spending import spent_on
 from gepa_next.gepa.state import State, reaches_target
+from gepa_next.gepa.statistics import mean
 from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import Candidate, Example, ModelCall, Role
 
@@ -34,7 +35,7 @@ def optimize(run: Run) -> Iterator[Step]:
 
 
 def _steps(run: Run) -> Iterator[Step]:
-    if not run.state.candidates:
+    if not run.state.is_seeded:
         yield from _prepare(run)
     pinned = run.state.task.pinned
     while (reason := stop_reason(run)) is None:
@@ -45,14 +46,16 @@ def _steps(run: Run) -> Iterator[Step]:
 def _prepare(run: Run) -> Iterator[Step]:
     if not run.state.task.train:
         yield _drafted_examples(run)
-    yield _examples_step(run.state)
-    seed = Candidate(id=0, text=run.state.task.prompt, prompts=run.state.task.prompts)
+    state = run.state
+    yield _examples_step(state)
+    seed = Candidate(id=0, text=state.task.prompt, prompts=state.task.prompts)
     made = _seed_rollouts(run, seed)
-    if all(rollout.score is None for rollout in made.rollouts):
+    scores = [*state.scores(0, state.task.validation).values(), *_scores(made)]
+    if not scores:
         raise _nothing_scored(made)
     if made.outage is not None:
         raise made.outage
-    yield _seed_step(seed, made)
+    yield _seed_step(seed, made, mean(scores), is_new=0 not in state.candidates)
 
 
 def _drafted_examples(run: Run) -> Step:
@@ -106,7 +109,7 @@ def _seed_rollouts(run: Run, seed: Candidate) -> Made:
 
 def _confirmed(run: Run, seed: Candidate, made: Made) -> Made:
     """Run a seed prompt that has the target score on all examples that could decide, if there is room for it."""
-    scores = [rollout.score for rollout in made.rollouts if rollout.score is not None]
+    scores = _scores(made)
     if made.outage or not scores or not reaches_target(sum(scores) / len(scores), run.state.task):
         return made
     run_on = {rollout.example_id for rollout in made.rollouts}
@@ -127,17 +130,21 @@ def _examples_step(state: State) -> Step:
     return Step(key="0/examples", stage="examples", data={"iteration": 0, **sizes, "seed": task.seed})
 
 
-def _seed_step(seed: Candidate, made: Made) -> Step:
-    scores = [rollout.score for rollout in made.rollouts if rollout.score is not None]
+def _scores(made: Made) -> list[float]:
+    return [rollout.score for rollout in made.rollouts if rollout.score is not None]
+
+
+def _seed_step(seed: Candidate, made: Made, score: float, *, is_new: bool) -> Step:
     data = {
         "iteration": 0,
         "candidate_id": 0,
-        "score": sum(scores) / len(scores),
-        "best_score": sum(scores) / len(scores),
+        "score": score,
+        "best_score": score,
         "rollouts": len(made.rollouts),
-        "errors": len(made.rollouts) - len(scores),
+        "errors": len(made.rollouts) - len(_scores(made)),
     }
-    delta = Delta(rollouts=made.rollouts, candidates=(seed,), spending=made.spending, iteration=0, checkpoint=True)
+    candidates = (seed,) if is_new else ()
+    delta = Delta(rollouts=made.rollouts, candidates=candidates, spending=made.spending, iteration=0, checkpoint=True)
     return Step(key="0/seed", stage="seed", data=data, delta=delta)
 
 

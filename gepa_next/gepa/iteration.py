@@ -57,6 +57,7 @@ class Proposal:
 
 def iterate(run: Run) -> Iterator[Step]:
     """Yield the steps of the next iteration; its last is the checkpoint."""
+    yield from _heir_tried(run)
     yield from _caught_up(run)
     plans = [] if run.state.reached_target else plan_proposals(run.state, run.state.task.population)
     plans = plans[: how_many_fit(run, _most_rollouts(run, plans), reflections=1)]
@@ -81,6 +82,18 @@ def _most_rollouts(run: Run, plans: Sequence[Plan]) -> list[int]:
         len(missing(run, plan.parent, plan.minibatch)) + (block_ends(count)[0] if place else count)
         for place, plan in enumerate(plans)
     ]
+
+
+def _heir_tried(run: Run) -> Iterator[Step]:
+    """Run the best of the candidates that the run began with, if it has no scores by this target and judge.
+
+    There is room for it: an iteration does not begin without that for the rollouts of a proposal.
+    """
+    state = run.state
+    if state.task.heir is None or state.iteration or state.task.heir in state.frontier:
+        return
+    pairs = missing(run, state.candidates[state.task.heir], state.deciding)
+    yield from told_rollouts(state, make_rollouts(run, pairs), purpose="heir")
 
 
 def _caught_up(run: Run) -> Iterator[Step]:

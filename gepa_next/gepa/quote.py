@@ -1,6 +1,6 @@
 """What a job takes: calls and tokens by role, expected and at most, before anything is asked."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from math import floor, sqrt
 from typing import TypeVar
@@ -94,8 +94,15 @@ class _Terms:
         return CallUsage(sends=calls, input_tokens=sent, output_tokens=got, cost_usd=self.cost_of(role, sent, got))
 
 
-def quote(task: Task, *, judged: bool, cost_of: CostOf) -> Quote:
-    """Return what the task takes, every call sent once.
+def quote(
+    task: Task,
+    *,
+    judged: bool,
+    cost_of: CostOf,
+    seeded: Collection[str] = (),
+    tries_heir: bool = False,
+) -> Quote:
+    """Return what the task takes, every call sent once; on the examples `seeded` the seed prompt was run already.
 
     Expected is a job that makes all its iterations unless a limit on rollouts, calls, tokens or USD ends them, with
     the shares of proposals above. Most is a bound on rollouts and calls: every proposal is reflected on, compared and
@@ -105,9 +112,9 @@ def quote(task: Task, *, judged: bool, cost_of: CostOf) -> Quote:
     split, mean, largest = split_sizes(task), expected_sizes(task), largest_sizes(task)
     likely = _Terms(sizes=mean, judged=judged, cost_of=cost_of)
     widest = _Terms(sizes=largest, judged=judged, cost_of=cost_of)
-    start, rounds = _start(task, split), _rounds(task, split)
+    start, rounds = _start(task, split, seeded, tries_heir=tries_heir), _rounds(task, split)
     share, limit = _share_that_fits(task.budget, likely.amount(start), likely.amount(start.plus(rounds)))
-    expected, most = start.plus(rounds, share=share), _most(task, split, start)
+    expected, most = start.plus(rounds, share=share), _most(task, split, start, tries_heir=tries_heir)
     return Quote(
         expected=_limited(likely.amount(expected), task.budget, start=likely.amount(start).total),
         most=_limited(widest.amount(most), task.budget, start=widest.amount(start).total),
@@ -131,10 +138,11 @@ def usable_rollouts(split: SplitSizes, *, iterations: int, population: int, mini
     return count + 2 * split.test + iterations * each
 
 
-def _start(task: Task, split: SplitSizes) -> _Work:
-    """Return what is done in any case: examples drafted, the seed prompt evaluated, the final test."""
+def _start(task: Task, split: SplitSizes, seeded: Collection[str], *, tries_heir: bool) -> _Work:
+    """Return what is done in any case: examples drafted, the seed prompt and the heir evaluated, the final test."""
     first = how_many_decide(split.validation, growths=0)
-    return _Work(rollouts=first + 2 * split.test, reflections=0 if task.train else 1)
+    done = sum(each.id in seeded for each in task.validation[:first])
+    return _Work(rollouts=first * (1 + tries_heir) - done + 2 * split.test, reflections=0 if task.train else 1)
 
 
 def _rounds(task: Task, split: SplitSizes) -> _Work:
@@ -166,10 +174,10 @@ def _can_demonstrate(task: Task) -> bool:
     return task.train != task.validation and sum(each.ideal is not None for each in task.train) > AT_ONCE
 
 
-def _most(task: Task, split: SplitSizes, start: _Work) -> _Work:
-    usable = usable_rollouts(
+def _most(task: Task, split: SplitSizes, start: _Work, *, tries_heir: bool) -> _Work:
+    usable = split.validation * tries_heir + usable_rollouts(
         split, iterations=task.iterations, population=task.population, minibatch=task.minibatch
-    )  # fmt: skip
+    )
     reflections = start.reflections + task.iterations * task.population
     calls = task.budget.max_calls or usable + reflections
     return _Work(rollouts=min(usable, task.budget.max_rollouts, calls), reflections=min(reflections, calls))

@@ -104,6 +104,7 @@ def told_retest(state: State, pinned: Pinned, reason: str) -> Iterator[Step]:
         "scored_on": "validation",
         "verdict": retest_verdict(found),
         "test": None,
+        "test_seen": False,
         "retest": asdict(found) if found else None,
         "lessons": [],
         "stop_reason": reason,

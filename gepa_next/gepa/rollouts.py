@@ -11,7 +11,7 @@ from gepa_next.gepa.program import TargetAnswer, read_answer, target_call
 from gepa_next.gepa.replies import SCORE_POINTS, JudgeReply
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.spending import NOTHING_SPENT, Spending, add_spending, spent_on
-from gepa_next.gepa.state import SAME_TEXT, State
+from gepa_next.gepa.state import SAME_TEXT, SHARED, State
 from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import CallUsage, Candidate, Example, ModelCall, Role, Rollout, Split, Verdict
 from gepa_next.gepa.verdicts import Share, together
@@ -39,6 +39,7 @@ class Made:
 
 
 NOTHING_MADE = Made((), NOTHING_SPENT)
+OF_PLACE = {SAME_TEXT, SHARED}  # flags that say where a rollout is from
 READ_AT_A_STRETCH = 250  # rollouts, some milliseconds
 
 
@@ -60,7 +61,9 @@ def taken_over(state: State, candidate: Candidate) -> tuple[Rollout, ...]:
     pairs = ((each, example.id) for example in state.task.validation for each in same)
     known = {made.example_id: made for pair in pairs if (made := state.rollouts.get(pair))}
     return tuple(
-        replace(made, candidate_id=candidate.id, flags=tuple(dict.fromkeys((*made.flags, SAME_TEXT))))
+        replace(
+            made, candidate_id=candidate.id, flags=(*(each for each in made.flags if each not in OF_PLACE), SAME_TEXT)
+        )
         for made in known.values()
     )
 

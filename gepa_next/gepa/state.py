@@ -8,7 +8,7 @@ from hashlib import sha256
 from math import inf
 from operator import or_
 
-from gepa_next.gepa.deciding import how_many_decide
+from gepa_next.gepa.deciding import growths_until, how_many_decide
 from gepa_next.gepa.failures import Failures
 from gepa_next.gepa.frontier import MARGIN, Frontier
 from gepa_next.gepa.leaks import HiddenInputs
@@ -24,15 +24,18 @@ REMEMBERED = 100  # rollouts, to tell an outage by
 TELLS_MORE = 1.25  # times the examples, and a text that was not behind may win
 DOUBLING = 8  # growths, after an iteration in which nothing was worth running
 SAME_TEXT = "same_text"  # flag of a rollout that was paid for under an earlier candidate with the same text
+SHARED = "shared"  # flag of a rollout that another run has made
 ALL_GROWTHS = 1000  # whatever the number of examples, all of them decide
+POPULATION = frozenset({Decision.SEED, Decision.ACCEPTED})
 
 
 @dataclass(slots=True)
 class State:
-    """Everything known of a run. Only `apply` changes it; equal deltas make equal states."""
+    """Everything known of a run. Only `inherit` and `apply` change it; equal deltas make equal states."""
 
     task: Task
     iteration: int = 0
+    is_seeded: bool = False  # the seed prompt has been run
     candidates: dict[int, Candidate] = field(default_factory=dict)
     rollouts: dict[tuple[int, str], Rollout] = field(default_factory=dict)
     recent: deque[Rollout] = field(default_factory=lambda: deque(maxlen=REMEMBERED), repr=False)
@@ -68,10 +71,7 @@ class State:
         if delta.examples:
             self.task = with_examples(self.task, delta.examples)
             self.__post_init__()
-        for rollout in paced(delta.rollouts, every=TAKEN_AT_A_STRETCH):
-            self._take(rollout)
-        for ranked in dict.fromkeys(each.candidate_id for each in delta.rollouts if each.candidate_id in self.frontier):
-            self._rank(self.candidates[ranked])
+        self._take_in(delta.rollouts)
         for candidate in delta.candidates:
             self._add(candidate)
         self.lessons.extend(delta.lessons)
@@ -80,6 +80,15 @@ class State:
         self.spending = add_spending(self.spending, delta.spending)
         if delta.iteration is not None:
             self._complete(delta.iteration)
+
+    def inherit(self, delta: Delta) -> None:
+        """Take in what a run begins with: it was made by another, so it uses up no limit and tells of no outage."""
+        run_on = sum(each.candidate_id == self.task.heir and each.split is Split.VALIDATION for each in delta.rollouts)
+        self.growths = growths_until(len(self.task.validation), run_on)
+        self.apply(delta)
+        self.rollouts_used = 0
+        self.recent.clear()
+        self._leader_before, self._evaluated, self._proposed = self.frontier.leader(), False, 0
 
     def scores(self, candidate_id: int, examples: tuple[Example, ...]) -> dict[str, float]:
         """Return the candidate's scores by example id, without the failed and the missing ones."""
@@ -148,6 +157,13 @@ class State:
         self.failures.add(rollout)
         self.rollouts_used += 1
 
+    def _take_in(self, rollouts: tuple[Rollout, ...]) -> None:
+        for rollout in paced(rollouts, every=TAKEN_AT_A_STRETCH):
+            self._take(rollout)
+        for candidate_id in dict.fromkeys(each.candidate_id for each in rollouts):
+            if (known := self.candidates.get(candidate_id)) is not None and known.decision in POPULATION:
+                self._rank(known)
+
     def _add(self, candidate: Candidate) -> None:
         self.candidates[candidate.id] = candidate
         if candidate.decision is not Decision.REFUSED:
@@ -159,14 +175,14 @@ class State:
         self.paid[candidate.operator] += candidate.decision is Decision.ACCEPTED
         self._evaluated |= candidate.compared > 0
         self._proposed += 1
-        if candidate.decision in {Decision.SEED, Decision.ACCEPTED}:
+        if candidate.decision in POPULATION:
             self.lines[candidate.id] = reduce(or_, (self.lines[each] for each in candidate.parents), 1 << candidate.id)
             self._rank(candidate)
 
     def _bar(self, candidate: Candidate) -> float:
         """Return how many examples must decide before the text may come again; if it was accepted or behind, never."""
         behind = (candidate.score or 0.0) < (candidate.parent_score or 0.0) - MARGIN
-        if behind or candidate.decision in {Decision.SEED, Decision.ACCEPTED}:
+        if behind or candidate.decision in POPULATION:
             return inf
         return TELLS_MORE * sum((candidate.id, each.id) in self.rollouts for each in self.deciding)
 
@@ -174,7 +190,7 @@ class State:
         self.frontier.add(candidate.id, self.scores(candidate.id, self.task.validation))
 
     def _complete(self, iteration: int) -> None:
-        self.iteration = iteration
+        self.iteration, self.is_seeded = iteration, True
         self.failures.end_iteration()
         if self.reached_target:
             self.growths = ALL_GROWTHS

@@ -184,7 +184,8 @@ class Task:
     """What to optimise and within which limits; everything the engine is deterministic in.
 
     `prompts` are the components by name where the target is a program; `prompt` is then all of them joined. With a
-    `pinned` prompt nothing is optimised: that one is tested again.
+    `pinned` prompt nothing is optimised: that one is tested again. The `heir` is the best candidate of those that the
+    run begins with, if it begins with any; `test_seen` says that the test examples were looked at by a run before.
     """
 
     prompt: str
@@ -203,3 +204,5 @@ class Task:
     max_tokens: int | None = None
     prompts: Mapping[str, str] = field(default_factory=dict)
     pinned: Pinned | None = None
+    heir: int | None = None
+    test_seen: bool = False

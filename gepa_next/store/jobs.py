@@ -12,6 +12,7 @@ from gepa_next.models import Job, JobSpec, JobStatus, Judge
 from gepa_next.store.codec import example_values, spec_from_json, spec_to_json, standing_from_json
 from gepa_next.store.counters import count
 from gepa_next.store.database import Database, Row
+from gepa_next.store.forks import copy_inheritance
 from gepa_next.store.retests import Newest, note_retest
 
 _COLUMNS = """
@@ -48,7 +49,7 @@ def insert_job(database: Database, new: NewJob) -> tuple[str, bool]:
     """Store the job and return (its id, True), or (the id made before by the same request, False).
 
     InvalidError if the idempotency key came with another body, UnavailableError if the queue is full, NotFoundError if
-    the version to be tested again is not there any more.
+    the version to be tested again, or the job to be forked, is not there any more.
     """
     example_rows = [
         (new.id, place, *example_values(example), example.synthetic) for place, example in enumerate(new.examples)
@@ -126,6 +127,8 @@ def _insert_rows(db: sqlite3.Connection, new: NewJob, spec: str, example_rows: S
         )
     if new.spec.retest is not None:
         note_retest(db, new.token_id, new.id, new.spec.retest, upto=new.upto, now=new.created_at)
+    if new.spec.fork is not None:
+        copy_inheritance(db, new.token_id, new.id, new.spec.fork)
     count(db, "jobs", status="created")
 
 

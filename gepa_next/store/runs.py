@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gepa_next.errors import Interrupted
 from gepa_next.gepa.spending import NOTHING_SPENT
@@ -15,6 +15,7 @@ from gepa_next.store.counters import count
 from gepa_next.store.database import Database, Row
 from gepa_next.store.events import append_event
 from gepa_next.store.evidence import candidate_from, lesson_from, rollout_from
+from gepa_next.store.forks import INHERITED
 from gepa_next.store.pending import Pending
 
 
@@ -114,37 +115,45 @@ def load_state(database: Database, job: Job, *, before: int | None = None) -> St
         "SELECT max(id) AS id FROM events WHERE job_id = ? AND checkpoint = 1 AND id < ?",
         (job.id, job.last_event_id + 1 if before is None else before),
     )
-    for delta in _deltas(database, job.id, upto=(last["id"] if last else None) or 0):
+    upto = (last["id"] if last else None) or 0
+    parts = {table: _by_event(database, table, job.id, upto) for table in _PARTS}
+    if job.spec.fork is not None:
+        state.inherit(replace(_delta_of(INHERITED, parts), spending=job.spec.fork.dearest))
+    for delta in _deltas(database, job.id, parts, upto=upto):
         state.apply(delta)
     return state
 
 
-def _deltas(database: Database, job_id: str, *, upto: int) -> list[Delta]:
+def _deltas(database: Database, job_id: str, parts: "_Parts", *, upto: int) -> list[Delta]:
     events = database.rows(
         "SELECT id, spending, checkpoint, key, data FROM events WHERE job_id = ? AND type = 'progress' AND void IS NULL"
         " AND id <= ? ORDER BY id",
         (job_id, upto),
     )
-    parts = {
-        table: _by_event(database, table, job_id, upto) for table in ("examples", "candidates", "rollouts", "lessons")
-    }
     return [_delta(event, parts) for event in events]
 
 
-def _delta(event: Row, parts: dict[str, dict[int, list[Row]]]) -> Delta:
-    mine = {table: rows.get(event["id"], []) for table, rows in parts.items()}
-    completes = bool(event["checkpoint"]) and json.loads(event["data"])["stage"] in COMPLETING
+def _delta_of(event_id: int, parts: "_Parts") -> Delta:
+    mine = {table: rows.get(event_id, []) for table, rows in parts.items()}
     return Delta(
         examples=tuple(example_from(row, synthetic=True) for row in mine["examples"]),
         candidates=tuple(candidate_from(row) for row in mine["candidates"]),
         rollouts=tuple(rollout_from(row) for row in mine["rollouts"]),
         lessons=tuple(lesson_from(row) for row in mine["lessons"]),
+    )
+
+
+def _delta(event: Row, parts: "_Parts") -> Delta:
+    completes = bool(event["checkpoint"]) and json.loads(event["data"])["stage"] in COMPLETING
+    return replace(
+        _delta_of(event["id"], parts),
         spending=spending_from_json(event["spending"]) if event["spending"] else NOTHING_SPENT,
         iteration=json.loads(event["data"])["iteration"] if completes else None,
         checkpoint=bool(event["checkpoint"]),
     )
 
 
+_Parts = dict[str, dict[int, list[Row]]]
 COMPLETING = frozenset({"seed", "iteration"})  # stages that complete an iteration; the test's checkpoint does not
 
 _PARTS = {

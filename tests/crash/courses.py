@@ -21,6 +21,7 @@ from tests.store.jobs_on_file import EXAMPLES, PINNED, job_spec
 
 REFLECTION = (Role.REFLECTOR, 3)  # in the second iteration, alone: nothing else is in flight when it waits or fails
 
+SAME = {"Idempotency-Key": "the-same-each-time"}
 COMPONENTS = {"item": "Name the item.", "quantity": "Say how many."}
 
 
@@ -49,8 +50,7 @@ def to_its_end(stage: Stage, faults: Faults, **changes: object) -> Account:
 
 def posted(stage: Stage, faults: Faults) -> Account:
     """Create a job over HTTP, asking until somebody answers, and run it."""
-    headers = {"Idempotency-Key": "the-same-each-time"}
-    first, again = stage.ask("POST", "/v1/optimize", faults=faults.servers, json=body(), headers=headers)
+    first, again = stage.ask("POST", "/v1/optimize", faults=faults.servers, json=body(), headers=SAME)
     assert {first.status_code, again.status_code} <= {HTTPStatus.CREATED, HTTPStatus.OK}, first.text
     stage.job_id = first.json()["job_id"]
     assert job_ids(stage.database) == [stage.job_id]
@@ -171,6 +171,24 @@ def retested(stage: Stage, faults: Faults) -> Account:
     return to_its_end(stage, faults, retest=retest, split=split, iterations=1)
 
 
+def forked(stage: Stage, faults: Faults) -> Account:
+    """Go on with another job from where a finished one was, whose rollouts it shares."""
+    stage.variables["MAX_CONCURRENT_CALLS"] = "1"  # so that it is certain which of those who ask the same pays
+    origin, _ = stage.ask("POST", "/v1/optimize", json={**body(), "cache": True, "iterations": 2}, headers=SAME)
+    stage.job_id = origin.json()["job_id"]
+    run(stage, ())
+    stage.kill_all()
+    path, given = f"/v1/optimize/{stage.job_id}/fork", {"event_id": stage.job().last_event_id, "iterations": 2}
+    first, again = stage.ask(
+        "POST", path, faults=faults.servers, json=given, headers=SAME | {"Idempotency-Key": "fork"}
+    )
+    assert {first.status_code, again.status_code} <= {HTTPStatus.CREATED, HTTPStatus.OK}, first.text
+    assert first.json()["forked_from"]["shared_rollouts"] > 0
+    stage.job_id = first.json()["job_id"]
+    assert len(job_ids(stage.database)) == 2, "two forks of one request"
+    return run(stage, faults.later, sure=faults.sure)
+
+
 def run(stage: Stage, faults: tuple[str, ...], *, sure: bool = True) -> Account:
     """Run the job to its end on workers that die of the faults, and one that does not."""
     for fault in faults:
@@ -236,7 +254,20 @@ JOB_COURSES: dict[str, Course] = {
     **{name: partial(to_its_end, budget=budget) for name, budget in BY_BUDGET.items()},
     **{
         each.__name__: each
-        for each in (posted, stopped, cancelled, failed, gone_on, drained, waiting, released, cached, program, retested)
+        for each in (
+            posted,
+            stopped,
+            cancelled,
+            failed,
+            gone_on,
+            drained,
+            waiting,
+            released,
+            cached,
+            program,
+            retested,
+            forked,
+        )
     },
 }
 SAME_END = {

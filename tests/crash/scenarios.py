@@ -53,6 +53,9 @@ SCENARIOS = (
     Scenario("program", Faults(runners=(*around("end_call", 40, then=20), *around("record_step", 5, then=4)))),
     Scenario("banked", Faults(servers=around("upsert_examples"), later=around("delete_example"))),
     Scenario("retested", Faults(runners=("end_call:60:after:kill", *around("record_step", 8, then=10)))),
+    Scenario(
+        "forked", Faults(servers=around("insert_job"), later=("end_call:25:after:kill", *around("record_step", 3)))
+    ),
     Scenario("pinned", Faults(servers=around("pin_version"), later=around("activate_version"))),
     Scenario("unpinned", Faults(servers=around("delete_versions"))),
     Scenario("started", Faults(servers=around("probe_write"))),

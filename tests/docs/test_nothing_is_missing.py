@@ -10,6 +10,7 @@ import pytest
 import gepa_next
 from gepa_next.api.artifacts import ARTIFACTS
 from gepa_next.api.errors import STATUS_BY_CODE
+from gepa_next.api.fork_shapes import ForkBody
 from gepa_next.api.health import CHECKS
 from gepa_next.api.metric_shapes import SHAPES
 from gepa_next.api.openapi import document
@@ -26,7 +27,7 @@ from gepa_next.api.schemas import (
     RetestExamplesBody,
     SplitBody,
 )
-from gepa_next.api.states import BudgetState, JobState, JudgeState, RetestState, SpentState, WarnedState
+from gepa_next.api.states import BudgetState, ForkState, JobState, JudgeState, RetestState, SpentState, WarnedState
 from gepa_next.api.wiring import EXTENSION
 from gepa_next.app import BLUEPRINTS, create_app
 from gepa_next.cli import _parser
@@ -231,6 +232,8 @@ def test_every_field_of_request_and_state_has_its_row_or_stands_in_one(field: st
         TokensState,
         WarningState,
         WarnedState,
+        ForkBody,
+        ForkState,
         PinBody,
         RetestBody,
         RetestExamplesBody,
