@@ -2,17 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
-from gepa_next.gepa.paired import PairedTest, paired_test
+from gepa_next.gepa.paired import PairedTest, against_seed, returned_id, verdict
 from gepa_next.gepa.rollouts import Pair, make_rollouts, told_rollouts
 from gepa_next.gepa.run import DRY_LIMIT, Run
 from gepa_next.gepa.state import State
 from gepa_next.gepa.statistics import mean
 from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import Candidate, Split
-
-FEWEST_TO_CONCLUDE = 6  # that differ: below, not even a sign test with nothing but wins reaches 5 %
 
 
 def final_test(run: Run, reason: str) -> Iterator[Step]:
@@ -40,25 +38,12 @@ def final_test(run: Run, reason: str) -> Iterator[Step]:
 def held_out_test(state: State, champion: Candidate) -> PairedTest | None:
     """Return the paired comparison on the test split, None when no example has a score for both."""
     seed_scores, scores = (state.scores(each, state.task.test) for each in (0, champion.id))
-    found = paired_test(seed_scores, scores, seed=state.task.seed)
-    return found if found is None or champion.id else replace(found, interval=(0.0, 0.0))  # it is the seed prompt
-
-
-def verdict(found: PairedTest | None) -> str:
-    """Return in one word what the test shows: improved, worse, not_shown or inconclusive."""
-    if found is None or found.n < FEWEST_TO_CONCLUDE:
-        return "inconclusive"
-    low, high = found.interval
-    if low <= 0 <= high:
-        return "not_shown"
-    if found.wins + found.losses < FEWEST_TO_CONCLUDE:
-        return "inconclusive"
-    return "improved" if low > 0 else "worse"
+    return against_seed(champion.id, seed_scores, scores, seed=state.task.seed)
 
 
 def _result(state: State, champion: Candidate, found: PairedTest | None, reason: str) -> Mapping[str, object]:
     """Return the job's result; a champion that did worse than the seed prompt gives way to it."""
-    returned = state.candidates[0] if found is not None and found.difference < 0 else champion
+    returned = state.candidates[returned_id(champion.id, found)]
     seed_score, score = (found.seed_score, found.score) if found else _on_validation(state, returned)
     score = seed_score if returned.id == 0 else score
     return {

@@ -1,9 +1,11 @@
-"""Two prompts on the same examples."""
+"""Two prompts on the same examples, and what that says in a word."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from gepa_next.gepa.statistics import SAME, mean, shown_by
+
+FEWEST_TO_CONCLUDE = 6  # that differ: below, not even a sign test with nothing but wins reaches 5 %
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +20,17 @@ class PairedTest:
     wins: int
     losses: int
     p_value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison(PairedTest):
+    """The pinned prompt against the seed prompt on the examples that both have a score for; `lost` are the ids lost.
+
+    The `unscored` examples are those that one of them has no score for.
+    """
+
+    unscored: int
+    lost: tuple[str, ...]
 
 
 def paired_test(
@@ -40,3 +53,55 @@ def paired_test(
         losses=losses,
         p_value=shown.p_value,
     )
+
+
+def against_seed(
+    champion_id: int, seed_scores: Mapping[str, float], scores: Mapping[str, float], *, seed: int
+) -> PairedTest | None:
+    """Return the held-out test of a champion, None when no example has a score for both."""
+    found = paired_test(seed_scores, scores, seed=seed)
+    return found if found is None or champion_id else replace(found, interval=(0.0, 0.0))  # it is the seed prompt
+
+
+def verdict(found: PairedTest | None) -> str:
+    """Return in one word what the test shows: improved, worse, not_shown or inconclusive."""
+    if found is None or found.n < FEWEST_TO_CONCLUDE:
+        return "inconclusive"
+    low, high = found.interval
+    if low <= 0 <= high:
+        return "not_shown"
+    if found.wins + found.losses < FEWEST_TO_CONCLUDE:
+        return "inconclusive"
+    return "improved" if low > 0 else "worse"
+
+
+def returned_id(champion_id: int, found: PairedTest | None) -> int:
+    """Return which candidate is the result: the champion, or the seed prompt if the champion did worse."""
+    return 0 if found is not None and found.difference < 0 else champion_id
+
+
+def pinned_test(
+    seed_scores: Mapping[str, float], scores: Mapping[str, float], *, examples: int, tolerance: float, seed: int
+) -> Comparison | None:
+    """Return the comparison of a re-test on so many examples, None when none of them has a score for both."""
+    found = paired_test(seed_scores, scores, seed=seed, margin=tolerance + SAME)
+    if found is None:
+        return None
+    lost = lost_ids(seed_scores, scores, tolerance=tolerance)
+    return Comparison(**asdict(found), unscored=examples - found.n, lost=lost)
+
+
+def lost_ids(seed_scores: Mapping[str, float], scores: Mapping[str, float], *, tolerance: float) -> tuple[str, ...]:
+    """Return the examples on which the score is lower by more than the tolerance."""
+    return tuple(
+        key for key, score in scores.items() if key in seed_scores and score - seed_scores[key] < -(tolerance + SAME)
+    )
+
+
+def retest_verdict(found: Comparison | None) -> str:
+    """Return in one word how the re-test ends: it loses by one loss, and passes if all examples were compared."""
+    if found is None:
+        return "inconclusive"
+    if found.losses:
+        return "loses"
+    return "inconclusive" if found.unscored else "passes"

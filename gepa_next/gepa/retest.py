@@ -1,11 +1,10 @@
 """A re-test: a pinned prompt beside the task's own on the same examples, each loss told."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from gepa_next.gepa.checkpoint import checkpoint
-from gepa_next.gepa.frontier import MARGIN
-from gepa_next.gepa.paired import PairedTest, paired_test
+from gepa_next.gepa.paired import Comparison, lost_ids, pinned_test, retest_verdict
 from gepa_next.gepa.rollouts import make_rollouts, missing, told_rollouts
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.state import State
@@ -13,17 +12,6 @@ from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import Candidate, Decision, Pinned
 
 PINNED = 1  # the pinned prompt as a candidate; the seed candidate is what it is compared with
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison(PairedTest):
-    """The pinned prompt against the seed prompt on the examples that both have a score for; `lost` are the ids lost.
-
-    The `unscored` examples are those that one of them has no score for.
-    """
-
-    unscored: int
-    lost: tuple[str, ...]
 
 
 def rollouts_of_retest(examples: int) -> int:
@@ -54,7 +42,7 @@ def run_pinned(run: Run, pinned: Pinned) -> Iterator[Step]:
 
 def _losses(state: State, pinned: Pinned) -> Iterator[Step]:
     seed_scores, scores = _scores(state)
-    for example_id in _lost(state, pinned):
+    for example_id in lost_ids(seed_scores, scores, tolerance=pinned.tolerance):
         score, seed_score = scores[example_id], seed_scores[example_id]
         data = {"iteration": 1, "candidate_id": PINNED, "example_id": example_id}
         data |= {"score": score, "seed_score": seed_score, "difference": score - seed_score}
@@ -63,33 +51,13 @@ def _losses(state: State, pinned: Pinned) -> Iterator[Step]:
 
 def compare(state: State, pinned: Pinned) -> Comparison | None:
     """Return the paired comparison, None when no example has a score for both."""
-    found = paired_test(*_scores(state), seed=state.task.seed, margin=pinned.tolerance + MARGIN)
-    if found is None:
-        return None
-    return Comparison(**asdict(found), unscored=len(state.task.validation) - found.n, lost=_lost(state, pinned))
+    examples = len(state.task.validation)
+    return pinned_test(*_scores(state), examples=examples, tolerance=pinned.tolerance, seed=state.task.seed)
 
 
 def _scores(state: State) -> tuple[Mapping[str, float], Mapping[str, float]]:
     examples = state.task.validation
     return state.scores(0, examples), state.scores(PINNED, examples)
-
-
-def _lost(state: State, pinned: Pinned) -> tuple[str, ...]:
-    seed_scores, scores = _scores(state)
-    return tuple(
-        key
-        for key, score in scores.items()
-        if key in seed_scores and score - seed_scores[key] < -(pinned.tolerance + MARGIN)
-    )
-
-
-def retest_verdict(found: Comparison | None) -> str:
-    """Return in one word how the re-test ends: it loses by one loss, and passes if all examples were compared."""
-    if found is None:
-        return "inconclusive"
-    if found.losses:
-        return "loses"
-    return "inconclusive" if found.unscored else "passes"
 
 
 def told_retest(state: State, pinned: Pinned, reason: str) -> Iterator[Step]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
 
-from gepa_next.gepa.champion import FEWEST_TO_CONCLUDE
+from gepa_next.gepa.paired import FEWEST_TO_CONCLUDE
 from gepa_next.gepa.statistics import CONFIDENCE
 
 ASSUMED_SD = 0.4  # of champion minus seed prompt on one example: 0.2 to 0.5 in simulated jobs with a judge

@@ -25,7 +25,7 @@ class Shown:
 
 def mean(values: Sequence[float]) -> float:
     """Return the arithmetic mean; the values must not be empty."""
-    return sum(values) / len(values)
+    return fsum(values) / len(values)
 
 
 def shown_by(differences: Sequence[float], *, seed: int) -> Shown:

@@ -1,4 +1,4 @@
-"""The sums of a receipt, reckoned again: the ledger's totals, and the scores that a test compares."""
+"""The totals of a receipt, reckoned again from the ledger."""
 
 import json
 from collections import defaultdict
@@ -62,49 +62,3 @@ class Ledger:
             same = total.agrees_with({"known_cost_usd": 0.0, **usage})
             tokens = total.input_tokens + total.output_tokens
             yield Check(same, f"the {role}'s usage, and {total.calls} requests with {tokens} tokens in the ledger")
-
-
-class PairedScores:
-    """Compares two candidates on the same examples: the champion with the seed prompt on the test split.
-
-    In a re-test it is the pinned prompt with what that is tested against, on all its examples.
-    """
-
-    def __init__(self, receipt: dict[str, Any]) -> None:  # Any: its JSON
-        result = receipt["result"] or {}
-        retest = result.get("retest")
-        self._name, self._told = ("the re-test", retest) if retest else ("the held-out test", result.get("test"))
-        self._candidate = result["candidate_id"] if retest else receipt["champion"]
-        self._examples = set(receipt["splits"]["validation" if retest else "test"]["ids"])
-        self._tolerance = receipt["retest"]["tolerance"] + CLOSE if retest else 0.0
-        self._scores: dict[tuple[int, str], float | None] = {}
-
-    def read(self, line: bytes) -> None:
-        """Take in one rollout; of two of one candidate on one example the later counts."""
-        rollout = json.loads(line)
-        if rollout["example_id"] in self._examples:
-            self._scores[rollout["candidate_id"], rollout["example_id"]] = rollout["score"]
-
-    def checks(self) -> Iterator[Check]:
-        """Yield whether the result's numbers are those of the rollouts; nothing if nothing was compared."""
-        if self._told is None:
-            return
-        found = self._differences()
-        wins = sum(each > self._tolerance for each in found.values())
-        lost = {key for key, each in found.items() if each < -self._tolerance}
-        mean = fsum(found.values()) / len(found) if found else 0.0
-        told = self._told
-        same = (len(found), wins, len(lost)) == (told["n"], told["wins"], told["losses"])
-        same = same and isclose(mean, told["difference"], abs_tol=CLOSE) and set(told.get("lost", lost)) == lost
-        yield Check(
-            same,
-            f"{self._name}, and {wins} wins and {len(lost)} losses of candidate {self._candidate}"
-            f" on {len(found)} examples with a mean difference of {mean:+.4f}",
-        )
-
-    def _differences(self) -> dict[str, float]:
-        """Return by how much each example that both have a score for is better with the candidate."""
-        pairs = {
-            each: (self._scores.get((0, each)), self._scores.get((self._candidate, each))) for each in self._examples
-        }
-        return {each: score - seed for each, (seed, score) in pairs.items() if seed is not None and score is not None}

@@ -5,8 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
-from gepa_next.receipts.books import Ledger, PairedScores
+from gepa_next.gepa.near_duplicates import near_duplicates
+from gepa_next.gepa.splits import SplitSizes, divide
+from gepa_next.gepa.types import Example
+from gepa_next.receipts.books import Ledger
 from gepa_next.receipts.check import Check
+from gepa_next.receipts.claims import Claims
 from gepa_next.receipts.log import EventLog
 from gepa_next.receipts.seal import FORMAT, examples_hash, is_sealed
 
@@ -35,10 +39,10 @@ def _checks(receipt: Json, artifacts: Mapping[str, Lines], kept_head: str | None
         yield Check(agrees=False, said=f"the receipt's format: it is {given}, and only {FORMAT} is known here")
         return
     yield from _of_itself(receipt)
-    readers: dict[str, EventLog | Ledger | PairedScores] = {
+    readers: dict[str, EventLog | Ledger | Claims] = {
         "events.jsonl": EventLog(receipt, kept_head),
         "calls.jsonl": Ledger(receipt),
-        "rollouts.jsonl": PairedScores(receipt),
+        "rollouts.jsonl": Claims(receipt),
     }
     for name, lines in artifacts.items():
         yield from _of_file(receipt, name, lines, readers.get(name))
@@ -55,8 +59,23 @@ def _of_itself(receipt: Json) -> Iterator[Check]:
         if examples_hash(examples[example_id] for example_id in each["ids"]) != each["sha256"]
     ]
     yield Check(not wrong, f"the examples of {' and '.join(wrong or splits)}, and the hashes of the splits")
+    yield from _of_deal(receipt)
     if receipt["result"] is not None:
         yield _of_prompt(receipt, receipt["result"])
+
+
+def _of_deal(receipt: Json) -> Iterator[Check]:
+    """Say whether the examples were dealt by the seed, as many to each split as there are, those alike to one."""
+    examples = [Example(id=each["id"], input=each["input"]) for each in receipt["spec"]["examples"]]
+    told = {name: each["ids"] for name, each in receipt["splits"].items()}
+    sizes = SplitSizes(**{name: len(ids) for name, ids in told.items()})
+    alike = near_duplicates(examples)
+    dealt = divide(examples, sizes, seed=receipt["spec"]["seed"], together=receipt["near_duplicates"])
+    found = {name: [each.id for each in getattr(dealt, name)] for name in told}
+    yield Check(found == told, f"who is in which split, by the seed: {len(examples)} examples")
+    if receipt["retest"] is None:
+        same = receipt["near_duplicates"] == [list(group) for group in alike]
+        yield Check(same, f"{len(alike)} groups of near-duplicates, each in one split")
 
 
 def _of_prompt(receipt: Json, result: Json) -> Check:
@@ -70,9 +89,7 @@ def _of_prompt(receipt: Json, result: Json) -> Check:
     return Check(same, f"the prompt of the result, candidate {candidate_id} and prompt.txt")
 
 
-def _of_file(
-    receipt: Json, name: str, lines: Lines, reader: EventLog | Ledger | PairedScores | None
-) -> Iterator[Check]:
+def _of_file(receipt: Json, name: str, lines: Lines, reader: EventLog | Ledger | Claims | None) -> Iterator[Check]:
     """Read the file once, for its hash and for what it says."""
     digest = sha256()
     for line in lines:

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from gepa_next.gepa.acceptance import Comparison, compare, verdict_on
-from gepa_next.gepa.champion import held_out_test, verdict
+from gepa_next.gepa.champion import held_out_test
 from gepa_next.gepa.fingerprint import judge_fingerprint, metric_fingerprint
 from gepa_next.gepa.messages import DEFAULT_RUBRIC
-from gepa_next.gepa.paired import PairedTest
+from gepa_next.gepa.paired import PairedTest, verdict
 from gepa_next.gepa.replies import PromptReply
 from gepa_next.gepa.state import State
 from gepa_next.gepa.statistics import mean

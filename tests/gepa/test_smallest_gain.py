@@ -2,8 +2,7 @@
 
 import pytest
 
-from gepa_next.gepa.champion import verdict
-from gepa_next.gepa.paired import paired_test
+from gepa_next.gepa.paired import paired_test, verdict
 from gepa_next.gepa.smallest_gain import smallest_gain, student_quantile
 from gepa_next.gepa.statistics import sign_test
 

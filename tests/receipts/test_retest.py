@@ -52,7 +52,8 @@ def test_all_that_a_re_test_leaves_behind_agrees(retested: Files) -> None:
 )
 def test_a_comparison_that_was_sealed_anew_must_still_agree_with_the_rollouts(retested: Files, change) -> None:
     receipt = resealed(retested["receipt.json"], change)
-    assert "the re-test, and" in " ".join(differing(retested, receipt=receipt))
+    said = " ".join(differing(retested, receipt=receipt))
+    assert "the re-test, and" in said or "the lost examples" in said
 
 
 def test_the_receipt_of_a_re_test_that_was_stopped_before_the_pinned_prompt_was_run_agrees(desk: Service) -> None:
