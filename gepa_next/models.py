@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from gepa_next.gepa.spending import NOTHING_SPENT, Spent
 from gepa_next.gepa.splits import SplitSizes, default_sizes, divide
-from gepa_next.gepa.types import Budget, Example, Pinned, Role, Task
+from gepa_next.gepa.types import Budget, Example, JudgeNoise, Pinned, Role, Task
 
 
 class JobStatus(StrEnum):
@@ -117,6 +117,7 @@ class Judge:
 
     model_id: str
     fingerprint: str
+    noise: JudgeNoise | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

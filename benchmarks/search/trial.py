@@ -33,7 +33,7 @@ def carried_out(trial: Mapping[str, Any]) -> dict[str, Any]:
         "rollouts": models.rollouts,
         "reflections": models.reflections,
         "curve": [point for point in curve if point[0] <= max_rollouts],
-        **_gate(models.world, judged),
+        **gate(models.world, judged),
         **({"failed": failed} if failed else {}),
     }
 
@@ -54,7 +54,7 @@ def _optimised(models: Models, system: str, max_rollouts: int) -> list[Judged]:
         return ours.optimise(models, max_rollouts)
 
 
-def _gate(world: World, judged: list[Judged]) -> dict[str, int]:
+def gate(world: World, judged: list[Judged]) -> dict[str, int]:
     """Count the proposals that gain nothing in truth, and those of them that were accepted."""
     worthless = [each for each in judged if world.true_score(each.prompt) <= world.true_score(each.parent) + WORTHLESS]
     return {

@@ -71,11 +71,11 @@ class World:
         done = [act for act, chance in sorted(self._chances(prompt, case.topic).items()) if rng.random() < chance]
         return f"did {', '.join(done) or 'nothing'}. Take {rng.randrange(10**6)}."
 
-    def judge(self, given: str, output: str) -> tuple[float, str]:
-        """Return the score the metric gives an output, and its feedback."""
+    def judge(self, given: str, output: str, rng: random.Random | None = None) -> tuple[float, str]:
+        """Return the score the metric gives an output, and its feedback; the same again unless it errs by the `rng`."""
         case, found = self._cases[given], _DID.match(output)
         done = set(found[1].split(", ")) - {"nothing"} if found else set()
-        rng = random.Random(f"{self.seed}/{given}/{output}")
+        rng = rng or random.Random(f"{self.seed}/{given}/{output}")
         score = self._score(case, done)
         if self.family.judge_noise and not self.family.binary:
             score = min(1.0, max(0.0, score + rng.gauss(0, self.family.judge_noise)))

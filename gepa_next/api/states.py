@@ -11,12 +11,20 @@ from gepa_next.metrics import asks_judge
 from gepa_next.models import Fork, Job, JobStatus, Retest, Usage
 
 
+class NoiseState(BaseModel):
+    """How much scores vary when the judge scores the same output again, and of how many judgings that is known."""
+
+    sd: float | None
+    n: int
+    repeats: int
+
+
 class JudgeState(BaseModel):
     """The judge of a job; scores of different fingerprints are not comparable."""
 
     model_id: str
     fingerprint: str
-    noise: float | None = None
+    noise: NoiseState | None = None
 
 
 class RoleUsage(BaseModel):
@@ -165,7 +173,7 @@ def job_state(job: Job, usage: Sequence[Usage]) -> JobState:
             "iterations": spec.iterations,
             "target_model_id": spec.target_model_id,
             "program_url": spec.program_url,
-            "judge": {"model_id": job.judge.model_id, "fingerprint": job.judge.fingerprint},
+            "judge": job.judge,
             "metric": spec.metric,
             "simulated": job.simulated,
             "metadata": spec.metadata,

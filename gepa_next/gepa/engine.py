@@ -7,6 +7,7 @@ from gepa_next.gepa.champion import final_test
 from gepa_next.gepa.iteration import iterate
 from gepa_next.gepa.messages import inputs_messages
 from gepa_next.gepa.near_duplicates import near_duplicates
+from gepa_next.gepa.noise import measure_noise
 from gepa_next.gepa.outages import most_common_failure
 from gepa_next.gepa.proposers.reflect import REFLECTION_MAX_TOKENS
 from gepa_next.gepa.replies import InputsReply
@@ -39,6 +40,8 @@ def _steps(run: Run) -> Iterator[Step]:
         yield from _prepare(run)
     pinned = run.state.task.pinned
     while (reason := stop_reason(run)) is None:
+        if pinned is None and run.state.iteration == 0 and run.state.noise is None:
+            yield from measure_noise(run)
         yield from iterate(run) if pinned is None else run_pinned(run, pinned)
     yield from final_test(run, reason) if pinned is None else told_retest(run.state, pinned, reason)
 

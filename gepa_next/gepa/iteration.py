@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gepa_next.errors import ProviderError
-from gepa_next.gepa.acceptance import MARGIN, Comparison, compare, verdict_on
+from gepa_next.gepa.acceptance import Comparison, compare, verdict_on
 from gepa_next.gepa.checkpoint import checkpoint
 from gepa_next.gepa.guards import count_tokens, refusal
 from gepa_next.gepa.lessons import new_lesson
@@ -48,7 +48,7 @@ class Proposal:
             operator=self.plan.operator,
             iteration=state.iteration + 1,
             decision=decision,
-            reason=self.reason or ("better" if found and found.difference > MARGIN else "shorter"),
+            reason=self.reason or ("better" if found and found.is_better else "shorter"),
             score=found.score if found else None,
             parent_score=found.parent_score if found else None,
             compared=found.compared if found else 0,

@@ -1,13 +1,14 @@
 """What a job takes: calls and tokens by role, expected and at most, before anything is asked."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor, sqrt
 from typing import TypeVar
 
 from gepa_next.gepa.call_sizes import Sizes, expected_sizes, largest_sizes
 from gepa_next.gepa.deciding import how_many_decide
 from gepa_next.gepa.engine import SYNTHETIC_INPUTS
+from gepa_next.gepa.noise import ROOM, judgings_of
 from gepa_next.gepa.operators import MENU
 from gepa_next.gepa.proposers.demonstrate import AT_ONCE
 from gepa_next.gepa.racing import block_ends, most_rollouts
@@ -59,10 +60,13 @@ class _Work:
 
     rollouts: float
     reflections: float
+    judgings: float = 0  # of the judge's noise
 
     def plus(self, other: "_Work", *, share: float = 1.0) -> "_Work":
         return _Work(
-            rollouts=self.rollouts + share * other.rollouts, reflections=self.reflections + share * other.reflections
+            rollouts=self.rollouts + share * other.rollouts,
+            reflections=self.reflections + share * other.reflections,
+            judgings=self.judgings + share * other.judgings,
         )
 
 
@@ -78,7 +82,7 @@ class _Terms:
         rollouts = floor(work.rollouts + ROUNDING)
         calls = {
             Role.TARGET: rollouts,
-            Role.JUDGE: rollouts if self.judged else 0,
+            Role.JUDGE: rollouts + floor(work.judgings) if self.judged else 0,
             Role.REFLECTOR: floor(work.reflections + ROUNDING),
         }
         by_role = {role: self._usage(role, count) for role, count in calls.items()}
@@ -113,8 +117,10 @@ def quote(
     likely = _Terms(sizes=mean, judged=judged, cost_of=cost_of)
     widest = _Terms(sizes=largest, judged=judged, cost_of=cost_of)
     start, rounds = _start(task, split, seeded, tries_heir=tries_heir), _rounds(task, split)
+    most = _most(task, split, start, tries_heir=tries_heir)
+    start = _with_noise(start, task.budget, split, likely)
     share, limit = _share_that_fits(task.budget, likely.amount(start), likely.amount(start.plus(rounds)))
-    expected, most = start.plus(rounds, share=share), _most(task, split, start, tries_heir=tries_heir)
+    expected = start.plus(rounds, share=share)
     return Quote(
         expected=_limited(likely.amount(expected), task.budget, start=likely.amount(start).total),
         most=_limited(widest.amount(most), task.budget, start=widest.amount(start).total),
@@ -143,6 +149,14 @@ def _start(task: Task, split: SplitSizes, seeded: Collection[str], *, tries_heir
     first = how_many_decide(split.validation, growths=0)
     done = sum(each.id in seeded for each in task.validation[:first])
     return _Work(rollouts=first * (1 + tries_heir) - done + 2 * split.test, reflections=0 if task.train else 1)
+
+
+def _with_noise(start: _Work, budget: Budget, split: SplitSizes, terms: _Terms) -> _Work:
+    """Return the work with the judgings that measure the judge's noise, if the limits leave room for them."""
+    judgings = judgings_of(how_many_decide(split.validation, growths=0))
+    room = terms.amount(start.plus(_Work(rollouts=ROOM * judgings, reflections=0)))
+    fits = all(limit is None or spent is None or spent <= limit for _, limit, spent in _spent(budget, room))
+    return replace(start, judgings=judgings) if fits else start
 
 
 def _rounds(task: Task, split: SplitSizes) -> _Work:
@@ -180,7 +194,13 @@ def _most(task: Task, split: SplitSizes, start: _Work, *, tries_heir: bool) -> _
     )
     reflections = start.reflections + task.iterations * task.population
     calls = task.budget.max_calls or usable + reflections
-    return _Work(rollouts=min(usable, task.budget.max_rollouts, calls), reflections=min(reflections, calls))
+    judgings = judgings_of(how_many_decide(split.validation, growths=0))
+    has_room = start.rollouts + ROOM * judgings_of(1) <= task.budget.max_rollouts
+    return _Work(
+        rollouts=min(usable, task.budget.max_rollouts, calls),
+        reflections=min(reflections, calls),
+        judgings=judgings if has_room else 0,
+    )
 
 
 def _share_that_fits(budget: Budget, start: Amount, whole: Amount) -> tuple[float, str | None]:

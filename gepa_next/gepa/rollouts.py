@@ -4,16 +4,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gepa_next.errors import ModelError, ProviderError
-from gepa_next.gepa.messages import judge_messages
+from gepa_next.gepa.judging import judge_call, judged
 from gepa_next.gepa.outages import find_outage, is_hopeless
 from gepa_next.gepa.pause import paced
 from gepa_next.gepa.program import TargetAnswer, read_answer, target_call
-from gepa_next.gepa.replies import SCORE_POINTS, JudgeReply
 from gepa_next.gepa.run import Run
-from gepa_next.gepa.spending import NOTHING_SPENT, Spending, add_spending, spent_on
+from gepa_next.gepa.spending import NOTHING_SPENT, Spending, add_spending, spent_by, spent_on
 from gepa_next.gepa.state import SAME_TEXT, SHARED, State
 from gepa_next.gepa.steps import Delta, Step
-from gepa_next.gepa.types import CallUsage, Candidate, Example, ModelCall, Role, Rollout, Split, Verdict
+from gepa_next.gepa.types import Candidate, Example, Role, Rollout, Split, Verdict
 from gepa_next.gepa.verdicts import Share, together
 
 
@@ -115,33 +114,10 @@ def _verdict(run: Run, pair: Pair, said: TargetAnswer) -> tuple[Verdict, Spendin
     if run.program_weight:
         shares.append(Share(run.program_weight, Verdict(score=said.score, feedback=""), "program"))
     if run.asks_judge:
-        judged, spent = _judged(run, pair, said.output)
-        shares.append(Share(run.judge_weight, judged, "judge"))
+        call = judge_call(pair.example, said.output, run.state.task.rubric, key=_key(run, Role.JUDGE, pair))
+        verdict, spent = judged(run.model, call)
+        shares.append(Share(run.judge_weight, verdict, "judge"))
     return said.remarked(together(shares)), spent
-
-
-def _judged(run: Run, pair: Pair, output: str) -> tuple[Verdict, Spending]:
-    call = ModelCall(
-        role=Role.JUDGE,
-        key=_key(run, Role.JUDGE, pair),
-        messages=judge_messages(pair.example, output, run.state.task.rubric),
-        reply_type=JudgeReply,
-        temperature=0.0,
-    )
-    answer = run.model(call)
-    if not isinstance(answer.reply, JudgeReply):
-        raise ModelError(
-            "malformed_reply",
-            "the judge's reply has another shape",
-            sends=answer.usage.sends,
-            input_tokens=answer.usage.input_tokens,
-            output_tokens=answer.usage.output_tokens,
-            cost_usd=answer.usage.cost_usd,
-            doubtful=answer.usage.doubtful,
-        )
-    return Verdict(score=answer.reply.score / SCORE_POINTS, feedback=answer.reply.feedback), spent_on(
-        Role.JUDGE, answer.usage
-    )
 
 
 def _key(run: Run, role: Role, pair: Pair) -> str:
@@ -149,18 +125,6 @@ def _key(run: Run, role: Role, pair: Pair) -> str:
     place = f"{role}/{pair.candidate.id}/{pair.example.id}"
     failed_before = (pair.candidate.id, pair.example.id) in run.state.rollouts
     return f"{place}/{run.state.iteration + 1}" if failed_before else place
-
-
-def spent_by(role: Role, error: ModelError) -> Spending:
-    """Return what a failed call consumed."""
-    used = CallUsage(
-        sends=error.sends,
-        input_tokens=error.input_tokens,
-        output_tokens=error.output_tokens,
-        cost_usd=error.cost_usd,
-        doubtful=error.doubtful,
-    )
-    return spent_on(role, used)
 
 
 def _by_candidate(rollouts: Sequence[Rollout]) -> dict[int, list[Rollout]]:

@@ -91,6 +91,18 @@ def spent_on(role: Role, usage: CallUsage) -> Spending:
     }
 
 
+def spent_by(role: Role, error: ModelError) -> Spending:
+    """Return what a failed call consumed."""
+    used = CallUsage(
+        sends=error.sends,
+        input_tokens=error.input_tokens,
+        output_tokens=error.output_tokens,
+        cost_usd=error.cost_usd,
+        doubtful=error.doubtful,
+    )
+    return spent_on(role, used)
+
+
 def add_spending(one: Spending, other: Spending) -> Spending:
     """Return the sum by role."""
     if not one or not other:

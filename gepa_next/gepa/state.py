@@ -17,7 +17,7 @@ from gepa_next.gepa.pause import paced
 from gepa_next.gepa.spending import Spending, add_spending
 from gepa_next.gepa.splits import default_sizes, divide
 from gepa_next.gepa.steps import Delta
-from gepa_next.gepa.types import Candidate, Decision, Example, Lesson, Rollout, Split, Task
+from gepa_next.gepa.types import Candidate, Decision, Example, JudgeNoise, Lesson, Rollout, Split, Task
 
 TAKEN_AT_A_STRETCH = 500  # rollouts, some milliseconds
 REMEMBERED = 100  # rollouts, to tell an outage by
@@ -42,6 +42,7 @@ class State:
     lessons: list[Lesson] = field(default_factory=list)
     best_lessons: list[Lesson] = field(default_factory=list)
     last_id: int = 0  # of the candidates
+    noise: JudgeNoise | None = None  # of the judge, once it is known
     spending: Spending = field(default_factory=dict)
     rollouts_used: int = 0
     dry_iterations: int = 0
@@ -78,6 +79,7 @@ class State:
         if delta.lessons:
             self.best_lessons = shown_lessons([*self.best_lessons, *delta.lessons])
         self.spending = add_spending(self.spending, delta.spending)
+        self.noise = delta.noise or self.noise
         if delta.iteration is not None:
             self._complete(delta.iteration)
 

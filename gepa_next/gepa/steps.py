@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gepa_next.gepa.spending import Spending
-from gepa_next.gepa.types import Candidate, Example, Lesson, Rollout
+from gepa_next.gepa.types import Candidate, Example, JudgeNoise, Lesson, Rollout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,7 @@ class Delta:
     candidates: tuple[Candidate, ...] = ()
     rollouts: tuple[Rollout, ...] = ()
     lessons: tuple[Lesson, ...] = ()
+    noise: JudgeNoise | None = None
     spending: Spending = field(default_factory=dict)
     iteration: int | None = None
     checkpoint: bool = False

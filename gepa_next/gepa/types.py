@@ -74,6 +74,18 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeNoise:
+    """How much scores vary when the judge scores the same output again: a standard deviation in [0, 1].
+
+    It is pooled over `n` outputs, each judged `repeats` times; None if no output could be judged twice.
+    """
+
+    sd: float | None
+    n: int
+    repeats: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
     """One candidate run on one example. A failed one has an `error` code and no score."""
 
@@ -111,7 +123,8 @@ class ModelCall:
     """One question to one model.
 
     `key` is the call's logical place in the run (iteration, purpose, place): the same in a replay,
-    unique in a job. `reply_type`, a dataclass, asks for a JSON object of that shape.
+    unique in a job. `reply_type`, a dataclass, asks for a JSON object of that shape. A `fresh` call is not answered by
+    what another call was answered.
     """
 
     role: Role
@@ -120,6 +133,7 @@ class ModelCall:
     reply_type: type | None = None
     temperature: float | None = None
     max_tokens: int | None = None
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,7 +106,7 @@ class LedgerModel:
 
     def _question(self, model: RoleModel, call: ModelCall, intent: LedgerCall) -> str | None:
         """Return the hash under which others find the answer, None if it is for this call alone."""
-        if self._shared_by is None or call.temperature != 0:
+        if self._shared_by is None or call.temperature != 0 or call.fresh:
             return None
         return sha256("\0".join((self._shared_by, model.endpoint, intent.request_sha256)).encode()).hexdigest()
 

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from gepa_next.gepa.run import Standing
 from gepa_next.gepa.spending import Spending, Spent
-from gepa_next.gepa.types import Example, Role
+from gepa_next.gepa.types import Example, JudgeNoise, Role
 from gepa_next.models import JobSpec
 from gepa_next.store.database import Row
 
@@ -15,6 +15,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 _SPEC = TypeAdapter(JobSpec)
 _SPENDING = TypeAdapter(dict[Role, Spent])
 _STANDING = TypeAdapter(Standing)
+_NOISE = TypeAdapter(JudgeNoise)
 
 
 def to_json(value: Mapping[str, object] | Sequence[object]) -> str:
@@ -50,6 +51,16 @@ def standing_to_json(standing: Standing) -> str:
 def standing_from_json(text: str) -> Standing:
     """Return how far a run had come."""
     return _STANDING.validate_json(text)
+
+
+def noise_to_json(noise: JudgeNoise) -> str:
+    """Return what is known of the judge's noise as one line of JSON."""
+    return _NOISE.dump_json(noise).decode()
+
+
+def noise_from_json(text: str) -> JudgeNoise:
+    """Return what was stored of the judge's noise, with other members beside it or without."""
+    return _NOISE.validate_json(text)
 
 
 def example_values(example: Example) -> tuple[str, str, str | None, str, str]:

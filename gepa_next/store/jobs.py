@@ -9,16 +9,16 @@ from gepa_next.errors import InvalidError, NotFoundError, UnavailableError
 from gepa_next.gepa.run import Standing
 from gepa_next.gepa.types import Example
 from gepa_next.models import Job, JobSpec, JobStatus, Judge
-from gepa_next.store.codec import example_values, spec_from_json, spec_to_json, standing_from_json
+from gepa_next.store.codec import example_values, noise_from_json, spec_from_json, spec_to_json, standing_from_json
 from gepa_next.store.counters import count
 from gepa_next.store.database import Database, Row
 from gepa_next.store.forks import copy_inheritance
 from gepa_next.store.retests import Newest, note_retest
 
 _COLUMNS = """
-    jobs.id, token_id, status, spec, judge_model_id, judge_fingerprint, simulated, created_at, updated_at, started_at,
-    finished_at, stop_reason, jobs.iteration, rollouts, seed_score, best_score, best_candidate_id, error_code,
-    error_message, result, last_event_id, owner_epoch, paused_s, drafted,
+    jobs.id, token_id, status, spec, judge_model_id, judge_fingerprint, judge_noise, simulated, created_at, updated_at,
+    started_at, finished_at, stop_reason, jobs.iteration, rollouts, seed_score, best_score, best_candidate_id,
+    error_code, error_message, result, last_event_id, owner_epoch, paused_s, drafted,
     (SELECT text FROM candidates WHERE job_id = jobs.id AND candidates.id = best_candidate_id) AS best_prompt,
     (SELECT prompts FROM candidates WHERE job_id = jobs.id AND candidates.id = best_candidate_id) AS best_prompts
 """
@@ -182,7 +182,11 @@ def _job(row: Row) -> Job:
         token_id=row["token_id"],
         status=JobStatus(row["status"]),
         spec=spec_from_json(row["spec"]),
-        judge=Judge(model_id=row["judge_model_id"], fingerprint=row["judge_fingerprint"]),
+        judge=Judge(
+            model_id=row["judge_model_id"],
+            fingerprint=row["judge_fingerprint"],
+            noise=noise_from_json(row["judge_noise"]) if row["judge_noise"] else None,
+        ),
         simulated=bool(row["simulated"]),
         created_at=row["created_at"],
         updated_at=row["updated_at"],

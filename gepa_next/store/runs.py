@@ -5,12 +5,21 @@ import sqlite3
 from dataclasses import dataclass, replace
 
 from gepa_next.errors import Interrupted
+from gepa_next.gepa.noise import NOISE_KEY
 from gepa_next.gepa.spending import NOTHING_SPENT
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import Example
 from gepa_next.models import Job
-from gepa_next.store.codec import example_from, example_values, spending_from_json, spending_to_json, to_json
+from gepa_next.store.codec import (
+    example_from,
+    example_values,
+    noise_from_json,
+    noise_to_json,
+    spending_from_json,
+    spending_to_json,
+    to_json,
+)
 from gepa_next.store.counters import count
 from gepa_next.store.database import Database, Row
 from gepa_next.store.events import append_event
@@ -147,6 +156,7 @@ def _delta(event: Row, parts: "_Parts") -> Delta:
     completes = bool(event["checkpoint"]) and json.loads(event["data"])["stage"] in COMPLETING
     return replace(
         _delta_of(event["id"], parts),
+        noise=noise_from_json(event["data"]) if event["key"] == NOISE_KEY else None,
         spending=spending_from_json(event["spending"]) if event["spending"] else NOTHING_SPENT,
         iteration=json.loads(event["data"])["iteration"] if completes else None,
         checkpoint=bool(event["checkpoint"]),
@@ -176,6 +186,8 @@ def _by_event(database: Database, table: str, job_id: str, upto: int) -> dict[in
 
 
 def _insert_delta(db: sqlite3.Connection, job_id: str, event_id: int, delta: Delta) -> None:
+    if delta.noise is not None:
+        db.execute("UPDATE jobs SET judge_noise = ? WHERE id = ?", (noise_to_json(delta.noise), job_id))
     if delta.examples:
         _insert_drafted(db, job_id, event_id, delta.examples)
     db.executemany(

@@ -33,6 +33,7 @@ SCENARIOS = (
     Scenario("iterations", Faults(runners=(*around("register_runner"), *around("beat"), *around("claim_job")))),
     Scenario("iterations", Faults(runners=("end_call:20:after:kill", *around("retire_runner")))),
     Scenario("iterations", Faults(runners=(*around("decide_once", 5, then=2), *around("finish_job")))),
+    Scenario("iterations", Faults(runners=("record_step:3:before:kill", "record_step:1:after:kill"))),  # the noise
     Scenario("max_calls", Faults(runners=around("begin_call", 30, then=20))),
     Scenario("max_rollouts", Faults(runners=around("end_call", 50, then=20))),
     Scenario("max_tokens", Faults(runners=around("record_step", 12, then=4))),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gepa_next.gepa.deciding import FIRST
+from gepa_next.gepa.noise import ANCHORS, REPEATS
 from gepa_next.gepa.quote import Amount, Quote, quote
 from gepa_next.gepa.racing import FIRST_BLOCK
 from gepa_next.gepa.types import Budget, CallUsage, Example, Role, Task
@@ -57,7 +58,8 @@ def test_most_is_a_whole_race_in_each_iteration_with_new_cases_for_each_proposal
     rollouts = ALL + 2 * 10 + 8 * (3 * 4 + 2 * FIRST_BLOCK + ALL)
     most = quoted(task, judged=True).most
     assert most.rollouts == rollouts
-    assert calls(most) == {Role.TARGET: rollouts, Role.JUDGE: rollouts, Role.REFLECTOR: 8 * 3}
+    judged = rollouts + ANCHORS * REPEATS
+    assert calls(most) == {Role.TARGET: rollouts, Role.JUDGE: judged, Role.REFLECTOR: 8 * 3}
 
 
 def test_a_metric_needs_no_judge() -> None:

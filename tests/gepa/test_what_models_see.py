@@ -67,7 +67,7 @@ def test_every_rollout_ran_its_candidate_on_its_example(task: Task, models: Mode
 
 def test_the_judge_read_that_very_output(task: Task, models: Models, whole: Ended) -> None:
     examples = by_id(task)
-    asked = Counter(call.messages for call in models.asked(Role.JUDGE))
+    asked = Counter(call.messages for call in models.asked(Role.JUDGE) if not call.fresh)
     made = (
         judge_messages(examples[example_id], rollout.output, task.rubric)
         for (_, example_id), rollout in paid(whole).items()
@@ -137,7 +137,7 @@ def test_beside_a_metric_the_judge_has_its_share_of_score_and_feedback(task: Tas
     models = Models(judge=lambda _: JudgeReply(feedback="So so.", score=4))
     whole = ended(task, models, metric=metric_of_kinds, judge_weight=0.25)
     examples = by_id(task)
-    assert len(models.asked(Role.JUDGE)) == whole.state.rollouts_used
+    assert len([call for call in models.asked(Role.JUDGE) if not call.fresh]) == whole.state.rollouts_used
     for rollout in whole.state.rollouts.values():
         measured = metric_of_kinds(examples[rollout.example_id], rollout.output)
         assert rollout.feedback == f"{measured.feedback}\njudge 0.40 (weight 0.25). So so."

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from gepa_next.errors import Interrupted, ModelError
+from gepa_next.gepa.noise import ANCHORS, REPEATS
 from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.types import CallUsage, Completion, Message, ModelCall, Role
 from gepa_next.llm.simulator import Simulator
@@ -253,13 +254,15 @@ def ask_alone(asking: Asking, permit: Callable[[], None]) -> None:
         raise AssertionError("somebody else is asking")
 
 
-def test_a_job_asked_for_again_pays_for_its_reflections_alone(database: Database) -> None:
+def test_a_job_asked_for_again_pays_for_its_reflections_and_for_the_noise_of_the_judge_alone(
+    database: Database,
+) -> None:
     for job_id in ("once", "again"):
         insert(database, job_id, cache=True, temperature=0.0)
         with running(database, Simulator()):
             assert ended(database, job_id).status is JobStatus.FINISHED
     usage = {each.role: each.calls for each in list_usage(database, "again")}
-    assert set(usage) == {Role.REFLECTOR}
+    assert (set(usage), usage[Role.JUDGE]) == ({Role.REFLECTOR, Role.JUDGE}, ANCHORS * REPEATS)
     assert [*iterate_candidates(database, "again")] == [*iterate_candidates(database, "once")]
     assert list(iterate_rollouts(database, "again")) == list(iterate_rollouts(database, "once"))
     assert get_job(database, "again").rollouts == get_job(database, "once").rollouts

@@ -55,7 +55,7 @@ def test_the_stored_state_equals_the_live_one_at_every_checkpoint(database: Data
         if step.delta.checkpoint:
             assert load_state(database, get_job(database, "job-1")) == state
             compared += 1
-    assert compared == 5  # the seed, three iterations, the test
+    assert compared == 6  # the seed, the noise, three iterations, the test
 
 
 def test_the_stored_state_of_a_program_s_job_equals_the_live_one(database: Database) -> None:

@@ -10,10 +10,9 @@ from gepa_next.gepa.messages import LONGEST_SHOWN, reflector_messages
 from gepa_next.gepa.outages import NOTHING_TO_ADD
 from gepa_next.gepa.proposers.draft import Draft, Plan, extended
 from gepa_next.gepa.replies import AdditionReply, PromptReply
-from gepa_next.gepa.rollouts import spent_by
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.sampling import further_cases
-from gepa_next.gepa.spending import add_spending, spent_on
+from gepa_next.gepa.spending import add_spending, spent_by, spent_on
 from gepa_next.gepa.types import Completion, Example, ModelCall, Role, Rollout
 
 REFLECTION_MAX_TOKENS = 4096

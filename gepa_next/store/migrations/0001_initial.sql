@@ -5,6 +5,7 @@ CREATE TABLE jobs (
     spec TEXT NOT NULL,
     judge_model_id TEXT NOT NULL,
     judge_fingerprint TEXT NOT NULL,
+    judge_noise TEXT, -- NULL until it is measured
     simulated INTEGER NOT NULL,
     created_at REAL NOT NULL,
     updated_at REAL NOT NULL,

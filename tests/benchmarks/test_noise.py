@@ -1,0 +1,21 @@
+"""The comparison of margins is a fair one: the judge errs as it is said to, and a margin is only what differs."""
+
+from benchmarks import noise
+from gepa_next.gepa import acceptance
+
+
+def test_a_margin_keeps_proposals_out_and_is_put_back() -> None:
+    before = acceptance.NOISE_MARGIN
+    none = noise.searched("few", 7, noise=0.2, margin=0.0)
+    wide = noise.searched("few", 7, noise=0.2, margin=3.0)
+    assert none["accepted"] > wide["accepted"]
+    assert none["sd"] == wide["sd"] > 0
+    assert before == acceptance.NOISE_MARGIN
+
+
+def test_a_search_goes_the_same_way_each_time() -> None:
+    assert noise.searched("few", 7, noise=0.2, margin=0.5) == noise.searched("few", 7, noise=0.2, margin=0.5)
+
+
+def test_a_judge_that_does_not_err_has_no_noise() -> None:
+    assert noise.searched("few", 7, noise=0.0, margin=0.5)["sd"] == 0
