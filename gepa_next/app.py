@@ -34,6 +34,7 @@ from gepa_next.store.database import Database
 from gepa_next.streaming.stream import StreamSettings
 from gepa_next.streaming.tailer import Tailer
 from gepa_next.telemetry import ServiceCollector, register_telemetry
+from gepa_next.web import assets, data, pages, session
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +48,12 @@ LAST_REQUESTS_S = 1.0  # for whoever still talks when the streams have ended
 CLOSE_S = 0.3  # for whoever writes then
 LOOK_UP_S = 10.0  # a name server's part of a call, which no deadline covers
 BLUEPRINTS = (optimize, quotes, forks, actions, events, evidence, examples, pins, retests, health, metrics, openapi)
+WEB_BLUEPRINTS = (pages, session, data, assets)
 
 
 def create_app(settings: Settings) -> Flask:
     """Return the application, its database open; call it after forking."""
-    app = Flask("gepa_next", static_folder=None)
+    app = Flask("gepa_next", static_folder=None, template_folder="web/templates")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     database = Database(settings.database_path)
@@ -65,7 +67,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions[metrics.EXTENSION] = (register_telemetry(app, collector), collector)
     register_auth(app)
     register_error_handlers(app)
-    for module in BLUEPRINTS:
+    for module in (*BLUEPRINTS, *WEB_BLUEPRINTS):
         app.register_blueprint(module.bp)
     if settings.runner == "thread":
         runner = create_runner(settings, database)

@@ -50,6 +50,11 @@ def _admit() -> Response | None:
         return Response(status=204)
     if is_open(request.endpoint) and not (wiring().access.metrics_required and _is_metrics()):
         return None
+    return admit()
+
+
+def admit() -> Response | None:
+    """Take down whose request this is, and return None; or return why it is refused."""
     known = find_identity()
     if known is None:
         return _unauthorized()
@@ -59,9 +64,13 @@ def _admit() -> Response | None:
     return _too_many(wiring().requests, known)
 
 
+def refuse_failed_log_in() -> Response | None:
+    """Count a log-in that failed; return the refusal if there were too many from this address."""
+    return _too_many(wiring().failures, request.remote_addr or "")
+
+
 def _unauthorized() -> Response:
-    too_many = _too_many(wiring().failures, request.remote_addr or "")
-    return too_many or error_response("unauthorized", "send a valid token: Authorization: Bearer TOKEN")
+    return refuse_failed_log_in() or error_response("unauthorized", "send a valid token: Authorization: Bearer TOKEN")
 
 
 def _too_many(limiter: RateLimiter, client: str) -> Response | None:

@@ -1,7 +1,8 @@
 """Evidence: candidates, rollouts and lessons of a job, as they were recorded."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from gepa_next.gepa.types import Candidate, Decision, Example, Lesson, Role, Rollout, Split
 from gepa_next.models import Usage
@@ -15,6 +16,8 @@ _CANDIDATES = (
     " FROM candidates WHERE job_id = ?"
 )
 PAGE = 100  # rows may be long, and whoever reads them between two turns of others must be quick
+PAGE_OF_OUTCOMES = 1000  # these are short
+LONGEST_HEAD = 100
 
 
 def iterate_candidates(database: Database, job_id: str) -> Iterator[tuple[Candidate, float | None]]:
@@ -32,6 +35,76 @@ def find_candidate(database: Database, job_id: str, candidate_id: int) -> tuple[
     """Return the candidate with its mean validation score in [0, 1], None if the job has none of that id."""
     row = database.row(f"{_CANDIDATES} AND id = ?", (job_id, candidate_id))
     return (candidate_from(row), row["validation_score"]) if row is not None else None
+
+
+def iterate_ancestry(database: Database, job_id: str, candidate_id: int) -> Iterator[Candidate]:
+    """Yield the candidate and all that it descends from, each once, the latest first."""
+    waiting = {candidate_id}
+    while waiting:
+        found = find_candidate(database, job_id, max(waiting))
+        waiting.discard(max(waiting))
+        if found is not None:
+            waiting |= {parent for parent in found[0].parents if parent < found[0].id}
+            yield found[0]
+
+
+class Outcome(NamedTuple):
+    """What a rollout came to, without its texts; `score` is None if it failed."""
+
+    candidate_id: int
+    example_id: str
+    split: str
+    score: float | None
+
+
+def iterate_outcomes(database: Database, job_id: str, *, after: int, upto: int) -> Iterator[Outcome]:
+    """Yield the rollouts told of by the events above `after`, up to `upto`, in the order recorded, a page at a time."""
+    event_id, position = after, 1 << 60
+    while rows := database.rows(
+        "SELECT event_id, position, candidate_id, example_id, split, score FROM rollouts"
+        " WHERE job_id = ? AND (event_id, position) > (?, ?) AND event_id <= ? ORDER BY event_id, position LIMIT ?",
+        (job_id, event_id, position, upto, PAGE_OF_OUTCOMES),
+    ):
+        yield from (Outcome(row["candidate_id"], row["example_id"], row["split"], row["score"]) for row in rows)
+        event_id, position = rows[-1]["event_id"], rows[-1]["position"]
+
+
+def list_rollouts_on(database: Database, job_id: str, example_id: str, candidate_ids: Sequence[int]) -> list[Rollout]:
+    """Return what came of the candidates on one example, the latest of each."""
+    marks = ", ".join("?" * len(candidate_ids))
+    rows = database.rows(
+        "SELECT event_id, position, candidate_id, example_id, split, output, score, feedback, error, flags"  # noqa: S608 - marks
+        f" FROM rollouts WHERE job_id = ? AND candidate_id IN ({marks}) AND example_id = ? ORDER BY event_id, position",
+        (job_id, *candidate_ids, example_id),
+    )
+    return list({row["candidate_id"]: rollout_from(row) for row in rows}.values())
+
+
+def find_job_example(database: Database, job_id: str, example_id: str) -> Example | None:
+    """Return an example of the job, None if it has none of that id."""
+    row = database.row(
+        "SELECT id, input, ideal, tags, meta, synthetic FROM examples WHERE job_id = ? AND id = ?", (job_id, example_id)
+    )
+    return example_from(row, synthetic=bool(row["synthetic"])) if row is not None else None
+
+
+class ExampleHead(NamedTuple):
+    """An example's id and how its input begins."""
+
+    id: str
+    beginning: str
+
+
+def iterate_example_heads(database: Database, job_id: str) -> Iterator[ExampleHead]:
+    """Yield the job's examples, given or drafted, without most of their texts."""
+    after = -1
+    while rows := database.rows(
+        "SELECT position, id, substr(input, 1, ?) AS beginning FROM examples WHERE job_id = ? AND position > ?"
+        " ORDER BY position LIMIT ?",
+        (LONGEST_HEAD, job_id, after, PAGE_OF_OUTCOMES),
+    ):
+        yield from (ExampleHead(row["id"], row["beginning"]) for row in rows)
+        after = rows[-1]["position"]
 
 
 def iterate_rollouts(database: Database, job_id: str) -> Iterator[Rollout]:

@@ -1,0 +1,1 @@
+"""The pages for people: server-rendered frames that the event stream of a job keeps up to date."""

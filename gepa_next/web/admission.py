@@ -1,0 +1,77 @@
+"""Who may see a page, and what every page is sent with."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+from urllib.parse import urlencode
+
+from flask import Response, make_response, redirect, render_template, request
+
+from gepa_next.api.auth import admit, open_route
+from gepa_next.api.errors import STATUS_BY_CODE
+from gepa_next.api.identity import COOKIE
+from gepa_next.api.wiring import wiring
+from gepa_next.errors import RefusedError
+from gepa_next.web.assets import STYLE, STYLE_HASH, scripts, url_of
+
+Given = ParamSpec("Given")
+POLICY = (
+    f"default-src 'self'; style-src 'self' 'sha256-{STYLE_HASH}'; object-src 'none'; base-uri 'none';"
+    " form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+}
+
+
+def page(view: Callable[Given, Response]) -> Callable[Given, Response]:
+    """Have a view seen by whoever is logged in, and others sent to log in first."""
+
+    @open_route
+    @wraps(view)
+    def admitted(*args: Given.args, **kwargs: Given.kwargs) -> Response:
+        refusal = admit()
+        if refusal is None:
+            return view(*args, **kwargs)
+        return to_log_in() if refusal.status_code == STATUS_BY_CODE["unauthorized"] else refused_page(refusal)
+
+    return admitted
+
+
+def render(template: str, *, status: int = 200, **values: object) -> Response:
+    """Return a page."""
+    parts = wiring()
+    shown = {
+        "style": STYLE,
+        "url_of": url_of,
+        "scripts": scripts(),
+        "simulated_server": parts.roles.simulated,
+        "can_log_out": parts.access.required and COOKIE in request.cookies,
+    }
+    response = make_response(render_template(template, **shown, **values), status)
+    response.headers.update(HEADERS)
+    return response
+
+
+def to_log_in() -> Response:
+    """Send the browser to log in, and back here after."""
+    here = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    return make_response(redirect("/login" if here == "/" else f"/login?{urlencode({'next': here})}", 303))
+
+
+def refused_page(refusal: Response) -> Response:
+    """Return the page that says what an answer of the API says."""
+    error = refusal.get_json()["error"]
+    answer = render("error.html", status=refusal.status_code, code=error["code"], message=error["message"])
+    if "Retry-After" in refusal.headers:
+        answer.headers["Retry-After"] = refusal.headers["Retry-After"]
+    return answer
+
+
+def error_page(error: RefusedError) -> Response:
+    """Return the page of an error."""
+    return render("error.html", status=STATUS_BY_CODE[error.code], code=error.code, message=error.message)

@@ -1,0 +1,87 @@
+"""The pages: all jobs, one job, a new job."""
+
+from flask import Blueprint, Response, request
+
+from gepa_next.api.auth import token_id
+from gepa_next.api.paging import cursor, encode_cursor
+from gepa_next.api.states import job_state
+from gepa_next.api.wiring import wiring
+from gepa_next.errors import RefusedError
+from gepa_next.metrics import METRICS
+from gepa_next.models import Job, JobStatus
+from gepa_next.store.events import list_events
+from gepa_next.store.evidence import list_lessons, list_usage
+from gepa_next.store.jobs import get_job, list_jobs
+from gepa_next.web import words
+from gepa_next.web.admission import error_page, page, render
+
+bp = Blueprint("pages", __name__)
+bp.register_error_handler(RefusedError, error_page)
+for each in words.FILTERS:
+    bp.add_app_template_filter(each, each.__name__)
+
+JOBS_A_PAGE = 50
+LATEST_EVENTS = 30
+BEGINNING = 120
+
+
+@bp.get("/")
+@page
+def jobs() -> Response:
+    """Show a page of this visitor's jobs, newest first."""
+    status = _status()
+    before = cursor(float, str)
+    found = list_jobs(
+        wiring().database,
+        token_id=token_id(),
+        status=status,
+        limit=JOBS_A_PAGE + 1,
+        before=(float(before[0]), str(before[1])) if before else None,
+    )
+    shown = found[:JOBS_A_PAGE]
+    return render(
+        "jobs.html",
+        rows=[{"state": _state(job), "prompt": job.spec.prompt[:BEGINNING]} for job in shown],
+        more=encode_cursor(shown[-1].created_at, shown[-1].id) if len(found) > JOBS_A_PAGE else None,
+        only=status,
+        statuses=list(JobStatus),
+        first="cursor" not in request.args,
+    )
+
+
+@bp.get("/jobs/<job_id>")
+@page
+def job(job_id: str) -> Response:
+    """Show one job as it stands; its scripts take over from there."""
+    database = wiring().database
+    found = get_job(database, job_id, token_id=token_id())
+    latest = list_events(database, job_id, after=max(0, found.last_event_id - LATEST_EVENTS), limit=LATEST_EVENTS)
+    return render(
+        "job.html",
+        job=_state(found),
+        seed_prompt=found.spec.prompt,
+        lessons=list_lessons(database, job_id),
+        events=[words.told(each) for each in reversed(latest)],
+    )
+
+
+@bp.get("/new")
+@page
+def new() -> Response:
+    """Show the form for a new job."""
+    parts = wiring()
+    return render(
+        "new.html",
+        target=parts.roles.target_default,
+        metrics=["judge", *(name for name in METRICS if name not in {"regex", "json_schema", "length"})],
+        most_iterations=parts.limits.iterations,
+    )
+
+
+def _state(found: Job) -> dict[str, object]:
+    return job_state(found, list_usage(wiring().database, found.id)).model_dump(mode="json")
+
+
+def _status() -> JobStatus | None:
+    wanted = request.args.get("status", "")
+    return JobStatus(wanted) if wanted in list(JobStatus) else None

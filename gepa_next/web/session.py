@@ -1,0 +1,79 @@
+"""Logging in and out: a bearer token for a cookie that scripts cannot read."""
+
+import re
+
+from flask import Blueprint, Response, make_response, redirect, request
+
+from gepa_next.api.auth import open_route, refuse_failed_log_in
+from gepa_next.api.errors import error_response
+from gepa_next.api.identity import (
+    COOKIE,
+    SESSION_S,
+    digest_of_token,
+    find_identity,
+    is_from_elsewhere,
+    issue_session,
+)
+from gepa_next.api.wiring import wiring
+from gepa_next.web.admission import refused_page, render
+
+bp = Blueprint("session", __name__)
+
+# A path of this server: two slashes, or one and a backslash, would lead to another.
+_PATH = re.compile(r"/(?![/\\])[!-~]{0,2000}")
+
+
+@bp.get("/login")
+@open_route
+def log_in_form() -> Response:
+    """Show the form, or what is wanted if no token is needed."""
+    if find_identity() is not None:
+        return _go_on()
+    return render("login.html", next=_next(), wrong=False)
+
+
+@bp.post("/login")
+@open_route
+def log_in() -> Response:
+    """Take a token, and have the browser keep a session of it."""
+    if is_from_elsewhere():
+        return _from_elsewhere()
+    digest = digest_of_token(request.form.get("token", ""))
+    if wiring().access.required and digest not in wiring().access.token_ids:
+        too_many = refuse_failed_log_in()
+        return refused_page(too_many) if too_many else render("login.html", status=401, next=_next(), wrong=True)
+    response = _go_on()
+    response.set_cookie(
+        COOKIE,
+        issue_session(digest),
+        max_age=SESSION_S,
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Strict",
+    )
+    return response
+
+
+@bp.post("/logout")
+@open_route
+def log_out() -> Response:
+    """Have the browser forget its session."""
+    if is_from_elsewhere():
+        return _from_elsewhere()
+    response = make_response(redirect("/login", 303))
+    response.delete_cookie(COOKIE, secure=request.is_secure, httponly=True, samesite="Strict")
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
+
+
+def _from_elsewhere() -> Response:
+    return refused_page(error_response("cross_origin", "a page of another origin asked for this"))
+
+
+def _go_on() -> Response:
+    return make_response(redirect(_next(), 303))
+
+
+def _next() -> str:
+    wanted = request.values.get("next", "/")
+    return wanted if _PATH.fullmatch(wanted) else "/"

@@ -1,0 +1,103 @@
+// The score curve: a dot for every candidate, a step line for the best so far.
+
+import { byId, svg } from "./dom.js";
+import { count, reasoned, score, usd } from "./words.js";
+import { dot } from "./shapes.js";
+
+const HEIGHT = 300;
+const MARGIN = { left: 38, right: 14, top: 12, bottom: 28 };
+const STEPS = [1, 2, 2.5, 5, 10];
+const SPREAD = 0.6;
+
+/** Draw the curve of a model by iteration, rollouts or cost; a click on a dot picks its candidate. */
+export class Curve {
+  constructor(onPick) {
+    this.figure = byId("curve");
+    this.figure.addEventListener("click", (event) => {
+      const found = event.target.closest("[data-id]");
+      if (found) onPick(Number(found.dataset.id));
+    });
+  }
+
+  draw(model, { by, picked }) {
+    const dots = [...model.candidates.values()].filter((each) => each.score !== null && each.x !== null && each.x[by] !== null);
+    if (!dots.length) return;
+    const width = Math.max(260, this.figure.clientWidth);
+    const scales = scalesOf(dots, model, by, width);
+    const drawing = svg("svg", { width, height: HEIGHT, role: "img", "aria-label": summary(model, dots) });
+    drawing.append(...axes(scales, by, width), line(model, scales, by));
+    const seats = by === "iteration" ? seatsOf(dots) : new Map();
+    for (const each of dots.sort((a, b) => rank(model, a) - rank(model, b))) drawing.append(mark(model, each, scales, by, seats, picked));
+    this.figure.replaceChildren(drawing);
+  }
+}
+
+const rank = (model, candidate) => ["refused", "rejected", "undecided", "accepted", "frontier", "seed", "best"].indexOf(model.kindOf(candidate));
+
+function summary(model, dots) {
+  const accepted = dots.filter((each) => each.decision === "accepted").length;
+  return `Scores of ${dots.length} candidates, ${accepted} of them accepted. Seed prompt ${score(model.seedScore)}, best ${score(model.bestScore)}.`;
+}
+
+function scalesOf(dots, model, by, width) {
+  const scores = [...dots.map((each) => each.score), ...model.steps.map((each) => each.score).filter((each) => each !== null)];
+  const low = Math.max(0, Math.floor((Math.min(...scores) - 0.03) * 10) / 10);
+  const high = Math.min(1, Math.ceil((Math.max(...scores) + 0.03) * 10) / 10);
+  const most = Math.max(by === "iteration" ? Math.min(model.iterations, Math.max(model.iteration + 1, 3)) : 0, ...dots.map((each) => each.x[by]), ...model.steps.map((each) => each.x[by] || 0));
+  const end = by === "iteration" ? most + 0.5 : most || 1;
+  const [room, depth] = [width - MARGIN.left - MARGIN.right, HEIGHT - MARGIN.top - MARGIN.bottom];
+  return {
+    low, high, end,
+    x: (value) => MARGIN.left + (value / end) * room,
+    y: (value) => MARGIN.top + depth - ((value - low) / (high - low || 1)) * depth,
+  };
+}
+
+function ticks(low, high, most) {
+  const rough = (high - low) / most;
+  const size = 10 ** Math.floor(Math.log10(rough));
+  const step = STEPS.map((each) => each * size).find((each) => each >= rough - 1e-12);
+  const found = [];
+  for (let at = Math.ceil(low / step - 1e-9) * step + 0; at <= high + 1e-9; at += step) found.push(at);
+  return found;
+}
+
+function axes({ x, y, low, high, end }, by, width) {
+  const bottom = HEIGHT - MARGIN.bottom;
+  const worded = { iteration: count, rollouts: count, cost: usd }[by];
+  const across = ticks(0, end, Math.max(2, Math.min(10, width / 90))).filter((each) => by === "cost" || Number.isInteger(each));
+  return [
+    ...ticks(low, high, 5).flatMap((each) => [
+      svg("path", { class: "axis", d: `M${MARGIN.left} ${y(each)}H${width - MARGIN.right}` }),
+      svg("text", { x: MARGIN.left - 6, y: y(each) + 4, "text-anchor": "end" }, score(each)),
+    ]),
+    ...across.map((each) => svg("text", { x: x(each), y: bottom + 17, "text-anchor": "middle" }, worded(each))),
+  ];
+}
+
+function line(model, { x, y, end }, by) {
+  const steps = model.steps.filter((each) => each.score !== null && each.x[by] !== null);
+  const parts = steps.map((each, place) => (place ? `H${x(each.x[by])}V${y(each.score)}` : `M${x(each.x[by])} ${y(each.score)}`));
+  const last = by === "iteration" && steps.length ? `H${x(Math.min(end, steps.at(-1).x[by] + 0.5))}` : "";
+  return svg("path", { class: "step", d: parts.join("") + last || "M0 0" });
+}
+
+/** Spread the candidates of one iteration out beside one another. */
+function seatsOf(dots) {
+  const together = new Map();
+  for (const each of dots) together.set(each.x.iteration, [...(together.get(each.x.iteration) || []), each]);
+  const seats = new Map();
+  for (const group of together.values()) group.forEach((each, place) => seats.set(each.id, ((place + 0.5) / group.length - 0.5) * SPREAD));
+  return seats;
+}
+
+function mark(model, candidate, { x, y }, by, seats, picked) {
+  const kind = model.kindOf(candidate);
+  const at = by === "iteration" && kind !== "seed" ? Math.max(0, candidate.x[by] + (seats.get(candidate.id) || 0)) : candidate.x[by];
+  const about = `#${candidate.id} ${score(candidate.score)}, ${kind}${candidate.reason ? `: ${reasoned(candidate.reason)}` : ""}`;
+  return svg(
+    "path",
+    { d: dot(kind), class: `dot ${kind}${candidate.id === picked ? " picked" : ""}`, transform: `translate(${x(at).toFixed(1)} ${y(candidate.score).toFixed(1)})`, "data-id": candidate.id },
+    svg("title", {}, about),
+  );
+}

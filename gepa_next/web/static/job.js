@@ -1,0 +1,101 @@
+// The page of one job: its events come in, and what they change is drawn once a frame.
+
+import { Actions } from "./actions.js";
+import { openCase } from "./case.js";
+import { Curve } from "./curve.js";
+import { byId, chosen, onChosen } from "./dom.js";
+import { HeatMap } from "./heatmap.js";
+import { EventLog } from "./log.js";
+import { Matrix } from "./matrix.js";
+import { Model } from "./model.js";
+import { PromptPanel } from "./prompt.js";
+import { Stream } from "./stream.js";
+import { drawLessons, drawSummary, drawTime } from "./summary.js";
+import { Tree } from "./tree.js";
+import { localTimes } from "./words.js";
+
+const CONNECTIONS = {
+  connecting: "Connecting…",
+  live: "Live",
+  waiting: "No connection; trying again",
+  paused: "Paused while hidden",
+  ended: "The job has ended",
+  refused: "The session is over: log in again",
+  gone: "This job is gone",
+};
+const SCORED = new Set(["seed", "evaluate", "iteration", "select"]);
+const TICK_MS = 1000;
+
+const { job, seedPrompt } = JSON.parse(byId("given").textContent);
+const model = new Model(job);
+const view = { by: "iteration", picked: null, only: "all", rejected: true };
+let frame = null;
+
+const matrix = new Matrix(job.job_id, () => drawSoon());
+const curve = new Curve(pick);
+const tree = new Tree(pick);
+const heat = new HeatMap((candidate, example) => openCase(job.job_id, candidate, example));
+const prompt = new PromptPanel(job.job_id, seedPrompt, pick);
+const log = new EventLog(() => drawSoon());
+const actions = new Actions(job.job_id, (state) => {
+  Object.assign(model, { budget: state.budget, iterations: state.iterations, error: state.error });
+  if (state.status === "queued") model.status = "queued";
+  stream.wait = 0;
+  stream.open();
+  drawSoon();
+});
+const stream = new Stream(job.job_id, { onEvent: take, onConnection: connection });
+
+onChosen("by", () => choose({ by: chosen("by") }));
+onChosen("only", () => choose({ only: chosen("only") }));
+byId("tree-rejected").addEventListener("change", (event) => choose({ rejected: event.target.checked }));
+new ResizeObserver(() => drawSoon()).observe(byId("curve"));
+setInterval(() => model.running && !document.hidden && drawTime(model), TICK_MS);
+localTimes(document.querySelector(".facts"));
+actions.draw(model);
+stream.open();
+
+function take(event) {
+  model.fold(event);
+  if (event.type !== "progress" || SCORED.has(event.data.stage)) matrix.refresh();
+  drawSoon();
+}
+
+function choose(change) {
+  Object.assign(view, change);
+  drawSoon();
+}
+
+/** Show one candidate everywhere; null is the best so far. */
+function pick(candidate) {
+  choose({ picked: candidate === model.bestId ? null : candidate });
+}
+
+function connection(state) {
+  const shown = byId("connection");
+  if (shown.dataset.state === state) return;
+  shown.dataset.state = state;
+  shown.textContent = CONNECTIONS[state];
+  if (state === "refused") {
+    const link = Object.assign(document.createElement("a"), { href: `/login?next=${encodeURIComponent(location.pathname)}`, textContent: "log in" });
+    shown.replaceChildren("The session is over: ", link);
+  }
+}
+
+function drawSoon() {
+  frame ??= requestAnimationFrame(() => {
+    frame = null;
+    if (model.events.length) draw();
+  });
+}
+
+function draw() {
+  drawSummary(model, matrix, job);
+  drawLessons(model, pick);
+  actions.draw(model);
+  curve.draw(model, view);
+  tree.draw(model, matrix, view);
+  heat.draw(model, matrix, view);
+  prompt.draw(model, view);
+  log.draw(model);
+}

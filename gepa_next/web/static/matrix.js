@@ -1,0 +1,79 @@
+// Hold every candidate's score on every example, fetched as it grows.
+
+import { ask } from "./api.js";
+
+export const FAILED = -1;
+export const [TRAIN, VALIDATION, TEST] = [0, 1, 2];
+export const SPLITS = ["to reflect on", "to select by", "held out"];
+const EVEN = 1e-9;
+const PAUSE_MS = 1000;
+
+export class Matrix {
+  constructor(jobId, onChange) {
+    Object.assign(this, { jobId, onChange, examples: [], splits: [], rows: new Map(), upto: 0, asking: false, wanted: false });
+  }
+
+  /** Fetch what is new, once it has been a second since the last time. */
+  async refresh() {
+    this.wanted = true;
+    if (this.asking) return;
+    this.asking = true;
+    while (this.wanted && !document.hidden) {
+      this.wanted = false;
+      await this.fetch().catch(() => null); // the next event asks again
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+    this.asking = false;
+  }
+
+  async fetch() {
+    const after = this.examples.length ? this.upto : 0;
+    const found = await ask(`/jobs/${this.jobId}/scores?after=${after}`);
+    if (!after) {
+      this.examples = found.examples.map(([id, beginning]) => ({ id, beginning }));
+      this.splits = new Uint8Array(this.examples.length).fill(TRAIN);
+      this.rows.clear();
+    }
+    for (const [candidate, place, split, score] of found.outcomes) {
+      this.row(candidate)[place] = score === null ? FAILED : score;
+      this.splits[place] = Math.max(split, this.splits[place]);
+    }
+    this.upto = found.upto;
+    if (found.outcomes.length || !after) this.onChange();
+  }
+
+  row(candidate) {
+    if (!this.rows.has(candidate)) this.rows.set(candidate, new Float32Array(this.examples.length).fill(NaN));
+    return this.rows.get(candidate);
+  }
+
+  /** Count on how many of the examples to select by a candidate is better than the seed prompt, worse, and equal. */
+  againstSeed(candidate) {
+    const [seed, mine] = [this.rows.get(0), this.rows.get(candidate)];
+    const found = { wins: 0, losses: 0, ties: 0 };
+    if (!seed || !mine) return found;
+    for (let place = 0; place < mine.length; place += 1) {
+      if (this.splits[place] !== VALIDATION || !(mine[place] >= 0) || !(seed[place] >= 0)) continue;
+      const gained = mine[place] - seed[place];
+      found[gained > EVEN ? "wins" : gained < -EVEN ? "losses" : "ties"] += 1;
+    }
+    return found;
+  }
+
+  /** Return the places of the examples that were run, those to select by first; only what the filter leaves. */
+  places(only, candidate) {
+    const [seed, mine] = [this.rows.get(0), this.rows.get(candidate)];
+    const kept = {
+      all: () => true,
+      failures: (place) => mine && mine[place] < 0.5,
+      changed: (place) => mine && seed && Math.abs(mine[place] - seed[place]) > EVEN,
+      regressions: (place) => mine && seed && seed[place] >= 0 && mine[place] < seed[place] - EVEN,
+    }[only];
+    const run = new Uint8Array(this.examples.length);
+    for (const row of this.rows.values()) row.forEach((score, place) => (run[place] |= score === score));
+    const order = [1, 0, 2]; // by split: to select by, to reflect on, held out
+    return [...run.keys()]
+      .filter((place) => run[place] && kept(place))
+      .sort((a, b) => order[this.splits[a]] - order[this.splits[b]] || a - b);
+  }
+}

@@ -1,0 +1,99 @@
+// The numbers at the top: how far, how long, how much, how good.
+
+import { byId, el, say } from "./dom.js";
+import { count, difference, duration, many, range, reasoned, score, usd } from "./words.js";
+
+const REASONS = { disk_full: "the server's disk is full", rate_limited: "the provider limits the rate of calls", provider_down: "the provider does not answer" };
+
+/** Show the numbers of a model. */
+export function drawSummary(model, matrix, job) {
+  byId("status").firstElementChild.dataset.status = model.status;
+  byId("status").firstElementChild.textContent = model.status;
+  say("why", reasoned(model.stopReason));
+  document.title = `${title(model)} ${job.job_id}${job.simulated ? " (simulated)" : ""} · gepa-next`;
+  say("iteration", `${model.iteration} / ${model.iterations}`);
+  Object.assign(byId("iteration-bar"), { max: model.iterations, value: model.iteration });
+  spent(model);
+  faults(model);
+  say("best", score(model.bestScore));
+  say("seed", score(model.seedScore));
+  say("gain", model.bestScore === null || model.seedScore === null ? "" : difference(model.bestScore - model.seedScore));
+  against(matrix.againstSeed(model.bestId), model);
+  waiting(model);
+  outcome(model);
+  drawTime(model);
+}
+
+/** Show the time, which goes on without events. */
+export function drawTime(model) {
+  const now = Date.now() / 1000;
+  const passed = model.timeSpent(now);
+  say("elapsed", passed === null ? "not started" : duration(passed));
+  const left = model.timeLeft(now);
+  say("eta", left === null || model.waiting ? "" : range(left));
+}
+
+function title(model) {
+  return model.status === "running" ? `${model.iteration}/${model.iterations} ${score(model.bestScore)}` : model.status;
+}
+
+function spent(model) {
+  const { budget } = model;
+  say("cost", usd(model.cost));
+  say("cost-of", budget.max_cost_usd === null ? "no limit" : `of ${usd(budget.max_cost_usd)}`);
+  say("rollouts", count(model.rollouts));
+  say("rollouts-of", count(budget.max_rollouts));
+  say("calls", count(model.calls) + (budget.max_calls === null ? "" : ` of ${count(budget.max_calls)}`));
+  if (model.tokens) say("tokens", `${count(model.tokens[0])} tokens in, ${count(model.tokens[1])} out`);
+}
+
+function faults(model) {
+  const all = model.errors + model.waits;
+  say("faults", count(all));
+  const parts = [
+    model.errors ? `${many(model.errors, "rollout")} failed` : "",
+    model.unscored ? `${count(model.unscored)} for the judge` : "",
+    model.waits ? `waited ${many(model.waits, "time")}` : "",
+  ];
+  say("faults-of", parts.filter(Boolean).join(", ") || "none so far");
+}
+
+function against({ wins, losses, ties }, model) {
+  if (wins + losses + ties === 0 || model.bestId === 0) return say("wins", model.bestId === 0 && model.seedScore !== null ? "is the best" : "–");
+  say("wins", `${many(wins, "win")}, ${many(losses, "loss", "losses")}`);
+  say("wins-of", `${many(ties, "tie")} on ${many(wins + losses + ties, "example")} to select by`);
+}
+
+function waiting(model) {
+  byId("waiting").hidden = model.waiting === null;
+  if (model.waiting) say("waiting", `Waiting: ${REASONS[model.waiting] || reasoned(model.waiting)}. It goes on by itself.`);
+  byId("failure").hidden = model.error === null;
+  if (model.error) byId("failure").replaceChildren(el("b", {}, model.error.code), ` ${model.error.message}`);
+}
+
+function outcome(model) {
+  const box = byId("outcome");
+  box.hidden = !model.result;
+  if (!model.result || box.dataset.of === String(model.events.length)) return;
+  box.dataset.of = String(model.events.length);
+  const { verdict, seed_score: seed, score: best, scored_on: on, test, retest } = model.result;
+  const found = test || retest;
+  const words = found?.interval
+    ? ` on ${many(found.n, "example")} (difference ${difference(found.difference)}, 95 % between ${found.interval.map(difference).join(" and ")}; ${many(found.wins, "win")}, ${many(found.losses, "loss", "losses")})`
+    : ` on the ${on} examples`;
+  box.replaceChildren(el("p", {}, el("b", {}, reasoned(verdict)), `: ${score(seed)} → ${score(best)}${words}.`));
+}
+
+/** Show the lessons of a model. */
+export function drawLessons(model, onPick) {
+  const list = byId("lessons");
+  if (!model.lessons.length || list.dataset.count === String(model.lessons.length)) return;
+  list.dataset.count = String(model.lessons.length);
+  list.replaceChildren(...model.lessons.map((each) => lesson(each, onPick)).reverse());
+}
+
+function lesson(each, onPick) {
+  const source = el("button", { class: "plain" }, `candidate ${each.candidate}`);
+  source.addEventListener("click", () => onPick(each.candidate));
+  return el("li", {}, el("span", {}, each.text), " ", el("small", {}, source, `iteration ${each.iteration}${each.gain === null ? "" : `, ${difference(each.gain)}`}`));
+}

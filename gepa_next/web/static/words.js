@@ -1,0 +1,105 @@
+// Word numbers, times and events, as the templates of the server do.
+
+const UNKNOWN = "–";
+const grouped = new Intl.NumberFormat("en");
+
+/** Word a score with two decimals. */
+export const score = (value) => (value === null || value === undefined ? UNKNOWN : value.toFixed(2));
+
+/** Word a difference with its sign. */
+export function difference(value) {
+  if (value === null || value === undefined) return UNKNOWN;
+  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+}
+
+/** Word an amount of money; more decimals where there is little of it. */
+export function usd(value) {
+  if (value === null || value === undefined) return "unknown";
+  return `$${value.toFixed(value > 0 && value < 0.01 ? 4 : 2)}`;
+}
+
+/** Word a number with its thousands apart. */
+export const count = (value) => (value === null || value === undefined ? UNKNOWN : grouped.format(value));
+
+/** Word a number of things. */
+export const many = (number, one, more = `${one}s`) => `${count(number)} ${number === 1 ? one : more}`;
+
+/** Word a length of time in its two largest units. */
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) return UNKNOWN;
+  const whole = Math.max(0, Math.floor(seconds));
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  if (hours) return `${hours} h ${minutes} min`;
+  return minutes ? `${minutes} min ${whole % 60} s` : `${whole} s`;
+}
+
+/** Word a range of time to come, in one unit. */
+export function range([shortest, longest]) {
+  if (longest < 90) return `about ${Math.ceil(shortest)}–${Math.ceil(longest)} s left`;
+  const unit = longest < 5400 ? [60, "min"] : [3600, "h"];
+  const digits = unit[1] === "h" ? 1 : 0;
+  const ends = [shortest, longest].map((each) => (each / unit[0]).toFixed(digits));
+  return ends[0] === ends[1] ? `about ${ends[1]} ${unit[1]} left` : `about ${ends.join("–")} ${unit[1]} left`;
+}
+
+/** Word the time of day. */
+export const clock = (epoch) => new Date(epoch * 1000).toLocaleTimeString([], { hour12: false });
+
+/** Put every time that the server wrote in UTC into the reader's zone. */
+export function localTimes(root = document) {
+  for (const each of root.querySelectorAll("time[datetime]")) {
+    const moment = new Date(each.dateTime);
+    each.title = each.textContent;
+    each.textContent = moment.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  }
+}
+
+/** Word what a decision was made for. */
+export const reasoned = (reason) => (reason || "").replaceAll("_", " ");
+
+const origin = (data) => {
+  const parents = (data.parent_ids || []).map((id) => `#${id}`).join(" and ");
+  return `${data.operator}${parents ? ` of ${parents}` : ""}`;
+};
+const errors = (data) => (data.errors ? `, ${data.errors} failed` : "");
+
+const STAGES = {
+  examples: (data) =>
+    data.synthetic === undefined
+      ? `${data.train} to reflect on, ${data.validation} to select by, ${data.test} held out`
+      : `${many(data.synthetic, "example")} drafted by the reflector`,
+  seed: (data) => `seed prompt scores ${score(data.score)} on ${many(data.rollouts, "example")}${errors(data)}`,
+  evaluate: (data) =>
+    `#${data.candidate_id} ${data.purpose}: ${score(data.score)} on ${many(data.rollouts, "example")}${errors(data)}`,
+  judge: (data) => `#${data.candidate_id}: ${many(data.unscored, "output")} without a score, ${reasoned(data.reason)}`,
+  merge: (data) => `#${data.candidate_id}: ${origin(data)}`,
+  generate: (data) => `#${data.candidate_id}: ${origin(data)}, about ${many(data.prompt_tokens, "token")}`,
+  guard: (data) => `#${data.candidate_id} refused: ${reasoned(data.reason)}`,
+  select: (data) =>
+    `#${data.candidate_id} ${data.decision}, ${reasoned(data.reason)}` +
+    (data.difference === null ? "" : `: ${difference(data.difference)} on ${many(data.compared, "example")}`),
+  lesson: (data) => `#${data.candidate_id}: ${data.text}`,
+  loss: (data) => `${data.example_id}: ${score(data.seed_score)} → ${score(data.score)}`,
+  retest: (data) => `${data.verdict}: ${many(data.n, "example")} compared`,
+  iteration: (data) => `best ${score(data.best_score)} by #${data.best_candidate_id}, ${count(data.rollouts)} rollouts`,
+  waiting: (data) => reasoned(data.reason),
+  test: (data) => `#${data.candidate_id}, ${reasoned(data.verdict)}: ${difference(data.difference)} on ${many(data.n, "held-out example")}`,
+};
+const TYPES = {
+  started: (data) => `target ${data.target_model_id}, judge ${data.judge_model_id}${data.simulated ? ", simulated" : ""}`,
+  resumed: (data) =>
+    `after iteration ${data.iteration}` +
+    (data.calls_of_unknown_outcome ? `, ${many(data.calls_of_unknown_outcome, "call")} of unknown outcome` : ""),
+  finished: (data) => `${reasoned(data.verdict)}: ${score(data.seed_score)} → ${score(data.score)}`,
+  failed: (data) => `${data.code}: ${data.message}`,
+  cancelled: () => "on request",
+};
+
+/** Name what an event is about. */
+export const kind = (event) => event.data.stage || event.type;
+
+/** Word an event in one line; one of a kind yet unknown is named and no more. */
+export function told(event) {
+  const worded = event.type === "progress" ? STAGES[event.data.stage] : TYPES[event.type];
+  return worded ? worded(event.data) : "";
+}
