@@ -63,6 +63,7 @@ def test_the_example_follows_a_job_to_its_end_and_shows_each_event_once(
         service.client().delete(f"/v1/optimize/{job_id}")
         page.wait_for_function("document.querySelector('output').value === 'ended'")
         lines = page.text_content("pre").splitlines()
+        page.close()  # it would go on asking for the end of the stream
     assert [line.split(" ", 2)[:2] for line in lines] == [
         ["1", "started"],
         ["2", "progress"],
