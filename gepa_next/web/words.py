@@ -25,12 +25,16 @@ SHOWN = (
 
 def score(value: float | None) -> str:
     """Return a score with two decimals."""
-    return UNKNOWN if value is None else f"{value:.2f}"
+    return UNKNOWN if value is None else _rounded(value)
 
 
 def difference(value: float | None) -> str:
     """Return a difference with its sign."""
-    return UNKNOWN if value is None else f"{value:+.2f}".replace("-", "−")  # noqa: RUF001 - a real minus
+    return UNKNOWN if value is None else ("−" if value < 0 else "+") + _rounded(abs(value))  # noqa: RUF001 - a real minus
+
+
+def _rounded(value: float) -> str:
+    return f"{round(value, 9):.2f}"  # 0.22499999999999998 is a mean of 0.225
 
 
 def usd(value: float | None) -> str:

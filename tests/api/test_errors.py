@@ -5,7 +5,7 @@ import pytest
 from tests.api.answers import refused, wrong
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/nothing", "/v1/optimize/", "/v1/optimize/a/b", "/v1/%00", "/é"])
+@pytest.mark.parametrize("path", ["/v1", "/v1/nothing", "/v1/optimize/", "/v1/optimize/a/b", "/v1/%00", "/é"])
 def test_an_unknown_path_is_404(done, path) -> None:
     refused(done.client().get(path), 404, "not_found")
 

@@ -1,14 +1,21 @@
 """Pages in a real browser, on a service of the test's own."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.e2e.conftest import provider, provider_process, serve
 from tests.support.service import Service, open_service
 from tests.web.browser import TIMEOUT_MS, Browser, Page, Trouble, launched
+from tests.web.looking import connection, log_in
+
+DEMO = json.loads(files("gepa_next.demo").joinpath("job.json").read_text(encoding="utf-8"))
+__all__ = ["provider", "provider_process", "serve"]  # fixtures of real processes
 
 
 @pytest.fixture
@@ -57,3 +64,23 @@ def open_page(browser: Browser, trouble: Trouble) -> Iterator[Callable[..., Page
 
         yield opened
     assert trouble.found == []
+
+
+@pytest.fixture
+def done(open_with: Callable[..., Service]) -> Iterator[tuple[Service, str, str]]:
+    """Serve a finished job; yields the service, its address and the job."""
+    service = open_with()
+    job_id = service.finished_job(**{**DEMO, "iterations": 4, "population": 3, "minibatch": 3})
+    with service.served() as url:
+        yield service, url, job_id
+
+
+@pytest.fixture
+def job_page(done: tuple[Service, str, str], open_page: Callable[..., Page]) -> Page:
+    """The page of a finished job, all of it shown."""
+    _, url, job_id = done
+    page = open_page(f"{url}/jobs/{job_id}")
+    log_in(page)
+    connection(page, "ended")
+    page.wait_for_selector("#heat canvas")
+    return page

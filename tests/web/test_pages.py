@@ -9,6 +9,7 @@ from hashlib import sha256
 import pytest
 
 from gepa_next.web.assets import FILES, url_of
+from gepa_next.web.words import score
 from tests.support.service import OTHER_TOKEN, TOKEN, Service, open_service
 
 HERE = {"Sec-Fetch-Site": "same-origin"}
@@ -164,7 +165,7 @@ def test_texts_of_a_job_are_never_markup(visitor, job_id) -> None:
 def test_a_page_shows_the_state_without_its_scripts(done, visitor, job_id) -> None:
     text = re.sub(r"<(script|style).*?</\1>", "", visitor.get(f"/jobs/{job_id}").text, flags=re.DOTALL)
     state = done.client().get(f"/v1/optimize/{job_id}").json
-    shown = [state["status"], f"{state['best_score']:.2f}", f"{state['seed_score']:.2f}", f"{state['iteration']} / 1"]
+    shown = [state["status"], score(state["best_score"]), score(state["seed_score"]), f"{state['iteration']} / 1"]
     assert [each for each in shown if each not in text] == []
     assert state["result"]["verdict"] in text
     assert "Answer. &lt;/script&gt;" in text

@@ -51,7 +51,7 @@ function traced(before, after) {
   return null;
 }
 
-export const lines = (text) => text.match(/[^\n]*\n|[^\n]+$/g) || [];
+const lines = (text) => text.match(/[^\n]*\n|[^\n]+$/g) || [];
 const words = (text) => text.match(/\s+|[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu) || [];
 
 /** Return [sign, text] of what was kept, taken out and put in, word by word. */
@@ -87,7 +87,7 @@ function joined(found) {
 export function blame(candidates) {
   const known = new Map();
   for (const each of [...candidates].sort((a, b) => a.id - b.id)) {
-    const mine = lines(each.text);
+    const mine = each.text.split("\n"); // without their ends: the last line of the seed prompt may not be last for ever
     const origins = mine.map(() => each);
     for (const parent of each.parent_ids.map((id) => known.get(id)).filter(Boolean)) inherit(parent, mine, origins);
     known.set(each.id, { lines: mine, origins });

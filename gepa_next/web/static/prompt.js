@@ -87,7 +87,7 @@ function compared(before, after) {
 function since(family) {
   const rows = blame(family).flatMap(([origin, line]) => [
     el("span", { title: `candidate ${origin.id}` }, origin.id ? `iteration ${origin.iteration}` : "seed"),
-    el("span", {}, line.replace(/\n$/, "") || " "),
+    el("span", {}, line || " "),
   ]);
   return el("div", { class: "since" }, ...rows);
 }

@@ -3,13 +3,15 @@
 const UNKNOWN = "–";
 const grouped = new Intl.NumberFormat("en");
 
+const rounded = (value) => Number(value.toFixed(9)).toFixed(2); // 0.22499999999999998 is a mean of 0.225
+
 /** Word a score with two decimals. */
-export const score = (value) => (value === null || value === undefined ? UNKNOWN : value.toFixed(2));
+export const score = (value) => (value === null || value === undefined ? UNKNOWN : rounded(value));
 
 /** Word a difference with its sign. */
 export function difference(value) {
   if (value === null || value === undefined) return UNKNOWN;
-  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+  return `${value < 0 ? "−" : "+"}${rounded(Math.abs(value))}`;
 }
 
 /** Word an amount of money; more decimals where there is little of it. */

@@ -1,0 +1,165 @@
+"""The page's stream: what breaks it mends, once and in order, and only as long as somebody looks."""
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from gepa_next.store.housekeeping import prune_jobs
+from tests.support.service import TOKEN
+from tests.web.browser import needs_chromium
+from tests.web.looking import connection, dots, log_in, logged_ids, status, wait_for
+
+pytestmark = needs_chromium
+HIDE = """() => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => %s });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+@pytest.fixture
+def running(open_with, open_page):
+    """The page of a running job, connected, of which the test tells what happens."""
+    service = open_with(max_sse_clients=2)
+    job_id = service.create()
+    service.begin(job_id)
+    with service.served() as url:
+        page = open_page(f"{url}/jobs/{job_id}")
+        log_in(page)
+        connection(page, "live")
+        yield service, page, job_id
+        page.close()
+
+
+def tell(service, job_id, count=1) -> None:
+    service.tell(job_id, count, kind="resumed")
+
+
+def test_a_server_that_is_killed_and_started_again_is_found_again(serve, provider, open_page, trouble) -> None:
+    server = serve(**provider.variables, SSE_RETRY_MS="50")
+    job_id = server.create(iterations=2, population=2)
+    provider.wait_for_calls()
+    page = open_page(f"{server.url}/jobs/{job_id}")
+    log_in(page)
+    connection(page, "live")
+    wait_for(lambda: logged_ids(page))
+    assert dots(page) == 0
+    for pid in server.alive():
+        os.kill(pid, signal.SIGKILL)
+    page.wait_for_selector("#connection:not([data-state=live])")
+    again = serve([sys.executable, "-m", "gepa_next", "--port", server.url.rpartition(":")[2]], **provider.variables)
+    assert again.url == server.url
+    connection(page, "live")
+    provider.open_gate()
+    status(page, "finished")
+    wait_for(lambda: dots(page) > 1)
+    assert logged_ids(page) == [each.id for each in again.events(job_id)]
+    trouble.forgive("ERR_")
+
+
+def test_a_browser_that_gives_up_is_made_to_try_again(running, trouble) -> None:
+    service, page, job_id = running
+    others = [service.parts.tailer.subscribe("other") for _ in range(2)]
+    for each in list(service.parts.tailer._subscriptions[job_id]):
+        each.close()
+    connection(page, "waiting")
+    tell(service, job_id, 3)
+    for each in others:
+        service.parts.tailer.unsubscribe(each)
+    connection(page, "live")
+    wait_for(lambda: logged_ids(page) == [1, 2, 3, 4])
+    trouble.forgive("503")
+
+
+def test_a_page_that_nobody_sees_has_no_stream(running) -> None:
+    service, page, job_id = running
+    page.evaluate(HIDE % "true")
+    connection(page, "paused")
+    tell(service, job_id)  # a stream notices that nobody listens when it writes
+    wait_for(lambda: service.parts.tailer.clients == 0)
+    page.evaluate(HIDE % "false")
+    connection(page, "live")
+    wait_for(lambda: logged_ids(page) == [1, 2])
+    assert service.parts.tailer.clients == 1
+
+
+def test_a_session_that_is_over_asks_to_log_in_again(running, trouble) -> None:
+    service, page, job_id = running
+    page.context.clear_cookies()
+    for each in list(service.parts.tailer._subscriptions[job_id]):
+        each.close()
+    connection(page, "refused")
+    page.get_by_role("link", name="log in").click()
+    log_in(page)
+    connection(page, "live")
+    assert page.url.endswith(f"/jobs/{job_id}")
+    trouble.forgive("401")
+
+
+def test_a_job_that_is_deleted_under_the_page_is_said_to_be_gone(open_with, open_page, trouble) -> None:
+    service = open_with()
+    job_id = service.create()
+    with service.served() as url:
+        page = open_page(f"{url}/jobs/{job_id}")
+        log_in(page)
+        connection(page, "live")
+        service.client().delete(f"/v1/optimize/{job_id}")
+        connection(page, "ended")
+        prune_jobs(service.database, before=time.time() + 1)
+        page.evaluate(HIDE % "true")
+        page.evaluate(HIDE % "false")
+        connection(page, "gone")
+        page.close()
+    trouble.forgive("404")
+
+
+def test_a_job_is_followed_from_the_form_to_its_end_and_the_visitor_leaves(open_with, open_page) -> None:
+    service = open_with(runner="thread")
+    with service.served() as url:
+        page = open_page(url)
+        log_in(page)
+        page.get_by_role("link", name="New job").first.click()
+        page.get_by_label("Prompt to improve").fill("Add the two numbers.")
+        page.get_by_label("Examples").first.fill("input,ideal\n1 + 1,2\n2 + 2,4\n3 + 3,6\n4 + 4,8\n")
+        assert page.get_by_text("4 examples").is_visible()
+        page.get_by_label("Iterations").fill("2")
+        assert page.get_by_role("button", name="Start the job").is_disabled()
+        page.get_by_role("button", name="Get a quote").click()
+        page.wait_for_selector("#quote table")
+        assert service.client().get("/v1/optimize").json["items"] == []
+        page.get_by_label("Iterations").fill("3")
+        assert page.get_by_role("button", name="Start the job").is_disabled()
+        page.get_by_role("button", name="Get a quote").click()
+        page.wait_for_selector("#quote table")
+        page.get_by_role("button", name="Start the job").click()
+        page.wait_for_url("**/jobs/*")
+        status(page, "finished")
+        assert page.text_content("#iteration") == "3 / 3"
+        wait_for(lambda: dots(page) > 1)
+        page.get_by_role("link", name="Jobs").click()
+        assert page.locator("#jobs tbody tr").count() == 1
+        page.get_by_role("button", name="Log out").click()
+        page.wait_for_url("**/login")
+        page.goto(url)
+        assert page.url.endswith("/login")
+
+
+def test_what_is_wrong_with_a_job_is_said_beside_its_field(open_with, open_page, trouble) -> None:
+    service = open_with(require_auth=False, api_bearer_tokens=[])
+    with service.served() as url:
+        page = open_page(f"{url}/new")
+        page.get_by_role("button", name="Get a quote").click()
+        page.wait_for_selector("#prompt[aria-invalid=true]")
+        page.get_by_label("Prompt to improve").fill("Add.")
+        page.get_by_label("Examples").first.fill('{"input": "1"}\n{"input": 2}')
+        page.get_by_role("button", name="Get a quote").click()
+        page.wait_for_function(
+            "() => document.querySelector('[data-for=examples]').textContent.startsWith('examples.1.input')"
+        )
+        page.get_by_label("Examples").first.fill('{"input": "1"}\n{"inp')
+        page.get_by_role("button", name="Get a quote").click()
+        page.wait_for_function("() => document.querySelector('[data-for=examples]').textContent.includes('line 2')")
+    trouble.forgive("422")
+    assert TOKEN not in page.content()

@@ -1,0 +1,194 @@
+"""The page of a job in a browser: what it shows of stored events, and what can be done with it."""
+
+import pytest
+
+from gepa_next.web.words import score
+from tests.web.browser import needs_chromium
+from tests.web.looking import connection, dots, log_in, logged_ids, status, wait_for
+
+pytestmark = needs_chromium
+
+
+def test_a_finished_job_is_shown_from_its_stored_events(job_page, done) -> None:
+    service, _, job_id = done
+    state = service.client().get(f"/v1/optimize/{job_id}").json
+    candidates = service.client().get(f"/v1/optimize/{job_id}/candidates").json["items"]
+    assert job_page.text_content("#best") == score(state["best_score"])
+    assert job_page.text_content("#seed") == score(state["seed_score"])
+    assert job_page.text_content("#iteration") == "4 / 4"
+    assert job_page.text_content("#rollouts") == str(state["usage"]["rollouts"])
+    assert state["result"]["verdict"].replace("_", " ") in job_page.text_content("#outcome")
+    assert dots(job_page) == sum(each["score"] is not None for each in candidates)
+    assert job_page.locator("#tree .node").count() == len(candidates)
+    assert logged_ids(job_page) == list(range(1, service.client().get(f"/jobs/{job_id}/scores").json["upto"] + 1))
+
+
+def test_the_curve_is_drawn_by_iteration_rollouts_or_cost(job_page) -> None:
+    places = set()
+    for by in ("iteration", "rollouts", "USD"):
+        job_page.locator("#curve-by").get_by_text(by).click()
+        places.add(str([each.get_attribute("transform") for each in job_page.locator("#curve .dot").all()]))
+    assert len(places) == 3
+
+
+def test_kinds_of_candidates_differ_in_shape(job_page) -> None:
+    def shapes(figure, part):
+        kinds = job_page.locator(f"{figure} [data-id]")
+        return {
+            (each.get_attribute("class").split()[1], (each if part is None else each.locator(part)).get_attribute("d"))
+            for each in kinds.all()
+        }
+
+    for found in (shapes("#curve", None), shapes("#tree", ".body")):
+        names = {name for name, _ in found} - {"refused"}
+        assert len({path for name, path in found if name in names}) == len(names)
+
+
+def test_the_prompt_is_compared_with_the_seed_word_by_word(job_page, done) -> None:
+    service, _, job_id = done
+    job_page.get_by_text("vs seed").click()
+    added, removed = (job_page.locator(f"#prompt {name}").all_text_contents() for name in ("ins", "del"))
+    assert added
+    text = job_page.text_content("#prompt")
+    best = service.client().get(f"/v1/optimize/{job_id}").json["best_prompt"]
+    assert len(text) == len(best) + sum(map(len, removed))
+    job_page.get_by_text("since when").click()
+    origins = set(job_page.locator("#prompt .since > :nth-child(odd)").all_text_contents())
+    assert "seed" in origins
+    assert any(each.startswith("iteration") for each in origins)
+
+
+def test_picking_a_candidate_in_the_tree_shows_its_prompt(job_page, done) -> None:
+    service, _, job_id = done
+    last = service.client().get(f"/v1/optimize/{job_id}/candidates").json["items"][-1]
+    job_page.locator(f"#tree [data-id='{last['id']}']").click()
+    job_page.wait_for_function("text => document.querySelector('#prompt').textContent === text", arg=last["text"])
+    assert job_page.input_value("#candidate") in {str(last["id"]), "best"}
+
+
+def test_the_tree_is_gone_through_by_keyboard(job_page) -> None:
+    job_page.locator("#tree [tabindex='0']").focus()
+    job_page.keyboard.press("ArrowRight")
+    focused = job_page.evaluate("document.activeElement.dataset.id")
+    assert focused != "0"
+    job_page.keyboard.press("Enter")
+    job_page.wait_for_selector(f"#tree [data-id='{focused}'][aria-pressed=true]")
+    assert job_page.evaluate("document.activeElement.dataset.id") == focused
+
+
+def test_a_case_is_opened_by_keyboard_and_shows_both_outputs_and_what_was_said(job_page, done) -> None:
+    service, _, job_id = done
+    job_page.locator("#heat canvas").focus()
+    for key in ("ArrowDown", "ArrowRight", "ArrowLeft"):
+        job_page.keyboard.press(key)
+    assert "#1 on " in job_page.text_content("#heat-about")
+    job_page.keyboard.press("Enter")
+    job_page.wait_for_selector("#case .pair")
+    title = job_page.text_content("#case-title")
+    example = title.rpartition(" ")[2]
+    case = service.client().get(f"/jobs/{job_id}/case/1/{example}").json
+    texts = job_page.locator("#case .text").all_text_contents()
+    said = [case["example"]["input"], case["example"]["ideal"]]
+    said += [each[name] for each in case["rollouts"] for name in ("output", "feedback") if each[name]]
+    assert sorted(texts) == sorted(said)
+    job_page.keyboard.press("Escape")
+    assert not job_page.locator("#case").is_visible()
+
+
+@pytest.mark.parametrize(
+    ("only", "kept"),
+    [
+        ("failures", lambda mine, _: mine < 0.5),
+        ("changed", lambda mine, seed: mine != seed),
+        ("regressions", lambda mine, seed: mine < seed),
+    ],
+)
+def test_the_filters_leave_the_examples_they_name(job_page, done, only, kept) -> None:
+    service, _, job_id = done
+    outcomes = service.client().get(f"/jobs/{job_id}/scores").json["outcomes"]
+    by = {(candidate, place): score for candidate, place, _, score in outcomes}
+    job_page.select_option("#candidate", "1")
+    seed = {place: score for (candidate, place), score in by.items() if candidate == 0}
+    mine = {place: score for (candidate, place), score in by.items() if candidate == 1}
+    wanted = sum(kept(score, seed.get(place, score)) for place, score in mine.items())
+    job_page.get_by_text(only, exact=True).click()
+    job_page.wait_for_function(
+        "text => document.querySelector('#heat-about').textContent.startsWith(text)", arg=f"{wanted} "
+    )
+
+
+def test_events_are_shown_by_stage(job_page) -> None:
+    job_page.select_option("#log-only", "select")
+    job_page.wait_for_function("() => document.querySelector('#log').dataset.only === 'select'")
+    assert set(job_page.locator("#log li b").all_text_contents()) == {"select"}
+
+
+def test_a_job_is_resumed_with_more_iterations(job_page, done) -> None:
+    service, _, job_id = done
+    job_page.get_by_role("button", name="Resume…").click()
+    job_page.get_by_label("Iterations", exact=True).fill("6")
+    job_page.locator("#raise button[value=yes]").click()
+    status(job_page, "queued")
+    connection(job_page, "live")
+    service.run(job_id)
+    connection(job_page, "ended")
+    status(job_page, "finished")
+    assert job_page.text_content("#iteration") == "6 / 6"
+
+
+def test_a_limit_that_is_refused_is_said_in_the_form(job_page, trouble) -> None:
+    job_page.get_by_role("button", name="Resume…").click()
+    job_page.get_by_label("Rollouts", exact=True).fill("1")
+    job_page.locator("#raise button[value=yes]").click()
+    job_page.wait_for_function("() => document.querySelector('#raise-wrong').textContent.includes('max_rollouts')")
+    trouble.forgive("422")
+
+
+def test_a_waiting_job_is_cancelled_after_a_question(open_with, open_page) -> None:
+    service = open_with()
+    job_id = service.create()
+    service.begin(job_id)
+    with service.served() as url:
+        page = open_page(f"{url}/jobs/{job_id}")
+        log_in(page)
+        connection(page, "live")
+        page.get_by_role("button", name="Cancel", exact=True).click()
+        page.get_by_role("button", name="Keep it running").click()
+        assert service.client().get(f"/v1/optimize/{job_id}").json["status"] == "running"
+        page.get_by_role("button", name="Cancel", exact=True).click()
+        page.get_by_role("button", name="Cancel the job").click()
+        status(page, "cancelled")
+        connection(page, "ended")
+        assert page.get_by_role("button", name="Resume…").is_visible()
+        page.close()
+
+
+def test_a_job_is_stopped(open_with, open_page) -> None:
+    service = open_with()
+    job_id = service.create()
+    with service.served() as url:
+        page = open_page(f"{url}/jobs/{job_id}")
+        log_in(page)
+        connection(page, "live")
+        page.get_by_role("button", name="Stop").click()
+        wait_for(lambda: page.get_by_role("button", name="Stop").is_enabled())
+        service.run(job_id)
+        connection(page, "ended")
+        page.close()
+    assert service.client().get(f"/v1/optimize/{job_id}").json["stop_reason"] == "stopped"
+
+
+def test_a_page_without_javascript_shows_the_state(done, browser) -> None:
+    service, url, job_id = done
+    context = browser.new_context(
+        java_script_enabled=False,
+        extra_http_headers={"Authorization": service.client().environ_base["HTTP_AUTHORIZATION"]},
+    )
+    page = context.new_page()
+    page.goto(f"{url}/jobs/{job_id}")
+    state = service.client().get(f"/v1/optimize/{job_id}").json
+    assert page.text_content("#status").strip() == "finished"
+    assert page.text_content("#best") == score(state["best_score"])
+    assert page.text_content("#prompt") == state["result"]["prompt"]
+    assert page.locator("#log li").count() > 3
+    context.close()
