@@ -9,6 +9,7 @@ from gepa_next.gepa.state import State
 from gepa_next.gepa.types import Example
 
 FIRST_BLOCK = 4
+SMALLEST_BLOCK = 2  # where few examples decide, half of them are the first block
 FIRST_SHARE = 0.15
 STEP = 2  # so many times the examples after each block
 
@@ -29,8 +30,9 @@ def course(state: State, *, place: int) -> tuple[Example, ...]:
 
 def block_ends(count: int) -> list[int]:
     """Return after how many examples each block of a race ends; the last is all of them."""
-    ends, end = [], max(FIRST_BLOCK, int(FIRST_SHARE * count))
-    first = end
+    half = max(SMALLEST_BLOCK, count // 2)
+    first = end = max(min(FIRST_BLOCK, half), int(FIRST_SHARE * count))
+    ends = []
     while end + first <= count:
         ends.append(end)
         end *= STEP

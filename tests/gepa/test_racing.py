@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from gepa_next.gepa.acceptance import Comparison
-from gepa_next.gepa.racing import FIRST_BLOCK, block_ends, drop_those_behind
+from gepa_next.gepa.racing import FIRST_BLOCK, SMALLEST_BLOCK, block_ends, drop_those_behind
 from gepa_next.gepa.replies import PromptReply
 from gepa_next.gepa.state import SAME_TEXT
 from gepa_next.gepa.types import Decision, Role
@@ -40,7 +40,7 @@ def test_blocks_grow_and_end_with_all_examples(count: int) -> None:
     ends = block_ends(count)
     assert ends[-1] == count
     assert ends == sorted(set(ends))
-    assert count < 2 * FIRST_BLOCK or ends[0] < count
+    assert count < 2 * SMALLEST_BLOCK or 2 * ends[0] <= count
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_one_proposal_of_an_iteration_is_accepted_at_most(whole: Ended) -> None:
     assert max(accepted.values()) == 1
 
 
-@pytest.mark.parametrize("examples", [8, 12, 18])
+@pytest.mark.parametrize("examples", [2, 3, 7])
 @pytest.mark.parametrize("seed", range(4))
 def test_so_it_is_where_one_block_is_the_whole_race(examples: int, seed: int) -> None:
     task = replace(task_of(requests(examples)), iterations=5, population=6, seed=seed)

@@ -110,7 +110,7 @@ def test_no_rollout_is_paid_twice(whole: Ended) -> None:
 def test_only_a_failed_rollout_is_tried_again() -> None:
     models = Models(target=flaky(follows_rules, share=0.2))
     tried: dict[tuple[int, str], list[float | None]] = {}
-    for step in ended(task_of(requests(8)), models).steps:
+    for step in ended(task_of(requests(12)), models).steps:
         for each in step.delta.rollouts:
             tried.setdefault((each.candidate_id, each.example_id), []).append(each.score)
     assert any(len(scores) > 1 for scores in tried.values())
