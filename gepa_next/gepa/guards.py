@@ -31,7 +31,7 @@ def refusal(state: State, text: str, *, siblings: set[bytes], prompts: Mapping[s
         return "keep"
     if tokens_left(task, text) < 0:
         return "max_prompt_tokens"
-    return "leak" if state.hidden.leak_into(text) else None
+    return "leak" if state.hidden.leak_into(text) is not None else None
 
 
 def placeholders(text: str) -> set[str]:

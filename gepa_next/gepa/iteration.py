@@ -148,7 +148,8 @@ def _generated(state: State, proposals: Sequence[Proposal]) -> Iterator[Step]:
         yield _told(state, proposal, "generate", Delta(spending=proposal.draft.spending, rollouts=known), **told)
         if not proposal.undecided:
             refused = proposal.candidate(state, Decision.REFUSED)
-            yield _told(state, proposal, "guard", Delta(candidates=(refused,)), reason=proposal.reason)
+            quoted = {"example_id": state.hidden.leak_into(proposal.draft.text)} if proposal.reason == "leak" else {}
+            yield _told(state, proposal, "guard", Delta(candidates=(refused,)), reason=proposal.reason, **quoted)
 
 
 def _going_on(run: Run, proposals: Sequence[Proposal], point: str) -> list[Proposal]:

@@ -11,7 +11,7 @@ from operator import or_
 from gepa_next.gepa.deciding import growths_until, how_many_decide
 from gepa_next.gepa.failures import Failures
 from gepa_next.gepa.frontier import MARGIN, Frontier
-from gepa_next.gepa.leaks import HiddenInputs
+from gepa_next.gepa.leaks import HiddenTexts
 from gepa_next.gepa.lessons import shown_lessons
 from gepa_next.gepa.pause import paced
 from gepa_next.gepa.spending import Spending, add_spending
@@ -55,7 +55,7 @@ class State:
     lines: dict[int, int] = field(default_factory=dict, repr=False)  # of the accepted: a bit for each it comes from
     by_text: dict[str, list[int]] = field(default_factory=dict, repr=False)  # the candidates that were run with it
     validation_ids: frozenset[str] = field(init=False, compare=False, repr=False)
-    hidden: HiddenInputs = field(init=False, compare=False, repr=False)
+    hidden: HiddenTexts = field(init=False, compare=False, repr=False)
     tested: Counter[int] = field(default_factory=Counter, repr=False)  # by candidate, on how many test examples
     failures: Failures = field(default_factory=Failures, repr=False)
     frontier: Frontier = field(default_factory=Frontier, compare=False, repr=False)
@@ -65,7 +65,7 @@ class State:
 
     def __post_init__(self) -> None:
         self.validation_ids = frozenset(each.id for each in self.task.validation)
-        self.hidden = HiddenInputs(self.task)
+        self.hidden = HiddenTexts(self.task)
 
     def apply(self, delta: Delta) -> None:
         """Take in one delta; costs as much as the delta is long."""

@@ -120,6 +120,60 @@ def test_what_the_seed_prompt_quotes_itself_is_no_leak() -> None:
     assert refused(f"Now: {hidden}", prompt=f"Answer requests such as: {hidden}") is None
 
 
+LONG = "My order of the third of May has not come, and nobody answers the telephone in your shop on Mondays."
+SHARED = "Dear shop, I write to you because of the following matter, which is urgent:"
+
+
+def with_hidden(split: str, **changes: str) -> dict[str, Any]:
+    """Return the change of a task by which one held-out example has another input or ideal."""
+    first, *others = getattr(task_of(requests(30)), split)
+    return {split: (replace(first, id="hidden", **changes), *others)}
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+@pytest.mark.parametrize("part", ["input", "ideal"])
+@pytest.mark.parametrize(
+    "quoted",
+    [LONG, LONG.upper(), LONG.replace(" ", "\n  "), LONG[:50], LONG[-50:], LONG[23:73], f"„{LONG[7:60]}“ and so on"],
+)
+def test_a_long_part_of_what_is_held_out_leaks_in_whatever_case_and_spacing(split: str, part: str, quoted: str) -> None:
+    assert refused(f"For instance: {quoted}", **with_hidden(split, **{part: LONG})) == "leak"
+
+
+@pytest.mark.parametrize("quoted", [LONG[:49], LONG[-49:], LONG[30:79], "My order has not come, and nobody answers."])
+def test_a_short_part_of_a_long_text_is_no_leak(quoted: str) -> None:
+    assert refused(f"Tell {{quoted}}: {quoted}".replace("{quoted}", "them"), **with_hidden("test", input=LONG)) is None
+
+
+@pytest.mark.parametrize("ideal", ["yes", "42", "billing / urgent"])
+def test_a_held_out_answer_of_a_word_or_two_is_no_secret(ideal: str) -> None:
+    assert refused(f"Answer with {ideal} or say why not.", **with_hidden("test", ideal=ideal)) is None
+
+
+def test_what_a_train_example_says_too_is_no_leak() -> None:
+    train = (replace(task_of(requests(30)).train[0], input=f"{SHARED} a chair is broken"),)
+    hidden = with_hidden("test", input=f"{SHARED} my lamp flickers")
+    assert refused(f"For instance:\n{SHARED} a chair is broken", train=train, **hidden) is None
+    assert refused(f"For instance:\n{SHARED.upper()}", prompt=f"{SHARED}: answer.", **hidden) is None
+    assert refused(f"For instance:\n{SHARED} my lamp", **hidden) == "leak"
+
+
+def test_the_refusal_of_a_leak_names_the_example() -> None:
+    task = replace(task_of(requests(30)), **with_hidden("test", ideal=LONG))
+    whole = ended(task, Models(reflector=rewrites(f"Say: {LONG}")))
+    (told, *_) = [step.data for step in whole.steps if step.stage == "guard" and step.data["reason"] == "leak"]
+    assert told["example_id"] == "hidden"
+    assert whole.state.candidates[int(str(told["candidate_id"]))].reason == "leak"
+
+
+def test_a_demonstration_of_a_train_example_that_quotes_what_is_held_out_nowhere_is_refused_for_no_leak() -> None:
+    examples = tuple(replace(each, ideal=f"{SHARED} {each.id}") for each in requests(30))
+    whole = ended(task_of(examples, iterations=12), Models(reflector=rewrites("Be brief.")))
+    shown = [each for each in whole.state.candidates.values() if each.operator == "demonstrate"]
+    assert shown
+    assert not [each for each in shown if each.reason == "leak"]
+
+
 def test_a_held_out_input_of_a_word_or_two_is_no_secret() -> None:
     task = task_of(requests(30))
     short = replace(task.test[0], input="Thank you")
