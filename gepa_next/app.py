@@ -8,6 +8,7 @@ from flask import Flask
 
 from gepa_next.api import (
     actions,
+    comparisons,
     events,
     evidence,
     examples,
@@ -47,7 +48,21 @@ NOTICE_S = 1.0  # not ready, but serving
 LAST_REQUESTS_S = 1.0  # for whoever still talks when the streams have ended
 CLOSE_S = 0.3  # for whoever writes then
 LOOK_UP_S = 10.0  # a name server's part of a call, which no deadline covers
-BLUEPRINTS = (optimize, quotes, forks, actions, events, evidence, examples, pins, retests, health, metrics, openapi)
+BLUEPRINTS = (
+    optimize,
+    quotes,
+    forks,
+    comparisons,
+    actions,
+    events,
+    evidence,
+    examples,
+    pins,
+    retests,
+    health,
+    metrics,
+    openapi,
+)
 WEB_BLUEPRINTS = (pages, session, data, assets)
 
 

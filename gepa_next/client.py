@@ -118,6 +118,24 @@ class Client:
         """Return what the same fork would take, without making it."""
         return self._json("POST", f"/v1/optimize/{job_id}/fork/quote", json=options)
 
+    def compare(
+        self,
+        prompt: str,
+        target_model_ids: Sequence[str],
+        *,
+        examples: Sequence[Json] = (),
+        idempotency_key: str | None = None,
+        **options: object,
+    ) -> Json:
+        """Create a job for each of the models, and return the state of their comparison."""
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        body = {**_body(prompt, examples, options), "target_model_ids": list(target_model_ids)}
+        return self._json("POST", "/v1/comparisons", json=body, headers=headers)
+
+    def comparison(self, comparison_id: str) -> Json:
+        """Return what the targets of a comparison have come to, side by side."""
+        return self._json("GET", f"/v1/comparisons/{comparison_id}")
+
     def candidates(self, job_id: str, *, nondominated: bool | None = None) -> list[Json]:
         """Return every candidate of the job, or those that no other, or another, dominates."""
         query = "" if nondominated is None else f"?nondominated={str(nondominated).lower()}"

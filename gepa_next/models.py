@@ -160,6 +160,7 @@ class Job:
     last_event_id: int
     owner_epoch: int
     paused_s: float
+    comparison_id: str | None
     drafted: int  # examples of the reflector's; 0 if they were given, or before there are any
 
     @property

@@ -52,7 +52,7 @@ def _of_event(database: Database, job: Job, event_id: int) -> Fork:
         candidate_id=None,
         event_id=event_id,
         checkpoint=found.event_id,
-        heir=found.leader or None,
+        heir=found.leader or (job.spec.fork.heir if job.spec.fork else None),
         test_seen=_test_seen(database, job),
         shares=False,
     )

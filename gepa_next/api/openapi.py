@@ -7,6 +7,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from gepa_next.api.auth import open_route
+from gepa_next.api.comparison_shapes import ComparisonBody
+from gepa_next.api.comparison_states import ComparisonQuoteState, ComparisonState
 from gepa_next.api.errors import STATUS_BY_CODE
 from gepa_next.api.fork_shapes import ForkBody
 from gepa_next.api.operation import JSON, NAMED_ERRORS, WRITE_ERRORS, Operation
@@ -122,6 +124,35 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("get", "/v1/examples/{example_id}"): Operation(summary="Read an example", errors=_JOB),
     ("delete", "/v1/examples/{example_id}"): Operation(summary="Delete an example", success=204, errors=_JOB),
     **PIN_OPERATIONS,
+    ("post", "/v1/comparisons"): Operation(
+        summary="Create a job for each of several models, or return the comparison the same request made before (200)",
+        also={200: "The comparison that the same request made before"},
+        success=201,
+        request=ComparisonBody,
+        response=ComparisonState,
+        query=("iterations",),
+        headers=("Idempotency-Key",),
+        errors=(*_WRITE, "idempotency_key_reused", "queue_full", "shutting_down"),
+    ),
+    ("post", "/v1/comparisons/quote"): Operation(
+        summary="Say what the comparison of this body would take, in all and each of its jobs; makes none",
+        request=ComparisonBody,
+        response=ComparisonQuoteState,
+        query=("iterations",),
+        errors=_READ,
+    ),
+    ("get", "/v1/comparisons/{comparison_id}"): Operation(
+        summary="Read what the targets of a comparison have come to, side by side",
+        response=ComparisonState,
+        headers=("If-None-Match",),
+        errors=_JOB,
+        also={304: "Nothing has changed"},
+    ),
+    ("delete", "/v1/comparisons/{comparison_id}"): Operation(
+        summary="Cancel the jobs of a comparison that have not ended",
+        response=ComparisonState,
+        errors=(*_JOB, "not_cancelable", "store_busy"),
+    ),
     ("get", "/v1/healthz"): Operation(summary="Say that the process answers", is_open=True),
     ("get", "/v1/readyz"): Operation(
         summary="Say check by check whether work can be done", also={503: "Work cannot be done"}, is_open=True

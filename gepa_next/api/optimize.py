@@ -17,13 +17,13 @@ from gepa_next.api.costs import refuse_unknowable_cost
 from gepa_next.api.intake import chosen_iterations, complete_spec, distinct_examples, invalid
 from gepa_next.api.paging import cursor, encode_cursor, limit, number, refuse_unknown
 from gepa_next.api.programs import refuse_wrong_program
-from gepa_next.api.schemas import OptimizeBody
+from gepa_next.api.schemas import OptimizeBody, TaskBody
 from gepa_next.api.states import JobPage, job_state, job_url
 from gepa_next.api.wiring import Wiring, wiring
 from gepa_next.errors import InvalidError, UnavailableError
 from gepa_next.gepa.types import Example
 from gepa_next.metrics import scoring_fingerprint
-from gepa_next.models import Job, JobSpec, JobStatus
+from gepa_next.models import Job, JobSpec, JobStatus, Usage
 from gepa_next.store.bank import list_examples
 from gepa_next.store.evidence import list_usage
 from gepa_next.store.jobs import NewJob, find_replayed, get_job, insert_job, list_jobs
@@ -36,6 +36,7 @@ _KEY = re.compile(r"[!-~]{1,255}")
 # Where pydantic speaks of Python's types.
 MESSAGES = {"tuple_type": "Input should be a list", "model_type": "Input should be an object"}
 Shape = TypeVar("Shape", bound=BaseModel)
+Task = TypeVar("Task", bound=TaskBody)
 
 
 @bp.post("")
@@ -43,7 +44,7 @@ def create() -> Response:
     """Store a job, or return the one that the same request made before."""
     refuse_unknown("iterations")
     refuse_while_draining(wiring())
-    body = read_body()
+    body = read_body(OptimizeBody)
     digest = digest_of(body.model_dump(mode="json"))
     return created_once(wiring(), digest, lambda: new_job(wiring(), digest, *asked_for(wiring(), body)))
 
@@ -56,7 +57,7 @@ def refuse_while_draining(parts: Wiring) -> None:
 
 def created_once(parts: Wiring, digest: str, new: Callable[[], NewJob]) -> Response:
     """Return the job that the same request made before, or else store the new one, which may read the bank."""
-    earlier = _replayed(parts, digest)
+    earlier = replayed(parts, digest)
     job_id, created = (earlier, False) if earlier else insert_job(parts.database, new())
     response = state_response(get_job(parts.database, job_id))
     response.headers["Location"] = job_url(job_id)
@@ -110,14 +111,15 @@ def _said(message: str) -> str:
     return message.removeprefix("Value error, ")
 
 
-def read_body() -> OptimizeBody:
+def read_body(shape: type[Task]) -> Task:
     """Return the request's body with the iterations of the query; InvalidError if it cannot be used."""
-    body, most = validated(OptimizeBody, read_json()), wiring().limits.iterations
+    body, most = validated(shape, read_json()), wiring().limits.iterations
     in_query = number("iterations", smallest=1, largest=most)
     return body.model_copy(update={"iterations": chosen_iterations(body.iterations, in_query, most=most)})
 
 
-def _replayed(parts: Wiring, digest: str) -> str | None:
+def replayed(parts: Wiring, digest: str) -> str | None:
+    """Return the job that the same request made before, None if there is none; InvalidError if it was another."""
     key = _idempotency_key()
     if key is None:
         return None
@@ -194,8 +196,13 @@ def state_response(job: Job) -> Response:
     """Return the job's state, with the headers that every answer with it has."""
     usage = list_usage(wiring().database, job.id)
     response = jsonify(job_state(job, usage).model_dump(mode="json"))
-    calls = sum(each.calls for each in usage)
-    response.set_etag(f"{job.owner_epoch}-{job.last_event_id}-{calls}-{job.status}", weak=True)
+    response.set_etag(job_version(job, usage), weak=True)
     if not job.status.terminal:
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
+
+
+def job_version(job: Job, usage: Sequence[Usage]) -> str:
+    """Return what is another as soon as the job's state is another."""
+    calls = sum(each.calls for each in usage)
+    return f"{job.owner_epoch}-{job.last_event_id}-{calls}-{job.status}"

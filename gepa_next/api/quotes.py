@@ -6,6 +6,7 @@ from gepa_next.api.costs import models_of, price_of
 from gepa_next.api.optimize import asked_for, read_body
 from gepa_next.api.paging import refuse_unknown
 from gepa_next.api.quote_state import quote_state
+from gepa_next.api.schemas import OptimizeBody
 from gepa_next.api.wiring import Roles, Wiring, wiring
 from gepa_next.gepa.quote import CostOf, Quote, quote
 from gepa_next.gepa.types import Example, Role
@@ -22,7 +23,7 @@ def create() -> Response:
     """Return what the job of this body would take; nothing is stored and no model is asked."""
     refuse_unknown("iterations")
     roles = wiring().roles
-    spec, examples = asked_for(wiring(), read_body())
+    spec, examples = asked_for(wiring(), read_body(OptimizeBody))
     return jsonify(quote_state(roles, spec, quoted(wiring(), spec, examples)).model_dump(mode="json"))
 
 

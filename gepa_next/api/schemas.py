@@ -111,7 +111,34 @@ class SplitBody(Body):
     test: SplitNumber = 0
 
 
-class OptimizeBody(Body):
+class TaskBody(Body):
+    """What to optimise a prompt on, and within which limits, whatever the target."""
+
+    examples: tuple[ExampleBody, ...] = Field(default=(), max_length=MOST_EXAMPLES)
+    bank: BankBody | None = None
+    rubric: str = Field(
+        default="",
+        max_length=LONGEST_TEXT,
+        validation_alias=AliasChoices("rubric", "evaluation_rubric"),
+        description="What the judge should look for; also `evaluation_rubric`.",
+    )
+    metric: MetricField = Field(
+        default="judge", description="A name, an object with a name and parameters, or a weighted list."
+    )
+    constraints: ConstraintsBody = ConstraintsBody()
+    budget: BudgetBody = BudgetBody()
+    iterations: PositiveInt | None = None
+    population: int = Field(default=4, ge=1, le=32, strict=True)
+    minibatch: int = Field(default=3, ge=1, le=32, strict=True)
+    split: SplitBody | None = None
+    temperature: float | None = Field(default=None, ge=0, le=2, strict=True)
+    max_tokens: PositiveInt | None = None
+    seed: int | None = Field(default=None, ge=0, lt=2**63, strict=True)
+    cache: bool = Field(default=True, strict=True, description="Reuse answers to the same question at temperature 0.")
+    metadata: dict[str, JsonValue] = Field(default_factory=dict, description="Echoed in the job state.")
+
+
+class OptimizeBody(TaskBody):
     """A prompt to optimise and what to optimise it on."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["prompt"]}, {"required": ["prompts"]}]})
@@ -136,28 +163,6 @@ class OptimizeBody(Body):
         validation_alias=AliasChoices("target_model_id", "target_model", "model_id"),
         description="The model that runs the prompt, passed on verbatim; also `target_model` or `model_id`.",
     )
-    examples: tuple[ExampleBody, ...] = Field(default=(), max_length=MOST_EXAMPLES)
-    bank: BankBody | None = None
-    rubric: str = Field(
-        default="",
-        max_length=LONGEST_TEXT,
-        validation_alias=AliasChoices("rubric", "evaluation_rubric"),
-        description="What the judge should look for; also `evaluation_rubric`.",
-    )
-    metric: MetricField = Field(
-        default="judge", description="A name, an object with a name and parameters, or a weighted list."
-    )
-    constraints: ConstraintsBody = ConstraintsBody()
-    budget: BudgetBody = BudgetBody()
-    iterations: PositiveInt | None = None
-    population: int = Field(default=4, ge=1, le=32, strict=True)
-    minibatch: int = Field(default=3, ge=1, le=32, strict=True)
-    split: SplitBody | None = None
-    temperature: float | None = Field(default=None, ge=0, le=2, strict=True)
-    max_tokens: PositiveInt | None = None
-    seed: int | None = Field(default=None, ge=0, lt=2**63, strict=True)
-    cache: bool = Field(default=True, strict=True, description="Reuse answers to the same question at temperature 0.")
-    metadata: dict[str, JsonValue] = Field(default_factory=dict, description="Echoed in the job state.")
 
     @field_validator("prompt")
     @classmethod

@@ -122,6 +122,7 @@ class JobState(BaseModel):
     metadata: dict[str, JsonValue]
     retest: RetestState | None
     forked_from: ForkState | None
+    comparison_id: str | None
     seed: int
     split: dict[str, int]
     near_duplicates: int
@@ -179,6 +180,7 @@ def job_state(job: Job, usage: Sequence[Usage]) -> JobState:
             "metadata": spec.metadata,
             "retest": retest_state(spec.retest),
             "forked_from": fork_state(spec.fork),
+            "comparison_id": job.comparison_id,
             "seed": spec.seed,
             "split": {"train": job.split.train, "val": job.split.validation, "test": job.split.test},
             "near_duplicates": len(spec.near_duplicates),
@@ -186,7 +188,7 @@ def job_state(job: Job, usage: Sequence[Usage]) -> JobState:
             "best_score": job.best_score,
             "best_prompt": job.best_prompt,
             "best_prompts": job.best_prompts,
-            "usage": _usage_state(job, usage),
+            "usage": usage_state(job, usage),
             "budget": spec.budget,
             "error": {"code": job.error_code, "message": job.error_message or ""} if job.error_code else None,
             "result": job.result,
@@ -220,7 +222,8 @@ def warnings_of(job: Job) -> list[object]:
     return [asdict(each) for each in same_model_warning(target=job.spec.target_model_id, judge=job.judge.model_id)]
 
 
-def _usage_state(job: Job, usage: Sequence[Usage]) -> dict[str, object]:
+def usage_state(job: Job, usage: Sequence[Usage]) -> dict[str, object]:
+    """Return what the job has consumed, in all and by role."""
     by_role = {str(role): _role_usage([each for each in usage if each.role is role]) for role in Role}
     return {**_role_usage(usage), "rollouts": job.rollouts, "by_role": by_role}
 

@@ -29,7 +29,8 @@ class Checkpoint:
 def find_checkpoint(database: Database, job_id: str, *, upto: int) -> Checkpoint | None:
     """Return the job's last checkpoint at or before the event, None if there is none."""
     row = database.row(
-        "SELECT id, coalesce(json_extract(data, '$.best_candidate_id'), json_extract(data, '$.candidate_id')) AS leader"
+        "SELECT id,"
+        " coalesce(json_extract(data, '$.best_candidate_id'), json_extract(data, '$.candidate_id'), 0) AS leader"
         " FROM events WHERE job_id = ? AND checkpoint = 1 AND id <= ? ORDER BY id DESC LIMIT 1",
         (job_id, upto),
     )

@@ -18,7 +18,7 @@ from gepa_next.store.retests import Newest, note_retest
 _COLUMNS = """
     jobs.id, token_id, status, spec, judge_model_id, judge_fingerprint, judge_noise, simulated, created_at, updated_at,
     started_at, finished_at, stop_reason, jobs.iteration, rollouts, seed_score, best_score, best_candidate_id,
-    error_code, error_message, result, last_event_id, owner_epoch, paused_s, drafted,
+    error_code, error_message, result, last_event_id, owner_epoch, paused_s, drafted, comparison_id,
     (SELECT text FROM candidates WHERE job_id = jobs.id AND candidates.id = best_candidate_id) AS best_prompt,
     (SELECT prompts FROM candidates WHERE job_id = jobs.id AND candidates.id = best_candidate_id) AS best_prompts
 """
@@ -28,7 +28,8 @@ _COLUMNS = """
 class NewJob:
     """A job about to be stored, with the request that must not make it twice.
 
-    `upto` is for a re-test of the bank's new examples: how far it takes them.
+    `upto` is for a re-test of the bank's new examples: how far it takes them. Jobs of a comparison have its id, and a
+    place in it.
     """
 
     id: str
@@ -43,27 +44,32 @@ class NewJob:
     idempotency_ttl_s: float = 0.0
     most_queued: int = 0
     upto: Newest | None = None
+    comparison_id: str | None = None
+    place: int = 0
 
 
-def insert_job(database: Database, new: NewJob) -> tuple[str, bool]:
+def insert_job(database: Database, new: NewJob, *others: NewJob) -> tuple[str, bool]:
     """Store the job and return (its id, True), or (the id made before by the same request, False).
 
+    `others` that the same request makes are stored with it, all or none.
     InvalidError if the idempotency key came with another body, UnavailableError if the queue is full, NotFoundError if
     the version to be tested again, or the job to be forked, is not there any more.
     """
-    example_rows = [
-        (new.id, place, *example_values(example), example.synthetic) for place, example in enumerate(new.examples)
-    ]
-    spec = spec_to_json(new.spec)
+    prepared = [(each, spec_to_json(each.spec), _example_rows(each)) for each in (new, *others)]
 
     def unit(db: sqlite3.Connection) -> tuple[str, bool]:
         if (earlier := _earlier_job(db, new)) is not None:
             return earlier, False
-        _refuse_if_full(db, new.most_queued)
-        _insert_rows(db, new, spec, example_rows)
+        _refuse_if_full(db, new.most_queued, wanted=len(prepared))
+        for each, spec, example_rows in prepared:
+            _insert_rows(db, each, spec, example_rows)
         return new.id, True
 
     return database.write(unit)
+
+
+def _example_rows(new: NewJob) -> list[tuple[object, ...]]:
+    return [(new.id, place, *example_values(each), each.synthetic) for place, each in enumerate(new.examples)]
 
 
 def find_replayed(database: Database, *, token_id: str, key: str, body_sha256: str, oldest: float) -> str | None:
@@ -102,18 +108,18 @@ def _same_request(row: Row | None, body_sha256: str) -> str | None:
     return str(row["job_id"])
 
 
-def _refuse_if_full(db: sqlite3.Connection, most_queued: int) -> None:
+def _refuse_if_full(db: sqlite3.Connection, most_queued: int, *, wanted: int) -> None:
     queued = db.execute("SELECT count(*) FROM jobs WHERE status = 'queued'").fetchone()[0]
-    if most_queued and queued >= most_queued:
+    if most_queued and queued + wanted > most_queued:
         raise UnavailableError("queue_full", f"{queued} jobs are waiting; try again later")
 
 
 def _insert_rows(db: sqlite3.Connection, new: NewJob, spec: str, example_rows: Sequence[tuple[object, ...]]) -> None:
     db.execute(
         "INSERT INTO jobs (id, token_id, status, spec, judge_model_id, judge_fingerprint, simulated, created_at,"
-        " updated_at) VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?)",
+        " updated_at, comparison_id, place) VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?)",
         (new.id, new.token_id, spec, new.judge.model_id, new.judge.fingerprint, new.simulated, new.created_at,
-         new.created_at),
+         new.created_at, new.comparison_id, new.place),
     )  # fmt: skip
     db.executemany(
         "INSERT INTO examples (job_id, position, id, input, ideal, tags, meta, synthetic)"
@@ -176,6 +182,15 @@ def list_jobs(
     return [_job(row) for row in rows]
 
 
+def list_compared_jobs(database: Database, comparison_id: str, *, token_id: str) -> list[Job]:
+    """Return the jobs of the token's comparison in its order, as far as they are not deleted."""
+    rows = database.rows(
+        f"SELECT {_COLUMNS} FROM jobs WHERE comparison_id = ? AND token_id = ? ORDER BY place",  # noqa: S608 - constant columns
+        (comparison_id, token_id),
+    )
+    return [_job(row) for row in rows]
+
+
 def _job(row: Row) -> Job:
     return Job(
         id=row["id"],
@@ -206,5 +221,6 @@ def _job(row: Row) -> Job:
         last_event_id=row["last_event_id"],
         owner_epoch=row["owner_epoch"],
         paused_s=row["paused_s"],
+        comparison_id=row["comparison_id"],
         drafted=row["drafted"],
     )

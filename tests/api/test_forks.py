@@ -6,6 +6,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from gepa_next.store.housekeeping import prune_jobs
+from gepa_next.store.jobs import get_job
 from tests.api.answers import refused, wrong
 from tests.support.pinning import DESK, bank, message, pin, prompt_for
 from tests.support.programs import PROMPTS, served_program
@@ -95,7 +96,8 @@ def test_what_is_shared_is_marked_costs_nothing_and_counts_for_nothing(service, 
     assert len(shared(made)) == state["forked_from"]["shared_rollouts"] > 0
     new = [each for each in made if not {"shared", "same_text"} & set(each["flags"])]
     assert len(new) == state["usage"]["rollouts"]
-    asked_for = {tuple(call["key"].split("/")[1:3]) for call in calls(service, state["job_id"])}
+    keys = [call["key"].split("/") for call in calls(service, state["job_id"])]
+    asked_for = {(candidate_id, example_id) for role, candidate_id, example_id, *_ in keys if role == "target"}
     assert not asked_for & {(str(candidate_id), example_id) for candidate_id, example_id in pairs(shared(made))}
 
 
@@ -197,6 +199,14 @@ def test_a_fork_can_be_forked(service, origin) -> None:
     assert {each["flags"].count("shared") for each in shared(made)} == {1}
     assert pairs(shared(made)) >= pairs(shared(rollouts(service, middle)))
     assert state["forked_from"]["test_seen"]
+
+
+@pytest.mark.parametrize("nth", [0, 1])
+def test_before_its_first_iteration_the_best_of_a_fork_is_that_of_the_job_it_is_from(service, origin, nth) -> None:
+    best = state_of(service, origin)["result"]["candidate_id"]
+    middle = fork(service, origin, event_id=checkpoints(service, origin)[-1])["job_id"]
+    job_id = asked(service, middle, event_id=checkpoints(service, middle)[nth]).json["job_id"]
+    assert get_job(service.database, job_id).spec.fork.heir == best > 0
 
 
 def test_without_a_test_there_was_none_to_look_at(service) -> None:

@@ -10,6 +10,15 @@ import pytest
 
 import gepa_next
 from gepa_next.api.artifacts import ARTIFACTS
+from gepa_next.api.comparison_shapes import ComparisonBody
+from gepa_next.api.comparison_states import (
+    ComparedQuoteState,
+    ComparedState,
+    ComparisonQuoteState,
+    ComparisonState,
+    DifferenceState,
+    LatencyState,
+)
 from gepa_next.api.errors import STATUS_BY_CODE
 from gepa_next.api.fork_shapes import ForkBody
 from gepa_next.api.health import CHECKS
@@ -233,6 +242,13 @@ def test_every_field_of_request_and_state_has_its_row_or_stands_in_one(field: st
         TokensState,
         WarningState,
         WarnedState,
+        ComparisonBody,
+        ComparisonState,
+        ComparedState,
+        DifferenceState,
+        LatencyState,
+        ComparisonQuoteState,
+        ComparedQuoteState,
         ForkBody,
         ForkState,
         PinBody,

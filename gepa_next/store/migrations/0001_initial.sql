@@ -27,10 +27,13 @@ CREATE TABLE jobs (
     left_at REAL, -- since when a job that has run waits for a runner
     drafted INTEGER NOT NULL DEFAULT 0,
     owner TEXT,
-    owner_epoch INTEGER NOT NULL DEFAULT 0
+    owner_epoch INTEGER NOT NULL DEFAULT 0,
+    comparison_id TEXT, -- of the jobs that one request made, a target each
+    place INTEGER NOT NULL DEFAULT 0 -- among them
 ) STRICT;
 
 CREATE INDEX jobs_by_status ON jobs (status, created_at);
+CREATE INDEX jobs_by_comparison ON jobs (comparison_id, place) WHERE comparison_id IS NOT NULL;
 CREATE INDEX jobs_by_token ON jobs (token_id, created_at, id);
 
 CREATE TABLE examples (

@@ -1,0 +1,133 @@
+"""Comparisons of targets over HTTP: one request, a job for each model, and a table of what they came to."""
+
+import secrets
+import time
+from contextlib import suppress
+from dataclasses import replace
+from hashlib import sha256
+
+from flask import Blueprint, Response, jsonify, request
+
+from gepa_next.api.auth import token_id
+from gepa_next.api.comparison_shapes import ComparisonBody
+from gepa_next.api.comparison_states import comparison_state, comparison_url, quotes_state, status_of
+from gepa_next.api.costs import refuse_unknowable_cost
+from gepa_next.api.intake import invalid, refuse_simulator
+from gepa_next.api.optimize import (
+    RETRY_AFTER_S,
+    asked_for,
+    digest_of,
+    job_version,
+    new_job,
+    read_body,
+    refuse_while_draining,
+    replayed,
+)
+from gepa_next.api.paging import refuse_unknown
+from gepa_next.api.quote_state import quote_state
+from gepa_next.api.quotes import quoted
+from gepa_next.api.wiring import Wiring, wiring
+from gepa_next.errors import ConflictError, InvalidError, NotFoundError
+from gepa_next.gepa.types import Example
+from gepa_next.models import Job, JobSpec, JobStatus
+from gepa_next.store.evidence import list_usage
+from gepa_next.store.jobs import NewJob, get_job, insert_job, list_compared_jobs
+from gepa_next.store.requests import cancel_job
+
+bp = Blueprint("comparisons", __name__, url_prefix="/v1/comparisons")
+
+
+@bp.post("")
+def create() -> Response:
+    """Store a job for each model, or return the comparison that the same request made before."""
+    refuse_unknown("iterations")
+    parts = wiring()
+    refuse_while_draining(parts)
+    body = read_body(ComparisonBody)
+    digest = digest_of({"comparison": body.model_dump(mode="json")})
+    earlier = replayed(parts, digest)
+    job_id, created = (earlier, False) if earlier else insert_job(parts.database, *_new_jobs(parts, digest, body))
+    comparison_id = get_job(parts.database, job_id).comparison_id or ""
+    response = _answer(comparison_id, _jobs(comparison_id))
+    response.headers["Location"] = comparison_url(comparison_id)
+    if created:
+        response.status_code = 201
+    else:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+@bp.post("/quote")
+def quote() -> Response:
+    """Return what the comparison of this body would take; nothing is stored and no model is asked."""
+    refuse_unknown("iterations")
+    specs, examples = _asked(wiring(), read_body(ComparisonBody))
+    quotes = [
+        (spec.target_model_id, quote_state(wiring().roles, spec, quoted(wiring(), spec, examples))) for spec in specs
+    ]
+    return jsonify(quotes_state(quotes).model_dump(mode="json"))
+
+
+@bp.get("/<comparison_id>")
+def read(comparison_id: str) -> Response:
+    """Return the table, or 304."""
+    refuse_unknown()
+    response = _answer(comparison_id, _jobs(comparison_id))
+    response.make_conditional(request)
+    return response
+
+
+@bp.delete("/<comparison_id>")
+def cancel(comparison_id: str) -> Response:
+    """Cancel each of its jobs that has not ended; the second time the same."""
+    refuse_unknown()
+    for job in _jobs(comparison_id):
+        with suppress(ConflictError):  # it has ended meanwhile
+            cancel_job(wiring().database, job.id, token_id=token_id(), now=time.time())
+    jobs = _jobs(comparison_id)
+    if not any(job.status is JobStatus.CANCELLED for job in jobs):
+        raise ConflictError("not_cancelable", f"all its jobs have ended; the comparison is {status_of(jobs)}")
+    return _answer(comparison_id, jobs)
+
+
+def _jobs(comparison_id: str) -> list[Job]:
+    found = list_compared_jobs(wiring().database, comparison_id, token_id=token_id())
+    if not found:
+        raise NotFoundError("there is no such comparison")
+    return found
+
+
+def _answer(comparison_id: str, jobs: list[Job]) -> Response:
+    database = wiring().database
+    response = jsonify(comparison_state(database, comparison_id, jobs).model_dump(mode="json"))
+    versions = [job_version(job, list_usage(database, job.id)) for job in jobs]
+    response.set_etag(sha256(" ".join(versions).encode()).hexdigest()[:16], weak=True)
+    if not all(job.status.terminal for job in jobs):
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def _new_jobs(parts: Wiring, digest: str, body: ComparisonBody) -> list[NewJob]:
+    specs, examples = _asked(parts, body)
+    comparison_id = secrets.token_urlsafe(9)
+    made = [
+        replace(new_job(parts, digest, spec, examples), comparison_id=comparison_id, place=place)
+        for place, spec in enumerate(specs)
+    ]
+    return [made[0], *(replace(each, idempotency_key=None) for each in made[1:])]
+
+
+def _asked(parts: Wiring, body: ComparisonBody) -> tuple[list[JobSpec], tuple[Example, ...]]:
+    """Return a spec for each model, the same in all else, and the examples; InvalidError if they cannot be had."""
+    for place, model_id in enumerate(body.target_model_ids):
+        try:
+            refuse_simulator(model_id, simulated=parts.roles.simulated)
+        except InvalidError as error:
+            raise invalid(f"target_model_ids.{place}", error.details[0][1]) from None
+    first, examples = asked_for(parts, body.job(body.target_model_ids[0]))
+    if not examples:
+        raise invalid("examples", "a comparison needs examples or a bank: drafted ones would not be the same for all")
+    specs = [replace(first, target_model_id=model_id) for model_id in body.target_model_ids]
+    for spec in specs:
+        refuse_unknowable_cost(parts.roles, spec)
+    return specs, examples
