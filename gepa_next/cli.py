@@ -14,6 +14,7 @@ from types import FrameType
 
 from gepa_next.config import ConfigurationError, Settings, load_settings
 from gepa_next.errors import NotFoundError, ReplayError, StoreError, UnavailableError
+from gepa_next.judge_commands import add_judge_commands
 from gepa_next.receipts.check import Check
 from gepa_next.receipts.verify import verify
 from gepa_next.store.checks import refuse_damaged, refuse_read_only
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     replay = commands.add_parser("replay", help="make a finished job again from its ledger, and compare")
     replay.add_argument("job", help="the job's id")
     replay.set_defaults(run=_replay)
+    add_judge_commands(commands)
     return parser
 
 

@@ -1,9 +1,11 @@
 """Roles: which model plays which, where it is asked, and what all jobs share on the way to it."""
 
+import secrets
 from collections.abc import Mapping
 
 from gepa_next.api.wiring import Roles
 from gepa_next.config import Settings
+from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.types import ModelCall, Role
 from gepa_next.llm.endpoint import Endpoint
 from gepa_next.llm.http import HttpModel
@@ -94,6 +96,19 @@ def models_at(
         return {role: role_model(role, model_id) for role, model_id in chosen.items()}
 
     return models
+
+
+def judge_of(settings: Settings) -> tuple[str, LanguageModel]:
+    """Return the judge's id, and the judge as it is asked outside of jobs: with the same retries and limits."""
+    model_id, place = _model_ids(settings)[Role.JUDGE], secrets.token_hex(8)
+    if settings.simulated:
+        return model_id, Simulator()
+    provider = _providers(settings)[Role.JUDGE]
+    turnstile = Turnstile(most=settings.max_concurrent_calls, patience_s=settings.provider_patience_s)
+    lane = Lane(turnstile, provider.throttle, Traffic())
+    return model_id, HttpModel(
+        provider=provider, model_id=model_id, request_id=lambda call: f"{place}/{call.key}", lane=lane
+    )
 
 
 def _programs(settings: Settings) -> Programs:

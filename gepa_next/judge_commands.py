@@ -1,0 +1,79 @@
+"""Commands about the judge: how it agrees with people."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gepa_next.config import ConfigurationError, load_settings
+from gepa_next.human_scores import SCALES, ScoredOutput, read_scored
+
+if TYPE_CHECKING:
+    from gepa_next.calibration import Calibration
+
+FAILED = 2
+
+
+def add_judge_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `judge` and what comes after it."""
+    judge = commands.add_parser("judge", help="look at the judge: how it agrees with people")
+    about = judge.add_subparsers(required=True, metavar="COMMAND")
+    calibrate = about.add_parser("calibrate", help="judge outputs that people have scored, and compare")
+    calibrate.add_argument("file", type=Path, help="JSON lines, or CSV if its name ends so")
+    calibrate.add_argument("--scale", type=int, choices=SCALES, default=1, help="the highest human score, 1 or 10")
+    calibrate.add_argument("--json", action="store_true", help="print JSON")
+    calibrate.set_defaults(run=_calibrate)
+
+
+def _calibrate(options: argparse.Namespace) -> None:
+    # Imported here: `serve` becomes gunicorn and must not have loaded what is patched there.
+    from gepa_next.calibration import calibrate  # noqa: PLC0415
+    from gepa_next.errors import ProviderError  # noqa: PLC0415
+    from gepa_next.roles import judge_of  # noqa: PLC0415
+
+    settings = load_settings(require_auth=False, allow_insecure_bind=True)
+    scored = _read(options.file, scale=options.scale)
+    model_id, judge = judge_of(settings)
+    with ThreadPoolExecutor(settings.max_concurrent_calls) as pool:
+        try:
+            found = calibrate(scored, judge, model_id=model_id, apply=pool.map)
+        except ProviderError as error:
+            print(f"gepa-next: {error.message}", file=sys.stderr)
+            raise SystemExit(FAILED) from None
+    print(json.dumps(asdict(found)) if options.json else "\n".join(_lines(found)))
+    if found.agreement is None:
+        raise SystemExit(FAILED)
+
+
+def _read(path: Path, *, scale: int) -> list[ScoredOutput]:
+    try:
+        return read_scored(path, scale=scale)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: {error}") from None
+
+
+def _lines(found: "Calibration") -> Iterator[str]:
+    said = found.agreement
+    failed = ", ".join(f"{count} {code}" for code, count in sorted(found.failed.items()))
+    left_out = f"; without a score: {failed}" if failed else ""
+    yield f"{said.n if said else 0} outputs scored by {found.model_id}{left_out}"
+    if said is not None:
+        yield f"the same points: {said.exact:.1%}; at most one point apart: {said.within_one:.1%}"
+        yield f"Spearman's rank correlation: {_number(said.spearman, '.2f')}"
+        absolute = f"{said.mean_absolute_error:.3f}"
+        yield f"mean error, judge less people: {said.mean_error:+.3f}; in absolute terms: {absolute}"
+        slope = f"{_number(said.length_slope, '+.3f')} for 1,000 characters more"
+        yield f"error and length of the output: correlation {_number(said.length_correlation, '+.2f')}, {slope}"
+    cost_usd = found.usage.get("cost_usd")
+    cost = "at an unknown cost" if cost_usd is None else f"{cost_usd:.4f} USD"
+    yield f"{found.usage.get('calls') or 0:g} calls, {cost}"
+
+
+def _number(value: float | None, form: str) -> str:
+    return "unknown, for nothing varies" if value is None else format(value, form)
