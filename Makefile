@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: all lint types contracts test demo real-demo real-replies bench bench-search bench-clock crash crash-mutants format clean boot
+.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-search bench-clock crash crash-mutants format clean boot
 
 all: lint types contracts test
 
@@ -40,6 +40,10 @@ real-demo: $(VENV)/.installed
 # What a real model writes as judge and reflector: make real-replies URL=http://… DATA=examples.jsonl
 real-replies: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.real_replies --url "$(URL)" --data "$(DATA)" $(ARGS)
+
+# What a wrong answer gains by talking to a real judge: make real-injections URL=http://… DATA=examples.jsonl
+real-injections: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.real_injections --url "$(URL)" --data "$(DATA)" $(ARGS)
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.serve

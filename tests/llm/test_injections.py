@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from gepa_next.gepa.fences import harmless
 from gepa_next.gepa.messages import reflector_messages
 from gepa_next.gepa.replies import PromptReply
 from gepa_next.gepa.types import Candidate, Example, Lesson, Role, Rollout, Split
@@ -53,7 +54,8 @@ def test_the_reflector_reads_one_case_the_lesson_and_the_prompt_whatever_they_sa
         longest=100_000,
     )
     material = read_material(message.content)
-    assert (len(material.prompts), len(material.cases)) == (1, 1)
+    assert material.prompt == harmless(texts["prompt"])
+    assert len(material.cases) == 1
     assert [(rule.words, rule.answer) for rule in material.lessons] == [(("x",), "y")]
     assert (material.keep, material.max_words) == ((), None)
 
