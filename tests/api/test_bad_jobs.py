@@ -148,6 +148,25 @@ def test_a_split_that_does_not_add_up_is_refused(client, split) -> None:
     wrong(ask(client, split=split), "split")
 
 
+@pytest.mark.parametrize(
+    ("split", "path", "said"),
+    [
+        ({"train": 4, "val": 3}, "split", "larger than the 6 different examples"),
+        ({"train": 3, "val": 3, "test": 1}, "split", "larger than the 6 different examples"),
+        ({"train": 0.5, "val": 0.6}, "split", "fractions must add up to 1"),
+        ({"train": 2, "val": 2, "test": 0.5}, "split", "fractions must add up to 1"),
+        ({"train": 0.3333, "val": 0.3333, "test": 0.3333}, "split", "fractions must add up to 1"),
+        ({"train": 0.98, "val": 0.01, "test": 0.01}, "split", "at least one example each"),
+        ({"train": 2, "val": 2, "test": -1}, "split.test", "a count"),
+        ({"train": 2.5, "val": 2}, "split.train", "a fraction"),
+        ({"train": 1}, "split.val", "required"),
+        ("half", "split", "object"),
+    ],
+)
+def test_a_split_that_cannot_be_made_says_what_is_wrong_with_it(client, split, path, said) -> None:
+    assert said in wrong(ask(client, split=split), path)
+
+
 def test_a_split_whose_rounding_leaves_nothing_to_train_on_is_refused(client) -> None:
     shares = {"train": 0.0, "val": 0.5, "test": 0.5}  # of three: two and two, rounded
     wrong(ask(client, examples=EXAMPLES[:3], split=shares), "split")

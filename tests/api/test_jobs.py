@@ -67,6 +67,19 @@ def test_identical_examples_are_kept_once(client) -> None:
 @pytest.mark.parametrize(
     ("split", "sizes"),
     [
+        ({"train": 2, "val": 2, "test": 0}, (2, 2, 0)),
+        ({"train": 0.5, "val": 0.5, "test": 0.0}, (3, 3, 0)),
+        ({"train": 1, "val": 1, "test": 4}, (1, 1, 4)),
+    ],
+)
+def test_a_test_split_may_be_empty_or_most_of_all(client, split, sizes) -> None:
+    found = client.post("/v1/optimize", json={**SMALL_JOB, "split": split}).json["split"]
+    assert (found["train"], found["val"], found["test"]) == sizes
+
+
+@pytest.mark.parametrize(
+    ("split", "sizes"),
+    [
         ({"train": 3, "val": 2, "test": 1}, (3, 2, 1)),
         ({"train": 3, "val": 3, "test": 0}, (3, 3, 0)),
         ({"train": 0.5, "val": 0.5}, (3, 3, 0)),

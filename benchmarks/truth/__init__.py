@@ -1,0 +1,1 @@
+"""Verdicts and intervals against a truth that is known."""
