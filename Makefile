@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-search bench-truth bench-clock crash crash-mutants format clean boot
+.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page bench-search bench-truth bench-clock crash crash-mutants format clean boot
 
 all: lint types contracts test
 
@@ -52,6 +52,10 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.recovery
 	$(BIN)/python -m benchmarks.calls
 	$(BIN)/python -m benchmarks.big_job
+
+# The page of a big job in Chromium, which has to be installed.
+bench-page: $(VENV)/.dev-installed
+	$(BIN)/python -m benchmarks.page
 
 # Our search against the reference implementation, which is installed beside and never imported by the product.
 build/reference/.installed:

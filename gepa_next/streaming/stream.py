@@ -29,6 +29,7 @@ def has_ended(database: Database, job_id: str, *, after: int) -> bool:
 def stream(database: Database, tailer: Tailer, settings: StreamSettings, job_id: str, *, after: int) -> Iterator[bytes]:
     """Yield frames of the events with ids above `after`, heartbeats between them, and end with the job.
 
+    The history comes many frames at a time: to send each alone takes longer than to read it.
     The subscription begins before the history is read, so that nothing falls between the two.
     """
     subscription = tailer.subscribe(job_id)
@@ -36,9 +37,9 @@ def stream(database: Database, tailer: Tailer, settings: StreamSettings, job_id:
         yield retry_frame(settings.retry_ms)
         while not subscription.closed:
             subscription.lagging = False
-            for each in _history(database, job_id, after):
-                after = each.id
-                yield each.encoded
+            for page in _history(database, job_id, after):
+                after = page[-1].id
+                yield b"".join(each.encoded for each in page)
             if has_ended(database, job_id, after=after):
                 return
             for each in _live(subscription, settings, after):
@@ -48,9 +49,9 @@ def stream(database: Database, tailer: Tailer, settings: StreamSettings, job_id:
         tailer.unsubscribe(subscription)
 
 
-def _history(database: Database, job_id: str, after: int) -> Iterator[Frame]:
+def _history(database: Database, job_id: str, after: int) -> Iterator[list[Frame]]:
     while events := list_events(database, job_id, after=after, limit=PAGE):
-        yield from map(frame, events)
+        yield [frame(each) for each in events]
         after = events[-1].id
 
 

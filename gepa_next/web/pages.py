@@ -22,6 +22,7 @@ for each in words.FILTERS:
 
 JOBS_A_PAGE = 50
 LATEST_EVENTS = 30
+LATEST_LESSONS = 20
 BEGINNING = 120
 
 
@@ -60,7 +61,8 @@ def job(job_id: str) -> Response:
         "job.html",
         job=_state(found),
         seed_prompt=found.spec.prompt,
-        lessons=list_lessons(database, job_id),
+        last_event_id=found.last_event_id,
+        lessons=list_lessons(database, job_id)[: -LATEST_LESSONS - 1 : -1],
         events=[words.told(each) for each in reversed(latest)],
     )
 

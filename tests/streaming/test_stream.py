@@ -1,6 +1,5 @@
 """A stream is the history and then its tail, every event once, to the end of the job."""
 
-import json
 import threading
 from queue import SimpleQueue
 
@@ -36,7 +35,7 @@ def ids(text: bytes) -> list[int]:
 
 
 def events(frames, count: int) -> list[int]:
-    """Return the ids of the next so many events, heartbeats left out."""
+    """Return the ids of the next so many events, or more if more come at once; heartbeats left out."""
     found: list[int] = []
     heartbeats = 0
     while len(found) < count:
@@ -118,7 +117,7 @@ def test_a_stream_that_falls_behind_again_and_again_loses_nothing(service, job_i
     for _ in range(5):
         service.tell(job_id, LONGEST_QUEUE + 10)
         found += events(frames, 7)
-    found += events(frames, 5 * (LONGEST_QUEUE + 10) - 35)
+    found += events(frames, 5 * (LONGEST_QUEUE + 10) + 1 - len(found))
     assert found == list(range(1, 5 * (LONGEST_QUEUE + 10) + 2))
 
 
@@ -160,5 +159,4 @@ def test_every_event_is_json_on_one_line(service, job_id, open_stream) -> None:
     service.tell(job_id, text="two\nlines \u2028 and more")
     frames = open_stream()
     next(frames)
-    for text in (next(frames), next(frames)):
-        assert json.loads(text.decode().split("\ndata: ")[1])["schema_version"] == 1
+    assert [each.envelope["schema_version"] for each in parse_frames(next(frames).decode())] == [1, 1]

@@ -25,11 +25,12 @@ const CONNECTIONS = {
 };
 const SCORED = new Set(["seed", "evaluate", "iteration", "select"]);
 const TICK_MS = 1000;
+const SHARE = 4; // a page that takes long to draw is drawn so much less often
 
-const { job, seedPrompt } = JSON.parse(byId("given").textContent);
+const { job, seedPrompt, lastEventId } = JSON.parse(byId("given").textContent);
 const model = new Model(job);
 const view = { by: "iteration", picked: null, only: "all", rejected: true };
-let frame = null;
+let [timer, next] = [null, 0];
 
 const matrix = new Matrix(job.job_id, () => drawSoon());
 const curve = new Curve(pick);
@@ -57,7 +58,8 @@ stream.open();
 
 function take(event) {
   model.fold(event);
-  if (event.type !== "progress" || SCORED.has(event.data.stage)) matrix.refresh();
+  if (event.id < lastEventId) return; // until all that had happened is here, what the server has drawn is truer
+  if (event.id === lastEventId || event.type !== "progress" || SCORED.has(event.data.stage)) matrix.refresh();
   drawSoon();
 }
 
@@ -83,10 +85,14 @@ function connection(state) {
 }
 
 function drawSoon() {
-  frame ??= requestAnimationFrame(() => {
-    frame = null;
-    if (model.events.length) draw();
-  });
+  timer ??= setTimeout(() => requestAnimationFrame(drawNow), Math.max(0, next - performance.now()));
+}
+
+function drawNow() {
+  timer = null;
+  const began = performance.now();
+  if (model.events.length && stream.last >= lastEventId) draw();
+  next = performance.now() + SHARE * (performance.now() - began);
 }
 
 function draw() {

@@ -1,6 +1,7 @@
 // Word numbers, times and events, as the templates of the server do.
 
 const UNKNOWN = "–";
+const times = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const grouped = new Intl.NumberFormat("en");
 
 const rounded = (value) => Number(value.toFixed(9)).toFixed(2); // 0.22499999999999998 is a mean of 0.225
@@ -45,7 +46,7 @@ export function range([shortest, longest]) {
 }
 
 /** Word the time of day. */
-export const clock = (epoch) => new Date(epoch * 1000).toLocaleTimeString([], { hour12: false });
+export const clock = (epoch) => times.format(epoch * 1000);
 
 /** Put every time that the server wrote in UTC into the reader's zone. */
 export function localTimes(root = document) {
