@@ -73,6 +73,7 @@ def test_a_stream_token_opens_nothing_else(done, done_id, rest) -> None:
 def test_a_stream_token_opens_no_other_job(open_with) -> None:
     service = open_with()
     first, second = service.create(), service.create()
+    service.client().delete(f"/v1/optimize/{second}")  # so that its stream would end
     token = stream_token(service, first)["stream_token"]
     refused(service.client(token=None).get(f"/v1/optimize/{second}/events?stream_token={token}"), 401, "unauthorized")
 
