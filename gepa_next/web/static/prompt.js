@@ -32,7 +32,7 @@ export class PromptPanel {
     if (key === this.listed) return;
     this.listed = key;
     const options = decided.slice(-LONGEST_LIST).reverse().map((each) => el("option", { value: each.id, selected: each.id === picked }, `#${each.id} ${score(each.score)} ${model.kindOf(each)}`));
-    byId("candidate").replaceChildren(el("option", { value: "best", selected: picked === null }, `best so far (#${model.bestId})`), ...options);
+    byId("candidate").replaceChildren(el("option", { value: "best", selected: picked === null }, `best (#${model.bestId})`), ...options);
   }
 
   async load(id, decided) {
