@@ -11,7 +11,7 @@ from gepa_next.gepa.pause import pause
 RESAMPLES = 1999
 CONFIDENCE = 0.95
 SAME = 1e-9  # sizes that differ by less are equal
-LEAST_SPREAD = 0.2  # of the sample's: what a resample has at least, or few distinct values would make it all or nothing
+LEAST_SPREAD = 0.35  # of the sample's: what a resample has at least, or few distinct values would have no end
 DRAWN_AT_ONCE = 20_000
 
 

@@ -103,6 +103,12 @@ def test_the_interval_leaves_out_0_where_the_p_value_is_at_most_5_percent() -> N
     assert sides == {-1, 0, 1}
 
 
+@pytest.mark.parametrize("differences", [[0.5] * 6 + [1.0] * 2, [0.5] * 6 + [1.0], [0.1] * 9 + [0.2]])
+def test_wins_on_all_examples_leave_out_0_though_most_are_of_one_size(differences: list[float]) -> None:
+    low, high = shown_by(differences, seed=1).interval
+    assert 0 < low < sum(differences) / len(differences) < high
+
+
 def test_the_interval_covers_the_true_mean_as_often_as_it_says_where_there_are_few() -> None:
     rng = random.Random(1)  # noqa: S311 - for repetition, not for secrets
     covered = 0
