@@ -33,7 +33,13 @@ def written(trials: Iterable[Result], timed: Iterable[Result] = ()) -> str:
     """Return the whole report."""
     results, timings = Results(trials), Timings(timed)
     parts = [answered(results, timings), _overall(results), _scores(results), _speed(results), timings_shown(timings)]
-    parts += [_against(results), _gates(results), _ablations(results), _made_by(results, timings)]
+    parts += [
+        _against(results),
+        _gates(results),
+        _reflections(results),
+        _ablations(results),
+        _made_by(results, timings),
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -120,6 +126,18 @@ def _gates(results: Results) -> str:
             cells.append(f"{100 * wrongly / max(1, worthless):.0f} % of {worthless / max(1, len(mine)):.0f}")
         rows.append([family, *cells])
     title = "## Worthless proposals that were accepted"
+    return section(title, table(["family", *results.whole_systems], rows)) if rows else ""
+
+
+def _reflections(results: Results) -> str:
+    """Return what the budget does not count: how often the reflector was asked."""
+
+    def asked(family: str, system: str) -> str:
+        calls = [each["reflections"] for each in results.of(family, system)]
+        return f"{median(calls):.0f}" if calls else ""
+
+    rows = [[family, *(asked(family, each) for each in results.whole_systems)] for family in results.families]
+    title = "## Calls of the reflector in a whole trial, which no budget here counts (median)"
     return section(title, table(["family", *results.whole_systems], rows)) if rows else ""
 
 

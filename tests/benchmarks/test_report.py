@@ -29,7 +29,7 @@ NAMES_OF_CLOCK = [
 
 
 def result(family: str, system: str, seed: int, curve: Curve, **more: Any) -> dict[str, Any]:
-    counts = {"proposals": 50, "accepted": 10, "worthless": 40, "worthless_accepted": 2}
+    counts = {"reflections": 40 + 2 * seed, "proposals": 50, "accepted": 10, "worthless": 40, "worthless_accepted": 2}
     trial = {"kind": "reported", "family": family, "system": system, "seed": seed, "max_rollouts": BUDGET}
     return {**trial, "curve": curve, **counts, "made_by": "of the test", **more}
 
