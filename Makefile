@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page bench-search bench-truth bench-clock crash crash-mutants format clean boot
+.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page bench-search bench-truth bench-clock bench-noise crash crash-mutants format clean boot
 
 all: lint types contracts test
 
@@ -69,6 +69,10 @@ bench-search: $(VENV)/.installed build/reference/.installed
 # The same two against the clock, with models that take time.
 bench-clock: $(VENV)/.installed build/reference/.installed
 	$(BIN)/python -m benchmarks.search.clock --kind reported --seeds 8 --out docs/benchmarks $(ARGS)
+
+# What it is worth to count the judge's noise in acceptance, by margin (minutes).
+bench-noise: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.noise $(ARGS)
 
 # Verdicts and intervals where the truth is known, on the real engine (minutes).
 bench-truth: $(VENV)/.installed

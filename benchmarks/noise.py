@@ -1,13 +1,19 @@
 """What it is worth to count the judge's noise in acceptance: the same searches under a judge that errs, by margin.
 
-python -m benchmarks.noise --seeds 24
+It writes the raw results as JSON lines, one search a line, and beside them the table that is made of them:
+make bench-noise. The tasks are those for tuning, for the engine's margin is chosen by them.
 """
 
 import argparse
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
+from multiprocessing import Pool
+from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
 from benchmarks.search.families import FIRST_SEED, families
 from benchmarks.search.models import Models
@@ -22,8 +28,12 @@ from gepa_next.gepa.run import Run
 from gepa_next.gepa.state import State
 from gepa_next.gepa.types import Completion, ModelCall, Role
 
-FAMILIES = ("additive", "noisy", "good")
-MARGINS = (0.0, acceptance.NOISE_MARGIN, 0.5, 1.0)  # in standard errors of the judge's noise
+KIND = "tuning"
+FAMILIES = ("additive", "noisy", "good", "conflict")
+NOISES = (0.1, 0.2)
+MARGINS = (0.0, 0.25, 0.5, 1.0)  # in standard errors of the judge's noise
+SHARES = (0.25, 0.5, 1.0)
+PROCESSES = 2
 _ANSWER = re.compile(r"<answer-(\w+)>\n(.*)\n</answer-\1>", re.DOTALL)
 
 
@@ -45,7 +55,7 @@ class JudgedPorts(Ports):
 
 def searched(family: str, seed: int, *, noise: float, margin: float) -> dict[str, float]:
     """Return how one search went: true scores on the way, and what was accepted."""
-    kind = replace(families("reported")[family], judge_noise=noise)
+    kind = replace(families(KIND)[family], judge_noise=noise)
     models = Models(World(kind, seed))
     run = Run(
         state=State(task_of(models, kind.max_rollouts)),
@@ -61,37 +71,62 @@ def searched(family: str, seed: int, *, noise: float, margin: float) -> dict[str
     finally:
         acceptance.NOISE_MARGIN = kept
     curve = {"curve": [(at, models.world.normalised(prompt)) for at, prompt in models.curve]}
-    scores = {f"at {share}": score_at(curve, share * kind.max_rollouts) for share in (0.25, 0.5, 1.0)}
+    scores = {f"at {share}": score_at(curve, share * kind.max_rollouts) for share in SHARES}
     known = run.state.noise
     return {**scores, **gate(models.world, judged_in(run.state)), "sd": (known.sd if known else None) or 0.0}
 
 
-def row(family: str, noise: float, margin: float, found: Sequence[dict[str, float]]) -> str:
-    """Return a line of the table."""
-    cells = [family, f"{noise}", f"{mean(each['sd'] for each in found):.2f}", f"{margin}"]
-    for name in ("at 0.25", "at 0.5", "at 1.0"):
-        scores = [each[name] for each in found]
-        cells.append(f"{mean(scores):.3f} ± {stdev(scores) / len(scores) ** 0.5:.3f}")
-    cells += [f"{mean(each[name] for each in found):.1f}" for name in ("accepted", "worthless_accepted")]
+def table(results: Sequence[dict[str, Any]]) -> str:
+    """Return the table: by family, noise and margin, and what each margin changes on the same seeds."""
+    head = ["family", "the judge errs by", "measured", "margin"]
+    head += [f"score at {share} of the budget, less that without a margin" for share in SHARES]
+    head += ["accepted", "of them worthless"]
+    rows = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
+    for family, noise in product(FAMILIES, NOISES):
+        found = [each for each in results if (each["family"], each["noise"]) == (family, noise)]
+        plain = _by_seed(found, 0.0)
+        rows += [_row(_by_seed(found, margin), plain) for margin in MARGINS if _by_seed(found, margin)]
+    return "# Margins for a judge that errs\n\n" + "\n".join(rows) + "\n"
+
+
+def _by_seed(results: Sequence[dict[str, Any]], margin: float) -> dict[int, dict[str, Any]]:
+    return {each["seed"]: each for each in results if each["margin"] == margin}
+
+
+def _row(found: dict[int, dict[str, Any]], plain: dict[int, dict[str, Any]]) -> str:
+    some = next(iter(found.values()))
+    cells = [some["family"], f"{some['noise']}", f"{mean(each['sd'] for each in found.values()):.2f}"]
+    cells.append(f"{some['margin']}")
+    for name in (f"at {share}" for share in SHARES):
+        score = mean(each[name] for each in found.values())
+        changes = [each[name] - plain[seed][name] for seed, each in found.items()]
+        error = stdev(changes) / len(changes) ** 0.5
+        cells.append(f"{score:.3f}" + (f", {mean(changes):+.3f} ± {error:.3f}" if some["margin"] else ""))
+    cells += [f"{mean(each[name] for each in found.values()):.1f}" for name in ("accepted", "worthless_accepted")]
     return f"| {' | '.join(cells)} |"
+
+
+def _carried_out(trial: tuple[str, float, float, int]) -> dict[str, Any]:
+    family, noise, margin, seed = trial
+    done = searched(family, seed, noise=noise, margin=margin)
+    return {"family": family, "noise": noise, "margin": margin, "seed": seed, **done}
 
 
 def main() -> None:
     asked = argparse.ArgumentParser(description="Search under judges that err, with margins of several widths.")
     asked.add_argument("--seeds", type=int, default=24)
-    asked.add_argument("--noises", type=float, nargs="*", default=[0.1, 0.2])
-    asked.add_argument("--families", nargs="*", default=FAMILIES)
-    asked.add_argument("--margins", type=float, nargs="*", default=MARGINS)
+    asked.add_argument("--out", type=Path, default=Path("docs/benchmarks"))
     chosen = asked.parse_args()
-    head = ["family", "the judge errs by", "measured", "margin", "score at a quarter", "at half", "at the end"]
-    head += ["accepted", "of them worthless"]
-    print(f"| {' | '.join(head)} |\n|{' --- |' * len(head)}")
-    for family in chosen.families:
-        for noise in chosen.noises:
-            for margin in chosen.margins:
-                seeds = range(FIRST_SEED["reported"], FIRST_SEED["reported"] + chosen.seeds)
-                found = [searched(family, seed, noise=noise, margin=margin) for seed in seeds]
-                print(row(family, noise, margin, found), flush=True)
+    first = FIRST_SEED[KIND]
+    trials = list(product(FAMILIES, NOISES, MARGINS, range(first, first + chosen.seeds)))
+    with Pool(PROCESSES) as pool, (chosen.out / "noise.jsonl").open("w", encoding="utf-8") as file:
+        results = []
+        for done in pool.imap(_carried_out, trials):
+            results.append(done)
+            file.write(f"{json.dumps(done)}\n")
+            file.flush()
+    (chosen.out / "noise.md").write_text(table(results), encoding="utf-8")
+    print(table(results))
 
 
 if __name__ == "__main__":
