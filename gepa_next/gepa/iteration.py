@@ -87,13 +87,14 @@ def _most_rollouts(run: Run, plans: Sequence[Plan]) -> list[int]:
 def _heir_tried(run: Run) -> Iterator[Step]:
     """Run the best of the candidates that the run began with, if it has no scores by this target and judge.
 
-    There is room for it: an iteration does not begin without that for the rollouts of a proposal.
+    Only if the budget has room: the judge's noise may have been measured since the iteration was begun.
     """
     state = run.state
     if state.task.heir is None or state.iteration or state.task.heir in state.frontier:
         return
     pairs = missing(run, state.candidates[state.task.heir], state.deciding)
-    yield from told_rollouts(state, make_rollouts(run, pairs), purpose="heir")
+    made = make_rollouts(run, pairs if how_many_fit(run, [len(pairs)]) else [])
+    yield from told_rollouts(state, made, purpose="heir")
 
 
 def _caught_up(run: Run) -> Iterator[Step]:

@@ -12,11 +12,11 @@ from gepa_next.gepa.engine import optimize
 from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.racing import FIRST_BLOCK
 from gepa_next.gepa.run import exceeded, how_many_fit
-from gepa_next.gepa.spending import add_spending, cost_usd, most_cost_usd, spent_on
+from gepa_next.gepa.spending import add_spending, cost_usd, most_cost_usd, sends, spent_on
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Delta
-from gepa_next.gepa.types import Budget, CallUsage, Completion, ModelCall, Role, Task
-from tests.gepa.stage import Ended, Models, ended, metric_of_kinds, requests, run_of, task_of
+from gepa_next.gepa.types import Budget, CallUsage, Candidate, Completion, ModelCall, Role, Task
+from tests.gepa.stage import SEED_PROMPT, Ended, Models, accepted, ended, metric_of_kinds, requests, run_of, task_of
 
 EXAMPLES = requests(30, ideals=True)
 SPLIT = (10, 10, 10)  # train, validation, test
@@ -116,6 +116,38 @@ def test_an_accepted_proposal_that_cannot_be_validated_is_rejected_for_the_budge
     whole = ended(limited(max_calls=260), retried)
     assert "budget" in whole.reasons
     assert whole.result["stop_reason"] == "max_calls"
+
+
+def twice_as_dear_later(call: ModelCall) -> Completion:
+    """Answer, and take twice as much for all but the first run of the seed prompt."""
+    answer = Models()(call)
+    first = not call.fresh and call.key.split("/")[1] == "0"
+    return answer if first else replace(answer, usage=CallUsage(input_tokens=20, output_tokens=10, cost_usd=0.002))
+
+
+@pytest.mark.parametrize(
+    "limits", [{"max_calls": 487}, {"max_calls": 491}, {"max_tokens": 11_100}, {"max_cost_usd": 0.743}]
+)
+def test_an_heir_is_not_run_where_the_measurement_of_the_noise_took_its_room(
+    limits: dict[str, Any],
+) -> None:
+    examples = requests(612)
+    task = Task(
+        prompt=SEED_PROMPT,
+        train=examples[:12],
+        validation=examples[12:],
+        test=(),
+        budget=Budget(max_rollouts=10_000),
+        seed=1,
+        population=1,
+        heir=1,
+    )
+    state = State(limited(task, **limits))
+    state.inherit(Delta(candidates=(Candidate(id=0, text=SEED_PROMPT), accepted(1, "Long.", 0))))
+    spending = ended(state, twice_as_dear_later).state.spending
+    assert sends(spending) <= limits.get("max_calls", 10_000)
+    assert sum(each.tokens for each in spending.values()) <= limits.get("max_tokens", 100_000)
+    assert (cost_usd(spending) or 0) <= limits.get("max_cost_usd", 10)
 
 
 def spent(**usage: Any) -> State:
