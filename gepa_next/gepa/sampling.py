@@ -38,7 +38,7 @@ def choose_minibatch(state: State, parent: Candidate, place: int) -> tuple[Examp
     known = [each for each in fair if (parent.id, each.id) in state.rollouts]
     failed = [each for each in known if not _teaches_little(state, parent, each)]
     if state.dry_iterations:
-        fair = [each for each in fair if each not in known] or fair
+        fair = [each for each in fair if (parent.id, each.id) not in state.rollouts] or fair
     elif len(known) >= ENOUGH_MINIBATCHES * state.task.minibatch and len(failed) >= state.task.minibatch:
         fair = failed
     order = sorted(fair, key=lambda each: (_teaches_little(state, parent, each), rng.random()))

@@ -15,10 +15,24 @@ from typing import Any, TypeVar
 
 import gepa_next.gepa
 from gepa_next.gepa.engine import optimize
+from gepa_next.gepa.operators import plan_proposals
 from gepa_next.gepa.pause import pause
 from gepa_next.gepa.replies import AdditionReply, PromptReply
 from gepa_next.gepa.state import ALL_GROWTHS, State
-from gepa_next.gepa.types import Budget, Completion, Decision, Example, ModelCall, Role, Task, Verdict
+from gepa_next.gepa.steps import Delta
+from gepa_next.gepa.types import (
+    Budget,
+    Candidate,
+    Completion,
+    Decision,
+    Example,
+    ModelCall,
+    Role,
+    Rollout,
+    Split,
+    Task,
+    Verdict,
+)
 from tests.gepa.stage import run_of
 
 Item = TypeVar("Item")
@@ -159,3 +173,28 @@ def test_nothing_computes_for_long_without_a_pause_where_thousands_decide() -> N
     examples = 2000
     state = grown(all_decide(task_with(examples, train=examples, population=8)), 0)
     assert lines_of(state, iterations=2).longest < MOST_AT_A_STRETCH
+
+
+class Comparable(Example):
+    """An example that counts how often it is compared with another."""
+
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Comparable.compared += 1
+        return self is other
+
+    __hash__ = Example.__hash__
+
+
+def test_after_an_iteration_that_ran_nothing_examples_are_found_by_their_ids() -> None:
+    """Text by text it would take as many comparisons as the square of the examples."""
+    train = tuple(Comparable(id=f"t{n}", input="The same.") for n in range(100))
+    state = State(replace(task_with(8), train=train))
+    known = [*((each, Split.TRAIN) for each in train[:90]), (state.task.validation[0], Split.VALIDATION)]
+    made = tuple(Rollout(candidate_id=0, example_id=each.id, split=split, score=0.5) for each, split in known)
+    state.apply(Delta(candidates=(Candidate(id=0, text="Answer."),), rollouts=made))
+    state.dry_iterations, Comparable.compared = 1, 0
+    plans = plan_proposals(state, 4)
+    assert {each.id for plan in plans for each in plan.minibatch} <= {each.id for each in train[90:]}
+    assert Comparable.compared == 0
