@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from math import exp
 
+from gepa_next.gepa.pause import paced
+
 MARGIN = 1e-9
 MOST_HOLDERS = 8  # of those that tie on an example, so that the cost does not grow with the pool
 MOST_MEMBERS = 64  # in all, so that it does not grow with the square of the examples either
 LEAST_SHARED = 0.5  # of the scored examples of whom one is compared with
 WORST = -1.0  # the difference of who cannot be compared
 SOFTNESS = 0.01  # so far below the leader a parent is e times less likely
+COMPARED_AT_A_STRETCH = 25_000  # scores, some milliseconds
+HELD_AT_A_STRETCH = 1000  # examples
 
 
 class Frontier:
@@ -18,9 +22,7 @@ class Frontier:
         self._best: dict[str, tuple[float, list[int]]] = {}
         self._scores: dict[int, Mapping[str, float]] = {}
         self._leader = 0
-        self._behind: dict[
-            int, float
-        ] = {}  # by candidate, as far as it was asked for since the leader's scores changed
+        self._behind: dict[int, float] = {}  # by candidate, as far as asked for since the leader's scores changed
 
     def add(self, candidate_id: int, scores: Mapping[str, float]) -> None:
         """Take in one candidate's scores by example id, all it has so far; one without a score decides nothing."""
@@ -29,6 +31,8 @@ class Frontier:
             self._take(candidate_id, scores)
         if candidate_id != self._leader and self._leads(scores):
             self._leader, self._behind = candidate_id, {}
+        if not self._behind:
+            self._compare_members()
         self._let_hold(candidate_id, scores)
         if is_new:
             self._drop_furthest_behind()
@@ -41,7 +45,7 @@ class Frontier:
             self._behind = {}
 
     def _let_hold(self, candidate_id: int, scores: Mapping[str, float]) -> None:
-        for example_id, score in scores.items():
+        for example_id, score in paced(scores.items(), every=HELD_AT_A_STRETCH):
             best, holders = self._best.get(example_id, (-1.0, []))
             if score > best + MARGIN:
                 self._best[example_id] = (score, [candidate_id])
@@ -71,6 +75,7 @@ class Frontier:
         The credit for an example is shared among all that are best on it, and a member that is behind the leader
         counts for less: a specialist stays in play, a mediocre tie does not.
         """
+        self._compare_members()
         credit = dict.fromkeys(self.members(), 0.0)
         for _, holders in self._best.values():
             for holder in holders:
@@ -89,6 +94,12 @@ class Frontier:
     def leader(self) -> int:
         """Return the candidate that beat every leader before it; of equals the oldest."""
         return self._leader
+
+    def _compare_members(self) -> None:
+        """Compare the members with a leader whose scores are new, with pauses; who asks later has it at hand."""
+        new = [each for each in self.members() if each not in self._behind]
+        for each in paced(new, every=1 + COMPARED_AT_A_STRETCH // (1 + len(self.scores(self._leader)))):
+            self._behind_leader(each)
 
     def _standing(self, candidate_id: int) -> tuple[bool, float, int]:
         return candidate_id == self._leader, self._behind_leader(candidate_id), -candidate_id

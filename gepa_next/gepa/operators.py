@@ -5,7 +5,7 @@ from dataclasses import replace
 from gepa_next.gepa.components import in_turn, joined, narrowed, narrowed_task
 from gepa_next.gepa.guards import count_tokens, tokens_left
 from gepa_next.gepa.pause import paced
-from gepa_next.gepa.proposers.demonstrate import choose_demonstrations, demonstrate
+from gepa_next.gepa.proposers.demonstrate import can_demonstrate, choose_demonstrations, demonstrate
 from gepa_next.gepa.proposers.draft import Draft, Plan
 from gepa_next.gepa.proposers.merge import choose_other, merged_by_component
 from gepa_next.gepa.proposers.reflect import reflect
@@ -43,21 +43,19 @@ def _plan(
     state: State, parent: Candidate, other: Candidate | None, place: int, *, candidate_id: int, worth: dict[str, float]
 ) -> Plan:
     component = in_turn(list(parent.prompts), candidate_id)
-    # The input and ideal of an example are the whole program's: they demonstrate nothing to one component of several.
-    demonstrations = choose_demonstrations(state, parent, place) if len(parent.prompts) < SEVERAL else ()
     possible = _possible(narrowed_task(state.task, parent, component), narrowed(parent, component))
     possible |= {"merge"} if other else set()
-    possible -= set() if demonstrations else {"demonstrate"}
+    # The input and ideal of an example are the whole program's: they demonstrate nothing to one component of several.
+    possible -= set() if len(parent.prompts) < SEVERAL and can_demonstrate(state, parent) else {"demonstrate"}
     weights = {name: weight for name, weight in worth.items() if name in possible}
     operator = stream(state, "operator", place).choices(list(weights), weights=list(weights.values()))[0]
-    shown = demonstrations if operator == "demonstrate" else ()
     return Plan(
         candidate_id=candidate_id,
         operator=operator,
         parent=parent,
         minibatch=choose_minibatch(state, parent, place) if operator not in WORDLESS else (),
         other=other if operator == "merge" else None,
-        demonstrations=shown,
+        demonstrations=choose_demonstrations(state, parent, place) if operator == "demonstrate" else (),
         component=component if operator != "merge" else "",
     )
 

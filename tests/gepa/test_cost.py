@@ -15,8 +15,10 @@ from typing import Any, TypeVar
 
 import gepa_next.gepa
 from gepa_next.gepa.engine import optimize
+from gepa_next.gepa.frontier import MOST_MEMBERS
 from gepa_next.gepa.operators import plan_proposals
 from gepa_next.gepa.pause import pause
+from gepa_next.gepa.proposers.demonstrate import AT_ONCE, choose_demonstrations
 from gepa_next.gepa.replies import AdditionReply, PromptReply
 from gepa_next.gepa.state import ALL_GROWTHS, State
 from gepa_next.gepa.steps import Delta
@@ -33,7 +35,7 @@ from gepa_next.gepa.types import (
     Task,
     Verdict,
 )
-from tests.gepa.stage import run_of
+from tests.gepa.stage import accepted, run_of
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -169,10 +171,24 @@ def test_an_iteration_computes_in_proportion_to_the_examples_that_decide() -> No
     assert lines_a_rollout(wide) < 1.1 * lines_a_rollout(narrow)
 
 
+def with_members(state: State, members: int) -> State:
+    """Let the frontier have so many members, the latest of which leads."""
+    metric = Shuffled(len(state.task.validation))
+    for number in range(state.last_id + 1, state.last_id + 1 + members):
+        scores = {each.id: metric(each, str(number)).score for each in state.task.validation}
+        made = [
+            Rollout(candidate_id=number, example_id=key, split=Split.VALIDATION, score=score)
+            for key, score in scores.items()
+        ]
+        state.apply(Delta(rollouts=tuple(made), candidates=(accepted(number, f"Answer. Number {number}", 0),)))
+    assert len(state.frontier.members()) > 0.9 * members
+    return state
+
+
 def test_nothing_computes_for_long_without_a_pause_where_thousands_decide() -> None:
     examples = 2000
     state = grown(all_decide(task_with(examples, train=examples, population=8)), 0)
-    assert lines_of(state, iterations=2).longest < MOST_AT_A_STRETCH
+    assert lines_of(with_members(state, MOST_MEMBERS), iterations=2).longest < MOST_AT_A_STRETCH
 
 
 class Comparable(Example):
@@ -198,3 +214,58 @@ def test_after_an_iteration_that_ran_nothing_examples_are_found_by_their_ids() -
     plans = plan_proposals(state, 4)
     assert {each.id for plan in plans for each in plan.minibatch} <= {each.id for each in train[90:]}
     assert Comparable.compared == 0
+
+
+class Searched(str):
+    """A prompt that counts how often it is searched, in all and between one pause and the next."""
+
+    __slots__ = ()
+    total = stretch = longest = 0
+
+    def __contains__(self, part: str, /) -> bool:
+        Searched.total += 1
+        Searched.stretch += 1
+        Searched.longest = max(Searched.longest, Searched.stretch)
+        return super().__contains__(part)
+
+    @classmethod
+    @contextmanager
+    def counting(cls) -> Iterator[None]:
+        def trace(frame: FrameType, _: str, __: object) -> None:
+            if frame.f_code is pause.__code__:
+                cls.stretch = 0
+
+        cls.total = cls.stretch = cls.longest = 0
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            yield
+        finally:
+            sys.settrace(before)
+
+
+def with_long_prompt(train: int) -> State:
+    examples = tuple(Example(id=f"t{n}", input=f"Request {n}", ideal=f"answer-{n % 3}") for n in range(train))
+    state = State(replace(task_with(8), train=examples))
+    made = Rollout(candidate_id=0, example_id=state.task.validation[0].id, split=Split.VALIDATION, score=0.5)
+    seed = Candidate(id=0, text=Searched("No such input. " * 5000))
+    state.apply(Delta(candidates=(seed,), rollouts=(made,)))
+    return state
+
+
+def test_a_plan_that_shows_no_examples_searches_the_prompt_for_a_few_of_them_only() -> None:
+    state = with_long_prompt(300)
+    state.used["demonstrate"] = 10**9
+    with Searched.counting():
+        plans = plan_proposals(state, 8)
+    assert "demonstrate" not in {plan.operator for plan in plans}
+    assert Searched.total <= 8 * (AT_ONCE + 1)
+
+
+def test_a_long_prompt_is_searched_for_all_examples_with_pauses() -> None:
+    state = with_long_prompt(300)
+    with Searched.counting():
+        shown = choose_demonstrations(state, state.candidates[0], 0)
+    assert len({each.ideal for each in shown}) == AT_ONCE
+    assert 300 < Searched.total < 400  # all for their inputs, and the first of them for their answers
+    assert Searched.longest < 30
