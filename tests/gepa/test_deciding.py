@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from gepa_next.gepa.deciding import FIRST, how_many_decide
-from gepa_next.gepa.types import Budget, ModelCall, Split, Task
-from tests.gepa.stage import Models, ended, follows_rules, learns, requests, task_of
+from gepa_next.gepa.steps import Delta
+from gepa_next.gepa.types import Budget, Candidate, Decision, ModelCall, Split, Task
+from tests.gepa.stage import Models, accepted, ended, folded, follows_rules, learns, requests, task_of
 
 
 def large() -> Task:
@@ -23,6 +24,18 @@ def test_more_decide_after_an_iteration_without_a_new_leader() -> None:
     sizes = [how_many_decide(40, growths=growths) for growths in range(30)]
     assert sizes == sorted(sizes)
     assert (sizes[0], sizes[-1]) == (FIRST, 40)
+
+
+def test_twice_as_many_decide_after_an_iteration_in_which_nothing_was_worth_running() -> None:
+    task = large()
+    begun = Delta(candidates=(Candidate(id=0, text=task.prompt),), iteration=0)
+    behind = replace(accepted(1, "A", 0), decision=Decision.REJECTED, compared=4)
+    dry, fruitless = (
+        folded(task, [begun, Delta(iteration=1)]),
+        folded(task, [begun, Delta(candidates=(behind,), iteration=1), Delta(candidates=(behind,), iteration=2)]),
+    )
+    assert len(dry.deciding) == 17 > 2 * FIRST
+    assert len(fruitless.deciding) == 9 == FIRST + 1
 
 
 def test_the_leader_is_run_on_what_decides_from_now_on() -> None:

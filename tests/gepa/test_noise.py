@@ -3,6 +3,7 @@
 import random
 import statistics
 from dataclasses import replace
+from math import sqrt
 
 import pytest
 
@@ -191,3 +192,23 @@ def test_where_both_gave_the_same_answer_and_got_the_same_score_there_was_no_cha
 def test_a_shorter_prompt_may_win_within_the_noise() -> None:
     near = compared(0.3, [0.1, *[0.0] * 7])
     assert verdict_on(near, text="Short.", parent=replace(SEED, text="Longer " * 90)) is None
+
+
+def test_a_quarter_of_the_standard_error_of_the_differing_outputs_is_put_down_to_the_noise() -> None:
+    assert compared(0.2, STEADILY_BETTER).noise == pytest.approx(0.25 * 0.2 * sqrt(2 * 8) / 8)
+    assert compared(0.2, [0.1, *[0.0] * 7], same_output=True).noise == pytest.approx(0.25 * 0.2 * sqrt(2) / 8)
+
+
+def test_the_same_answer_that_got_another_score_differs_by_chance() -> None:
+    assert compared(0.2, [0.1] * 8, same_output=True).noise == compared(0.2, STEADILY_BETTER).noise > 0
+
+
+def test_the_noise_of_a_judge_that_is_one_metric_of_several_is_scaled_by_its_weight() -> None:
+    alone, beside = (
+        noise_step(ended(TASK, Models(judge=moody), metric=metric_of_kinds, judge_weight=weight).steps)
+        for weight in (1.0, 0.25)
+    )
+    assert alone is not None
+    assert beside is not None
+    assert beside.data["n"] == alone.data["n"] == ANCHORS
+    assert 0.25 * 0.02 < beside.data["sd"] < 0.25 * 0.15  # as in the test of the judge alone

@@ -8,10 +8,12 @@ import pytest
 
 from gepa_next.errors import ModelError
 from gepa_next.gepa.call_sizes import expected_sizes, largest_sizes
+from gepa_next.gepa.components import joined
 from gepa_next.gepa.engine import optimize
 from gepa_next.gepa.replies import JudgeReply, ProgramReply
+from gepa_next.gepa.rollouts import taken_over
 from gepa_next.gepa.types import ModelCall, Role
-from tests.gepa.programs import SEEDS, looks_up, program_models, program_run, program_task
+from tests.gepa.programs import SEEDS, evolved, looks_up, program_models, program_run, program_task
 from tests.gepa.stage import (
     Ended,
     Models,
@@ -20,6 +22,7 @@ from tests.gepa.stage import (
     in_shuffled_order,
     metric_of_kinds,
     run_of,
+    state_with,
     text_of,
     without_numbers,
 )
@@ -157,3 +160,15 @@ def test_a_program_takes_no_tokens_of_ours() -> None:
     for sizes in (expected_sizes(program_task()), largest_sizes(program_task())):
         assert (sizes[Role.TARGET].input_tokens, sizes[Role.TARGET].output_tokens) == (0, 0)
         assert sizes[Role.REFLECTOR].input_tokens > 0
+
+
+def test_scores_are_taken_over_from_the_same_components_only_not_from_others_of_the_same_joined_text() -> None:
+    """A component may say what looks like the name of the next."""
+    cut_early = {"even": "A", "odd": "B\n\n[odd]\nC"}
+    cut_late = {"even": "A\n\n[odd]\nB", "odd": "C"}
+    assert joined(cut_early) == joined(cut_late)
+    task = program_task()
+    example = task.validation[0].id
+    state = state_with(task, evolved(0), evolved(1, 0, **cut_early), scores={(1, example): 0.5})
+    assert [made.example_id for made in taken_over(state, evolved(2, 0, **cut_early))] == [example]
+    assert taken_over(state, evolved(2, 0, **cut_late)) == ()

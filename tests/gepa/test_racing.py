@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from gepa_next.gepa.acceptance import Comparison
-from gepa_next.gepa.racing import FIRST_BLOCK, SMALLEST_BLOCK, block_ends, drop_those_behind
+from gepa_next.gepa.racing import FIRST_BLOCK, block_ends, drop_those_behind
 from gepa_next.gepa.replies import PromptReply
 from gepa_next.gepa.state import SAME_TEXT
 from gepa_next.gepa.types import Decision, Role
@@ -40,7 +40,14 @@ def test_blocks_grow_and_end_with_all_examples(count: int) -> None:
     ends = block_ends(count)
     assert ends[-1] == count
     assert ends == sorted(set(ends))
-    assert count < 2 * SMALLEST_BLOCK or 2 * ends[0] <= count
+    assert count < 4 or 2 * ends[0] <= count
+
+
+@pytest.mark.parametrize(
+    ("count", "ends"), [(2, [2]), (3, [3]), (4, [2, 4]), (5, [2, 5]), (6, [3, 6]), (8, [4, 8]), (40, [6, 12, 24, 40])]
+)
+def test_where_few_examples_decide_half_of_them_are_the_first_block(count: int, ends: list[int]) -> None:
+    assert block_ends(count) == ends
 
 
 @pytest.fixture(scope="module")
