@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     replay = commands.add_parser("replay", help="make a finished job again from its ledger, and compare")
     replay.add_argument("job", help="the job's id")
     replay.set_defaults(run=_replay)
-    add_judge_commands(commands)
+    add_judge_commands(commands, open_database=_database)
     return parser
 
 

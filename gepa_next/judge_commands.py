@@ -1,11 +1,13 @@
-"""Commands about the judge: how it agrees with people."""
+"""Commands about the judge: how it agrees with people, and whether it scores as it did before."""
 
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,19 +16,30 @@ from gepa_next.human_scores import SCALES, ScoredOutput, read_scored
 
 if TYPE_CHECKING:
     from gepa_next.calibration import Calibration
+    from gepa_next.runner.judge_check import Checked
+    from gepa_next.store.database import Database
 
+    OpenDatabase = Callable[[], AbstractContextManager[Database]]
+
+MOVED = 1
 FAILED = 2
 
 
-def add_judge_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_judge_commands(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", *, open_database: "OpenDatabase"
+) -> None:
     """Add `judge` and what comes after it."""
-    judge = commands.add_parser("judge", help="look at the judge: how it agrees with people")
+    judge = commands.add_parser("judge", help="look at the judge: how it agrees with people, and with itself")
     about = judge.add_subparsers(required=True, metavar="COMMAND")
     calibrate = about.add_parser("calibrate", help="judge outputs that people have scored, and compare")
     calibrate.add_argument("file", type=Path, help="JSON lines, or CSV if its name ends so")
     calibrate.add_argument("--scale", type=int, choices=SCALES, default=1, help="the highest human score, 1 or 10")
     calibrate.add_argument("--json", action="store_true", help="print JSON")
     calibrate.set_defaults(run=_calibrate)
+    check = about.add_parser("check", help="judge the anchors again, and compare with the first time")
+    check.add_argument("--new-baseline", action="store_true", help="compare with nothing, and from now on with this")
+    check.add_argument("--json", action="store_true", help="print JSON")
+    check.set_defaults(run=partial(_check, open_database=open_database))
 
 
 def _calibrate(options: argparse.Namespace) -> None:
@@ -47,6 +60,48 @@ def _calibrate(options: argparse.Namespace) -> None:
     print(json.dumps(asdict(found)) if options.json else "\n".join(_lines(found)))
     if found.agreement is None:
         raise SystemExit(FAILED)
+
+
+def _check(options: argparse.Namespace, *, open_database: "OpenDatabase") -> None:
+    # Imported here for the same reason.
+    from gepa_next.roles import judge_of  # noqa: PLC0415
+    from gepa_next.runner.judge_check import check_judge  # noqa: PLC0415
+
+    model_id, judge = judge_of(load_settings(require_auth=False, allow_insecure_bind=True))
+    with open_database() as database:
+        found = check_judge(database, judge, model_id=model_id, new_baseline=options.new_baseline)
+    aside = sys.stderr if found.check is None and not options.json else sys.stdout
+    print(json.dumps(_as_object(found, model_id)) if options.json else "\n".join(_said(found, model_id)), file=aside)
+    if found.check is None:
+        raise SystemExit(FAILED)
+    if found.check.drift is not None and found.check.drift.moved:
+        raise SystemExit(MOVED)
+
+
+def _as_object(found: "Checked", model_id: str) -> dict[str, object]:
+    compared = found.check.drift if found.check else None
+    return {
+        "model_id": model_id,
+        "anchors": found.answers.scored,
+        "baseline": found.check is not None and compared is None,
+        "drift": compared and asdict(compared),
+        "outcomes": found.answers.outcomes,
+        "reason": found.reason or None,
+        "usage": found.answers.usage,
+    }
+
+
+def _said(found: "Checked", model_id: str) -> Iterator[str]:
+    if found.check is None:
+        yield f"{model_id} could not be checked: {found.reason}"
+    elif (compared := found.check.drift) is None:
+        yield f"{model_id}: {found.answers.scored} anchors scored, the baseline of the checks to come"
+    else:
+        (low, high), verdict = compared.interval, "has moved" if compared.moved else "has not been seen to move"
+        yield f"{model_id} {verdict}: {compared.n} anchors"
+        yield f"mean before {compared.before:.3f}, now {compared.now:.3f}"
+        yield f"shift {compared.shift:+.3f}, 99 % interval {low:+.3f} to {high:+.3f}"
+    yield _paid(found.answers.usage)
 
 
 def _read(path: Path, *, scale: int) -> list[ScoredOutput]:
@@ -70,9 +125,13 @@ def _lines(found: "Calibration") -> Iterator[str]:
         yield f"mean error, judge less people: {said.mean_error:+.3f}; in absolute terms: {absolute}"
         slope = f"{_number(said.length_slope, '+.3f')} for 1,000 characters more"
         yield f"error and length of the output: correlation {_number(said.length_correlation, '+.2f')}, {slope}"
-    cost_usd = found.usage.get("cost_usd")
+    yield _paid(found.usage)
+
+
+def _paid(usage: Mapping[str, float | None]) -> str:
+    cost_usd = usage.get("cost_usd")
     cost = "at an unknown cost" if cost_usd is None else f"{cost_usd:.4f} USD"
-    yield f"{found.usage.get('calls') or 0:g} calls, {cost}"
+    return f"{usage.get('calls') or 0:g} calls, {cost}"
 
 
 def _number(value: float | None, form: str) -> str:

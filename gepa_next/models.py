@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from gepa_next.gepa.drift import Drift, Scores
 from gepa_next.gepa.spending import NOTHING_SPENT, Spent
 from gepa_next.gepa.splits import SplitSizes, default_sizes, divide
 from gepa_next.gepa.types import Budget, Example, JudgeNoise, Pinned, Role, Task
@@ -256,6 +257,21 @@ class PinnedVersion:
     previous: int | None = None
     activation: int | None = None
     active_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeCheck:
+    """What a judge gave the anchors at one time: `drift` compares it with the baseline, None if it is one itself.
+
+    `moved_since` is when it was first seen to have moved, None while it has not.
+    """
+
+    fingerprint: str
+    model_id: str
+    checked_at: float
+    scores: Scores
+    drift: Drift | None
+    moved_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

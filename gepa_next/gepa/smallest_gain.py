@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from math import sqrt
-from statistics import NormalDist
 
 from gepa_next.gepa.paired import FEWEST_TO_CONCLUDE
-from gepa_next.gepa.statistics import CONFIDENCE
+from gepa_next.gepa.statistics import student_quantile
 
 ASSUMED_SD = 0.4  # of champion minus seed prompt on one example: 0.2 to 0.5 in simulated jobs with a judge
 
@@ -34,19 +33,3 @@ def smallest_gain(n: int) -> SmallestGain:
     return SmallestGain(
         n=n, zero_or_one=FEWEST_TO_CONCLUDE / n, graded=graded, assumed_sd=ASSUMED_SD, reason=None
     )  # fmt: skip
-
-
-def student_quantile(freedom: int) -> float:
-    """Return the two-sided 95 % quantile of Student's t, to 0.001 from five degrees of freedom on.
-
-    Expansion 26.7.5 of Abramowitz and Stegun, Handbook of Mathematical Functions (1964).
-    """
-    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
-    terms = (
-        z,
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return sum(term / float(freedom) ** power for power, term in enumerate(terms))

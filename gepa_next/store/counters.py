@@ -2,8 +2,11 @@
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from functools import cache
 
+from gepa_next.gepa.spending import Spent
+from gepa_next.gepa.types import Role
 from gepa_next.models import Counter, LedgerCall
 from gepa_next.store.database import Database
 
@@ -31,6 +34,15 @@ def count_call(db: sqlite3.Connection, call: LedgerCall) -> None:
          "llm_tokens", _labels(role=call.role, direction="output"), call.output_tokens,
          "llm_cost_usd", _labels(role=call.role), call.cost_usd or 0.0),
     )  # fmt: skip
+
+
+def count_spent(db: sqlite3.Connection, role: Role, outcomes: Mapping[str, int], spent: Spent) -> None:
+    """Raise the same counters by what several calls came to together."""
+    for outcome, calls in outcomes.items():
+        count(db, "llm_calls", calls, role=role, outcome=outcome)
+    count(db, "llm_tokens", spent.input_tokens, role=role, direction="input")
+    count(db, "llm_tokens", spent.output_tokens, role=role, direction="output")
+    count(db, "llm_cost_usd", spent.cost_usd, role=role)
 
 
 def list_counters(database: Database) -> list[Counter]:

@@ -8,10 +8,12 @@ from http import HTTPStatus
 from pathlib import Path
 
 from gepa_next.api.identity import NOBODY
+from gepa_next.gepa.drift import anchors_fingerprint
 from gepa_next.store.counters import list_counters
 from gepa_next.store.database import Database
 from gepa_next.store.housekeeping import PARTS, check_file
 from gepa_next.store.jobs import find_job
+from gepa_next.store.judge_checks import find_baseline, find_last_check
 from gepa_next.store.migrate import schema_version
 from gepa_next.store.pins import list_activations, list_versions
 from gepa_next.store.requests import cancel_job
@@ -22,6 +24,7 @@ from tests.crash.stage import Stage, has_open, is_stopped
 from tests.store.jobs_on_file import EXAMPLES
 
 PRUNE = ("prune", "--older-than", "0")
+CHECK = ("judge", "check")
 NAME = "/v1/prompts/orders"
 OLD = ("old-1", "old-2")
 
@@ -131,10 +134,25 @@ def pruned(stage: Stage, faults: Faults) -> Account:
     }
 
 
+def judged(stage: Stage, faults: Faults) -> Account:
+    """Check the judge by command; the first check that is stored is the baseline, whatever happened to others."""
+    for fault in faults.runners:
+        stage.die_of(fault, *CHECK)
+    stage.perform(*CHECK)
+    fingerprint = anchors_fingerprint("crash/judge")
+    last = find_last_check(stage.database, fingerprint)
+    assert last is not None
+    return {
+        "baseline": find_baseline(stage.database, fingerprint) == last.scores,
+        "moved since": last.moved_since,
+        "file": check_file(stage.database),
+    }
+
+
 def count_rows(database: Database, table: str) -> int:
     return int(database.rows(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608 - our own tables
 
 
 HOUSEWORK: dict[str, Course] = {
-    each.__name__: each for each in (banked, pinned, unpinned, started, migrated, migrated_by_two, pruned)
+    each.__name__: each for each in (banked, pinned, unpinned, started, migrated, migrated_by_two, pruned, judged)
 }

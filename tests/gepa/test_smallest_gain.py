@@ -3,8 +3,8 @@
 import pytest
 
 from gepa_next.gepa.paired import paired_test, verdict
-from gepa_next.gepa.smallest_gain import smallest_gain, student_quantile
-from gepa_next.gepa.statistics import sign_test
+from gepa_next.gepa.smallest_gain import smallest_gain
+from gepa_next.gepa.statistics import sign_test, student_quantile
 
 
 def judged(differences: list[float]) -> str:

@@ -239,6 +239,18 @@ CREATE TABLE runners (
     draining INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE judge_checks (
+    id INTEGER PRIMARY KEY,
+    fingerprint TEXT NOT NULL, -- of the judge, the question and the anchors
+    model_id TEXT NOT NULL,
+    checked_at REAL NOT NULL,
+    scores TEXT NOT NULL, -- a JSON object: the scores by anchor
+    drift TEXT, -- NULL of a baseline
+    moved INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX judge_checks_by_fingerprint ON judge_checks (fingerprint, id);
+
 CREATE TABLE counters (
     name TEXT NOT NULL,
     labels TEXT NOT NULL,
