@@ -14,7 +14,7 @@ from typing import Any
 import requests
 
 from benchmarks.server import running_server
-from gepa_next.client import Client, Json
+from gepa_next.client import Client, ExampleOptions
 
 TIMEOUT_S = 600
 
@@ -24,7 +24,7 @@ class Outcome:
     """What one seed came to."""
 
     seed: int
-    job: Json
+    job: dict[str, Any]
     wall_s: float
 
 
@@ -75,7 +75,7 @@ def model_at(url: str) -> str:
     return str(answer["data"][0]["id"])
 
 
-def _run(client: Client, options: argparse.Namespace, examples: list[Json], seed: int) -> Outcome:
+def _run(client: Client, options: argparse.Namespace, examples: list[ExampleOptions], seed: int) -> Outcome:
     started = time.monotonic()
     job = client.optimize(
         options.prompt,
@@ -89,13 +89,13 @@ def _run(client: Client, options: argparse.Namespace, examples: list[Json], seed
         max_tokens=options.max_tokens,
         seed=seed,
     )
-    for event in client.events(job["job_id"]):
+    for event in client.events(job.job_id):
         if event.data.get("stage") in {"seed", "select", "guard", "iteration", "test"}:
             print(f"  {event.data['elapsed_s']:6.0f} s  {_line(event.data)}", flush=True)
-    return Outcome(seed=seed, job=client.job(job["job_id"]), wall_s=time.monotonic() - started)
+    return Outcome(seed=seed, job=client.job(job.job_id).raw, wall_s=time.monotonic() - started)
 
 
-def _line(data: Json) -> str:
+def _line(data: dict[str, Any]) -> str:
     shown = ("stage", "candidate_id", "operator", "decision", "reason", "score", "validation_score", "best_score")
     parts = (f"{name}={data[name]:.2f}" if isinstance(data[name], float) else f"{name}={data[name]}"
              for name in shown if data.get(name) is not None)  # fmt: skip

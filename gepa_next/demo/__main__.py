@@ -13,7 +13,7 @@ from pathlib import Path
 
 import requests
 
-from gepa_next.client import Client, Event, Json
+from gepa_next.client import Client, Event, Job
 
 DATABASE = Path("instance/demo.sqlite3")
 TIMEOUT_S = 60
@@ -29,10 +29,10 @@ def main() -> None:
     request = json.loads(files("gepa_next.demo").joinpath("job.json").read_text(encoding="utf-8"))
     with _server() as url, Client(url, timeout_s=TIMEOUT_S) as client:
         job = client.optimize(**request)
-        _introduce(job, request)
-        for event in client.events(job["job_id"]):
+        _introduce(job, len(request["examples"]))
+        for event in client.events(job.job_id):
             _show(event, job)
-        _conclude(client, client.job(job["job_id"]), request["prompt"])
+        _conclude(client, client.job(job.job_id), request["prompt"])
 
 
 def _forget_the_last() -> None:
@@ -82,23 +82,20 @@ def _first_model(base_url: str, key: str) -> str:
         raise SystemExit(f"{base_url} does not say which models it has: set {' and '.join(NAMED)}") from None
 
 
-def _introduce(job: Json, request: Json) -> None:
-    split = job["split"]
-    print(
-        f"job {job['job_id']}: {len(request['examples'])} examples, of which {split['test']} are held out for the end"
-    )
-    if job["simulated"]:
+def _introduce(job: Job, examples: int) -> None:
+    print(f"job {job.job_id}: {examples} examples, of which {job.split['test']} are held out for the end")
+    if job.simulated:
         print("simulated: no API key and no base URL is set, so the built-in simulator plays all three models")
     else:
-        print(f"target {job['target_model_id']}, judge {job['judge']['model_id']}")
+        print(f"target {job.target_model_id}, judge {job.judge.model_id if job.judge else 'unknown'}")
 
 
-def _show(event: Event, job: Json) -> None:
+def _show(event: Event, job: Job) -> None:
     """Draw one line over and over on a terminal, one line an iteration elsewhere."""
     stage = event.data.get("stage")
     if stage not in {"seed", "iteration"}:
         return
-    done, total = event.data["iteration"], job["iterations"]
+    done, total = event.data["iteration"], job.iterations
     filled = round(WIDTH * done / total)
     bar = DONE * filled + LEFT * (WIDTH - filled)
     cost = event.data["cost_usd"]
@@ -107,18 +104,22 @@ def _show(event: Event, job: Json) -> None:
     print(f"\r{line}" if sys.stdout.isatty() else line, end="" if sys.stdout.isatty() else "\n", flush=True)
 
 
-def _conclude(client: Client, job: Json, seed_prompt: str) -> None:
+def _conclude(client: Client, job: Job, seed_prompt: str) -> None:
     print()
-    if job["status"] != "finished":
-        raise SystemExit(f"the job {job['status']}: {(job['error'] or {}).get('message', '')}")
-    result = job["result"]
-    print("".join(_diff(seed_prompt, result["prompt"])))
-    print(client.artifact(job["job_id"], "lessons.md"))
-    print(f"verdict: {result['verdict']} (on {job['split']['test']} examples that nothing saw before)")
+    if job.result is None:
+        raise SystemExit(f"the job {job.status}: {job.error.message if job.error else ''}")
+    result = job.result
+    print("".join(_diff(seed_prompt, result.prompt)))
+    print(client.artifact(job.job_id, "lessons.md"))
+    print(f"verdict: {result.verdict} (on {job.split['test']} examples that nothing saw before)")
     print(f"look next: DATABASE_PATH={DATABASE} {sys.executable} -m gepa_next --dev")
-    print(f"           then http://127.0.0.1:8000{job['links']['self']} and {job['links']['artifacts']}")
-    print(f"seed score: {result['seed_score']:.2f}")
-    print(f"champion score: {result['score']:.2f}")
+    print(f"           then http://127.0.0.1:8000{job.links['self']} and {job.links['artifacts']}")
+    print(f"seed score: {_score(result.seed_score)}")
+    print(f"champion score: {_score(result.score)}")
+
+
+def _score(score: float | None) -> str:
+    return "none" if score is None else f"{score:.2f}"
 
 
 def _diff(before: str, after: str) -> Iterator[str]:

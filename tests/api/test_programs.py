@@ -143,5 +143,5 @@ def test_a_limit_in_usd_is_no_matter_of_the_program(open_with) -> None:
 def test_the_client_sends_components(service) -> None:
     with service.served() as url, Client(url, TOKEN) as client:
         options = {"program_url": URL, "examples": EXAMPLES, "metric": "program"}
-        assert client.optimize(PROMPTS, **options)["program_url"] == URL
-        assert client.quote(PROMPTS, **options)["expected"]["calls"] > 0
+        assert client.optimize(prompts=PROMPTS, **options).program_url == URL
+        assert client.quote(prompts=PROMPTS, **options).expected.calls > 0

@@ -69,8 +69,10 @@ def test_the_readme_session_ends_with_a_held_out_result_and_the_prompt(session: 
     assert session[place + 1 :] == state["result"]["prompt"].splitlines()
 
 
-def test_the_python_of_the_quickstart_works(server: str, tmp_path: Path) -> None:
-    (script,) = fenced(page("quickstart.md"), "python")
+@pytest.mark.parametrize("name", ["quickstart.md", "client.md"])
+def test_the_python_of_a_page_works_from_its_beginning_to_its_end(server: str, tmp_path: Path, name: str) -> None:
+    script = "\n".join(fenced(page(name), "python"))
+    (tmp_path / "examples.csv").write_text("input,ideal,tags\nWhere is my refund?,billing,web\n")
     run = subprocess.run(
         [sys.executable, "-c", script.replace(ADDRESS, server)],
         cwd=tmp_path,
@@ -81,4 +83,4 @@ def test_the_python_of_the_quickstart_works(server: str, tmp_path: Path) -> None
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    assert "'verdict'" in run.stdout
+    assert "verdict=" in run.stdout

@@ -43,10 +43,10 @@ def test_a_server_of_one_process_runs_jobs_and_stops(serve) -> None:
 def test_the_client_follows_a_job(server) -> None:
     with Client(server.url, TOKEN) as client:
         job = client.optimize("Add.", examples=EXAMPLES, iterations=1, population=1)
-        events = list(client.events(job["job_id"]))
+        events = list(client.events(job.job_id))
         assert [event.id for event in events] == list(range(1, len(events) + 1))
-        assert client.wait(job["job_id"])["status"] == "finished"
-        assert client.candidates(job["job_id"])[0]["text"] == "Add."
+        assert client.wait(job.job_id).status == "finished"
+        assert client.candidates(job.job_id)[0].text == "Add."
 
 
 def test_without_a_token_nothing_is_told(server) -> None:

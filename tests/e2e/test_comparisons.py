@@ -15,12 +15,12 @@ MODELS = ["acme/small", "acme/large"]
 def test_two_models_are_compared_over_http(server) -> None:
     with Client(server.url, TOKEN) as client:
         made = client.compare("Extract the order.", MODELS, examples=EXAMPLES, iterations=1, idempotency_key="two")
-        for each in made["targets"]:
-            assert client.wait(each["job_id"])["status"] == "finished"
-        state = client.comparison(made["comparison_id"])
-    assert (state["status"], [each["target_model_id"] for each in state["targets"]]) == ("finished", MODELS)
-    assert all(each["test"]["n"] == state["split"]["test"] for each in state["targets"])
-    assert [each["verdict"] for each in state["differences"]] == ["not_shown"]  # the simulator is one and the same
+        for each in made.targets:
+            assert client.wait(each.job_id).status == "finished"
+        state = client.comparison(made.comparison_id)
+    assert (state.status, [each.target_model_id for each in state.targets]) == ("finished", MODELS)
+    assert all(each.test.n == state.split["test"] for each in state.targets)
+    assert [each.verdict for each in state.differences] == ["not_shown"]  # the simulator is one and the same
 
 
 def test_twenty_requests_at_once_are_one_comparison(server) -> None:

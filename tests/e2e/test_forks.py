@@ -37,21 +37,21 @@ def test_a_fork_that_is_killed_goes_on_replays_and_verifies_without_the_job_it_i
     provider.open_gate()
     server = serve(**provider.variables)
     with Client(server.url, TOKEN) as client:
-        origin = client.wait(client.optimize("Add.", examples=EXAMPLES, iterations=1, population=2)["job_id"])
-        assert origin["status"] == "finished", origin["error"]
+        origin = client.wait(client.optimize("Add.", examples=EXAMPLES, iterations=1, population=2).job_id)
+        assert origin.status == "finished", origin.error
         provider.shut_gate()
-        first = {"candidate_id": 0, "event_id": len(server.events(origin["job_id"]))}[begins]
-        assert client.quote_fork(origin["job_id"], **{begins: first})["expected"]["rollouts"] > 0
-        job = client.fork(origin["job_id"], iterations=1, population=2, **{begins: first})
+        first = {"candidate_id": 0, "event_id": len(server.events(origin.job_id))}[begins]
+        assert client.quote_fork(origin.job_id, **{begins: first}).expected.rollouts > 0
+        job = client.fork(origin.job_id, iterations=1, population=2, **{begins: first})
         provider.wait_for_calls()
         os.kill(server.runner_pid(), signal.SIGKILL)
         provider.open_gate()
-        state = client.wait(job["job_id"])
-        assert (state["status"], state["forked_from"]["job_id"]) == ("finished", origin["job_id"]), state["error"]
-        assert "resumed" in [frame.type for frame in server.events(job["job_id"])]
-        assert state["forked_from"]["shared_rollouts"] > 0
+        state = client.wait(job.job_id)
+        assert (state.status, state.forked_from.job_id) == ("finished", origin.job_id), state.error
+        assert "resumed" in [frame.type for frame in server.events(job.job_id)]
+        assert state.forked_from.shared_rollouts > 0
         for name in FILES:
-            (tmp_path / name).write_text(client.artifact(job["job_id"], name), encoding="utf-8", newline="")
+            (tmp_path / name).write_text(client.artifact(job.job_id, name), encoding="utf-8", newline="")
     files = [f"--{name.partition('.')[0]}={tmp_path / name}" for name in FILES[1:]]
     assert "agrees: the held-out test" in command(tmp_path, "verify", str(tmp_path / FILES[0]), *files)
-    assert "agrees: the verdict" in command(tmp_path, "replay", job["job_id"])
+    assert "agrees: the verdict" in command(tmp_path, "replay", job.job_id)
