@@ -73,6 +73,11 @@ def _uneven(rng: random.Random, gain: float) -> Pair:
     return _noisy(rng, gain, 0.02 + 0.4 * rng.betavariate(0.7, 2))
 
 
+def _rare_losses(rng: random.Random, gain: float) -> Pair:
+    """Gain a little on most examples and lose much on one of twelve, as an answer that is sometimes off the point."""
+    return 0.6, _within(0.6 + gain + (-0.55 if rng.random() < 1 / 12 else 0.05) + rng.choice([-0.01, 0.0, 0.01]))
+
+
 KINDS = (
     Kind("zero_or_one", "0 or 1, each example as hard as it is", _zero_or_one),
     Kind("seldom_wrong", "0 or 1, and nearly always 1", _seldom_wrong),
@@ -81,4 +86,5 @@ KINDS = (
     Kind("continuous", "any number, with noise", _continuous),
     Kind("skewed", "any number, the difference large on few examples", _skewed),
     Kind("uneven", "any number, with noise that differs from example to example", _uneven),
+    Kind("rare_losses", "a little better on most examples, and much worse on one of twelve", _rare_losses),
 )
