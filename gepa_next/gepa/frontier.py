@@ -37,6 +37,11 @@ class Frontier:
         if is_new:
             self._drop_furthest_behind()
 
+    def lead(self, candidate_id: int) -> None:
+        """Let a candidate that has scores be the leader, as it was known to be before."""
+        if candidate_id != self._leader:
+            self._leader, self._behind = candidate_id, {}
+
     def _take(self, candidate_id: int, scores: Mapping[str, float]) -> None:
         if scores:
             self._scores[candidate_id] = dict(scores)

@@ -84,10 +84,15 @@ class State:
             self._complete(delta.iteration)
 
     def inherit(self, delta: Delta) -> None:
-        """Take in what a run begins with: it was made by another, so it uses up no limit and tells of no outage."""
-        run_on = sum(each.candidate_id == self.task.heir and each.split is Split.VALIDATION for each in delta.rollouts)
-        self.growths = growths_until(len(self.task.validation), run_on)
+        """Take in what a run begins with: it was made by another, so it uses up no limit and tells of no outage.
+
+        The heir leads if it has scores: who does may hang on the order in which they came to be known.
+        """
+        run_on = Counter(each.candidate_id for each in delta.rollouts if each.split is Split.VALIDATION)
+        self.growths = growths_until(len(self.task.validation), max(run_on.values(), default=0))
         self.apply(delta)
+        if self.task.heir is not None and self.task.heir in self.frontier:
+            self.frontier.lead(self.task.heir)
         self.rollouts_used = 0
         self.recent.clear()
         self._leader_before, self._evaluated, self._proposed = self.frontier.leader(), False, 0

@@ -8,8 +8,8 @@ from gepa_next.gepa.engine import optimize
 from gepa_next.gepa.spending import Spent
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Delta
-from gepa_next.gepa.types import Budget, Candidate, Role, Rollout, Split, Task
-from tests.gepa.stage import Ended, Models, accepted, down, ended, requests, run_of, task_of
+from gepa_next.gepa.types import Budget, Candidate, Example, Role, Rollout, Split, Task
+from tests.gepa.stage import Ended, Models, accepted, down, ended, folded, requests, run_of, task_of
 
 COUNT = 30
 RULES = "kind-1: answer-1\nkind-2: answer-2"
@@ -36,6 +36,12 @@ def going_on(done: Ended, *, scored: bool = True, task: Task | None = None) -> S
     return state
 
 
+def scored_on(examples: tuple[Example, ...], candidate_id: int, score: float) -> tuple[Rollout, ...]:
+    return tuple(
+        Rollout(candidate_id=candidate_id, example_id=each.id, split=Split.VALIDATION, score=score) for each in examples
+    )
+
+
 def test_what_was_run_before_is_not_run_again_and_counts_for_nothing() -> None:
     before = first_run()
     models = Models()
@@ -52,10 +58,29 @@ def test_as_many_examples_decide_as_the_best_was_run_on() -> None:
     task = task_of(requests(3 * COUNT))
     first, last = task.validation[:15], task.validation[15:]
     assert len(State(task).deciding) < len(first)
-    scored = tuple(Rollout(candidate_id=1, example_id=each.id, split=Split.VALIDATION, score=0.5) for each in first)
+    scored = scored_on(first, 1, 0.5)
     state = State(replace(task, heir=1))
     state.inherit(Delta(candidates=(accepted(0, "a"), accepted(1, "b", 0)), rollouts=scored))
     assert len(first) <= len(state.deciding) < len(first) + len(last)
+
+
+def test_who_led_leads_on_though_by_all_scores_at_once_another_would_be_ahead() -> None:
+    """The leader was run on further examples when another, better on those alone, had lost to it already."""
+    task = task_of(requests(3 * COUNT))
+    first, further = task.validation[:12], task.validation[12:15]
+    before = folded(
+        task,
+        [
+            Delta(candidates=(accepted(0, "a"),), rollouts=scored_on(first, 0, 0.1)),
+            Delta(candidates=(accepted(1, "b", 0),), rollouts=scored_on(first, 1, 0.6)),
+            Delta(candidates=(accepted(2, "c", 0),), rollouts=scored_on(task.validation[:18], 2, 0.5)),
+            Delta(rollouts=scored_on(further, 1, 0.0)),
+        ],
+    )
+    state = State(replace(task, heir=before.leader.id))
+    state.inherit(Delta(candidates=tuple(before.candidates.values()), rollouts=tuple(before.rollouts.values())))
+    assert state.leader.id == before.leader.id == 1
+    assert len(state.deciding) >= 18
 
 
 def test_new_candidates_and_lessons_are_numbered_after_those_that_were_there() -> None:
@@ -91,9 +116,7 @@ def test_one_whose_runs_all_fail_is_tried_once_and_another_may_lead() -> None:
 
 def test_a_seed_prompt_that_has_scores_already_needs_no_call_to_be_seeded() -> None:
     task = task_of(requests(COUNT))
-    scored = tuple(
-        Rollout(candidate_id=0, example_id=each.id, split=Split.VALIDATION, score=0.5) for each in task.validation
-    )
+    scored = scored_on(task.validation, 0, 0.5)
     state = State(replace(task, prompt=RULES, iterations=1))
     state.inherit(Delta(rollouts=scored))
     models = Models(target=down)
@@ -104,9 +127,7 @@ def test_a_seed_prompt_that_has_scores_already_needs_no_call_to_be_seeded() -> N
 @pytest.mark.parametrize(("most_tokens", "ends"), [(15, "iterations"), (400, "max_tokens")])
 def test_what_a_call_took_before_is_what_the_next_may_take(most_tokens: int, ends: str) -> None:
     task = replace(task_of(requests(COUNT)), iterations=1, budget=Budget(max_rollouts=2000, max_tokens=20_000))
-    scored = tuple(
-        Rollout(candidate_id=0, example_id=each.id, split=Split.VALIDATION, score=0.5) for each in task.validation
-    )
+    scored = scored_on(task.validation, 0, 0.5)
     state = State(task)
     state.inherit(Delta(rollouts=scored, spending={Role.TARGET: Spent(most_tokens=most_tokens)}))
     assert ended(state, Models()).result["stop_reason"] == ends
