@@ -6,6 +6,8 @@ from dataclasses import replace
 from gepa_next.gepa.guards import count_tokens
 from gepa_next.gepa.types import Candidate, Task
 
+SEVERAL = 2
+
 
 def joined(prompts: Mapping[str, str]) -> str:
     """Return the components as one text, each under its name; a single one as it is."""

@@ -142,7 +142,7 @@ def _generated(state: State, proposals: Sequence[Proposal]) -> Iterator[Step]:
             state, proposal.draft.text, siblings=siblings, prompts=proposal.draft.prompts
         )
         siblings.add(fingerprint(proposal.draft.text))
-        if proposal.plan.other is not None:
+        if proposal.plan.merge is not None:
             yield _told(state, proposal, "merge")
         known = taken_over(state, proposal.candidate(state, Decision.ACCEPTED)) if proposal.undecided else ()
         told = {"rollouts_known": len(known)} if known else {}
@@ -254,6 +254,6 @@ def _told(state: State, proposal: Proposal, stage: str, delta: Delta | None = No
     }
     if stage == "generate":
         data["prompt_tokens"] = count_tokens(proposal.draft.text)
-        data |= {"component": plan.component} if plan.component and plan.other is None else {}
+        data |= {"component": plan.component} if plan.component else {}
     key = f"{state.iteration + 1}/{stage}/{plan.candidate_id}"
     return Step(key=key, stage=stage, data=data, delta=delta or Delta())

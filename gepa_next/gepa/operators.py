@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from gepa_next.gepa.components import in_turn, joined, narrowed, narrowed_task
+from gepa_next.gepa.components import SEVERAL, in_turn, joined, narrowed, narrowed_task
 from gepa_next.gepa.guards import count_tokens, tokens_left
 from gepa_next.gepa.pause import paced
 from gepa_next.gepa.proposers.demonstrate import can_demonstrate, choose_demonstrations, demonstrate
-from gepa_next.gepa.proposers.draft import Draft, Plan
-from gepa_next.gepa.proposers.merge import choose_other, merged_by_component
+from gepa_next.gepa.proposers.draft import WORDLESS, Draft, Merge, Plan
+from gepa_next.gepa.proposers.merge import choose_merge
 from gepa_next.gepa.proposers.reflect import reflect
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.sampling import choose_minibatch, choose_parents, stream
@@ -16,10 +16,8 @@ from gepa_next.gepa.types import Candidate, Task
 
 # How often each is tried before this job's own experience counts.
 MENU = {"reflect": 6.0, "constrain": 1.5, "demonstrate": 1.0, "merge": 0.5, "compress": 0.5}
-WORDLESS = frozenset({"demonstrate", "merge"})  # put together what there is: no reflector, no cases
 LONG_ENOUGH_TO_SHORTEN = 150
 SMALLEST_ADDITION_TOKENS = 20
-SEVERAL = 2
 
 
 def plan_proposals(state: State, count: int) -> list[Plan]:
@@ -27,9 +25,9 @@ def plan_proposals(state: State, count: int) -> list[Plan]:
     worth = operator_worth(state)
     first_id = state.last_id + 1
     parents = choose_parents(state, count)
-    others = {each.id: choose_other(state, each) for each in parents}
+    merges = {each.id: choose_merge(state, each) for each in parents}
     return [
-        _plan(state, parent, others[parent.id], place, candidate_id=first_id + place, worth=worth)
+        _plan(state, parent, merges[parent.id], place, candidate_id=first_id + place, worth=worth)
         for place, parent in paced(enumerate(parents), every=1)
     ]
 
@@ -40,11 +38,11 @@ def operator_worth(state: State) -> dict[str, float]:
 
 
 def _plan(
-    state: State, parent: Candidate, other: Candidate | None, place: int, *, candidate_id: int, worth: dict[str, float]
+    state: State, parent: Candidate, merge: Merge | None, place: int, *, candidate_id: int, worth: dict[str, float]
 ) -> Plan:
     component = in_turn(list(parent.prompts), candidate_id)
     possible = _possible(narrowed_task(state.task, parent, component), narrowed(parent, component))
-    possible |= {"merge"} if other else set()
+    possible |= {"merge"} if merge else set()
     # The input and ideal of an example are the whole program's: they demonstrate nothing to one component of several.
     possible -= set() if len(parent.prompts) < SEVERAL and can_demonstrate(state, parent) else {"demonstrate"}
     weights = {name: weight for name, weight in worth.items() if name in possible}
@@ -54,7 +52,7 @@ def _plan(
         operator=operator,
         parent=parent,
         minibatch=choose_minibatch(state, parent, place) if operator not in WORDLESS else (),
-        other=other if operator == "merge" else None,
+        merge=merge if operator == "merge" else None,
         demonstrations=choose_demonstrations(state, parent, place) if operator == "demonstrate" else (),
         component=component if operator != "merge" else "",
     )
@@ -69,9 +67,8 @@ def _possible(task: Task, parent: Candidate) -> set[str]:
 
 def draft(run: Run, plan: Plan) -> Draft:
     """Carry out a plan; only operators that need new words ask the reflector."""
-    if plan.other is not None:
-        merged = merged_by_component(run.state, plan.parent, plan.other) or {}
-        return Draft(text=joined(merged), prompts=merged)
+    if plan.merge is not None:
+        return Draft(text=joined(plan.merge.prompts), prompts=plan.merge.prompts)
     if plan.operator != "demonstrate" and not run.state.scores(plan.parent.id, plan.minibatch):
         return Draft(refusal="not_comparable")
     narrow = replace(plan, parent=narrowed(plan.parent, plan.component))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gepa_next.errors import ProviderError
+from gepa_next.gepa.proposers.draft import WORDLESS
 from gepa_next.gepa.state import REMEMBERED, State
 from gepa_next.gepa.types import Decision, Rollout
 
@@ -31,7 +32,7 @@ UNREADABLE = frozenset({"judge_malformed_reply", "judge_truncated", "judge_empty
 
 NOTHING_TO_ADD = "nothing_to_add"  # an answer of the reflector, though no text
 _NOT_TELLING = frozenset({"not_comparable", NOTHING_TO_ADD})
-_SAY_NOTHING_OF_THE_REFLECTOR = frozenset({"seed", "demonstrate", "merge"})
+_SAY_NOTHING_OF_THE_REFLECTOR = WORDLESS | {"seed"}
 
 
 def find_outage(state: State, made: Sequence[Rollout]) -> ProviderError | None:

@@ -7,11 +7,11 @@ import pytest
 from gepa_next.gepa.components import in_turn, joined, narrowed_task
 from gepa_next.gepa.guards import count_tokens, refusal
 from gepa_next.gepa.operators import draft
-from gepa_next.gepa.proposers.draft import Draft, Plan
+from gepa_next.gepa.proposers.draft import Merge, Plan
 from gepa_next.gepa.proposers.merge import merged_by_component
 from gepa_next.gepa.types import Candidate
 from tests.gepa.programs import SEEDS, evolved, program_models, program_task
-from tests.gepa.stage import Models, run_of, state_with
+from tests.gepa.stage import run_of, state_with
 
 TASK = program_task()
 SEED = evolved(0)
@@ -87,15 +87,12 @@ def test_a_merge_that_was_tried_is_not_made_again() -> None:
     assert merged(evolved(2, 0, even="E2"), evolved(3, 0, odd="O3"), tried) is None
 
 
-def drafted(one: Candidate, other: Candidate, component: str) -> tuple[Draft, Models]:
-    models, batch = program_models(), TASK.train[:2]
-    scores = {(1, each.id): 0.0 for each in batch}
-    run = run_of(state_with(TASK, SEED, one, other, scores=scores), models)
-    plan = Plan(candidate_id=3, operator="merge", parent=one, minibatch=batch, other=other, component=component)
-    return draft(run, plan), models
-
-
 def test_a_merge_of_different_components_asks_nobody() -> None:
-    made, models = drafted(evolved(1, 0, even="E1"), evolved(2, 0, odd="O2"), "odd")
+    one, other = evolved(1, 0, even="E1"), evolved(2, 0, odd="O2")
+    state, models = state_with(TASK, SEED, one, other), program_models()
+    prompts = merged_by_component(state, one, other)
+    assert prompts is not None
+    plan = Plan(candidate_id=3, operator="merge", parent=one, minibatch=(), merge=Merge(other, prompts))
+    made = draft(run_of(state, models), plan)
     assert (made.prompts, made.text) == ({"even": "E1", "odd": "O2"}, "[even]\nE1\n\n[odd]\nO2")
     assert models.calls == []

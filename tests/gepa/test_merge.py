@@ -2,11 +2,16 @@
 
 from dataclasses import replace
 
-from gepa_next.gepa.proposers.merge import choose_other
+from gepa_next.gepa.components import joined
+from gepa_next.gepa.guards import refusal
+from gepa_next.gepa.operators import draft
+from gepa_next.gepa.proposers.draft import Plan
+from gepa_next.gepa.proposers.merge import choose_merge
 from gepa_next.gepa.state import State
+from gepa_next.gepa.steps import Delta
 from gepa_next.gepa.types import Role
 from tests.gepa.programs import SEEDS, evolved, program_models, program_task
-from tests.gepa.stage import ended, state_with
+from tests.gepa.stage import Models, ended, run_of, state_with
 
 TASK = program_task()
 
@@ -21,13 +26,15 @@ def rivals(**scores: dict[int, float]) -> State:
 
 def test_the_other_parent_is_the_one_that_is_better_on_most_examples() -> None:
     state = rivals(a={1: 1, 2: 0, 3: 0}, b={1: 0, 2: 1, 3: 1}, c={1: 0, 2: 0, 3: 1})
-    assert choose_other(state, state.candidates[1]) == state.candidates[3]
+    merge = choose_merge(state, state.candidates[1])
+    assert merge is not None
+    assert merge.other == state.candidates[3]
 
 
 def test_nobody_is_merged_with_its_kin() -> None:
     state = rivals(a={0: 1, 2: 0, 3: 0.5}, b={0: 0, 2: 1, 3: 0})
-    assert choose_other(state, state.candidates[3]) is None
-    assert choose_other(state, state.candidates[0]) is None
+    assert choose_merge(state, state.candidates[3]) is None
+    assert choose_merge(state, state.candidates[0]) is None
 
 
 def test_who_would_make_nothing_new_is_merged_with_nobody() -> None:
@@ -35,7 +42,7 @@ def test_who_would_make_nothing_new_is_merged_with_nobody() -> None:
     scores = {(1, a): 1.0, (1, b): 0.0, (2, a): 0.0, (2, b): 1.0}
     made = evolved(4, 1, 2, even="E1", odd="O2")
     state = state_with(TASK, evolved(0), evolved(1, 0, even="E1"), evolved(2, 0, odd="O2"), made, scores=scores)
-    assert choose_other(state, state.candidates[1]) is None
+    assert choose_merge(state, state.candidates[1]) is None
 
 
 def test_a_merge_has_two_parents_is_told_and_asks_nobody() -> None:
@@ -54,3 +61,14 @@ def test_a_merge_has_two_parents_is_told_and_asks_nobody() -> None:
     assert {f"{each.iteration}/merge/{each.id}" for each in merges} <= {step.key for step in whole.steps}
     asked = {call.key for call in models.asked(Role.REFLECTOR)}
     assert not asked & {f"{each.iteration}/reflector/{each.id}" for each in merges}
+
+
+def test_a_merge_is_made_as_it_was_planned_whatever_was_tried_since() -> None:
+    state = rivals(a={1: 1, 2: 0}, b={1: 0, 2: 1})
+    merge = choose_merge(state, state.candidates[1])
+    assert merge is not None
+    plan = Plan(candidate_id=5, operator="merge", parent=state.candidates[1], minibatch=(), merge=merge)
+    state.apply(Delta(candidates=(evolved(4, 1, 2, even="E1", odd="O2"),)))
+    made = draft(run_of(state, Models()), plan)
+    assert (made.prompts, made.text) == ({"even": "E1", "odd": "O2"}, joined({"even": "E1", "odd": "O2"}))
+    assert refusal(state, made.text, siblings=set(), prompts=made.prompts) == "duplicate"

@@ -7,6 +7,16 @@ from gepa_next.gepa.messages import INPUT_PLACEHOLDER
 from gepa_next.gepa.spending import Spending
 from gepa_next.gepa.types import Candidate, Example
 
+WORDLESS = frozenset({"demonstrate", "merge"})  # put together what there is: no reflector, no cases
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """What is merged into a parent: the other candidate, and the components that the two make."""
+
+    other: Candidate
+    prompts: Mapping[str, str]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -19,14 +29,14 @@ class Plan:
     operator: str
     parent: Candidate
     minibatch: tuple[Example, ...]
-    other: Candidate | None = None
+    merge: Merge | None = None
     demonstrations: tuple[Example, ...] = ()
     component: str = ""
 
     @property
     def parents(self) -> tuple[int, ...]:
         """The ids of the candidates it comes from, the one it is compared with first."""
-        return (self.parent.id,) if self.other is None else (self.parent.id, self.other.id)
+        return (self.parent.id,) if self.merge is None else (self.parent.id, self.merge.other.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

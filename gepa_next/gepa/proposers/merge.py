@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 
 from gepa_next.gepa.acceptance import MARGIN, compare
-from gepa_next.gepa.components import joined
+from gepa_next.gepa.components import SEVERAL, joined
 from gepa_next.gepa.pause import paced
+from gepa_next.gepa.proposers.draft import Merge
 from gepa_next.gepa.state import State
 from gepa_next.gepa.types import Candidate
 
-SEVERAL = 2
 COUNTED_AT_A_STRETCH = 50_000  # scores, some milliseconds
 
 
-def choose_other(state: State, parent: Candidate) -> Candidate | None:
-    """Return the frontier member that is better than the parent on most examples, of no kin in line; else None.
+def choose_merge(state: State, parent: Candidate) -> Merge | None:
+    """Return the merge with the frontier member that is better on most examples, of no kin in line; else None.
 
     None too where there is one component only, and where the two together make nothing that is new.
     """
@@ -28,7 +28,8 @@ def choose_other(state: State, parent: Candidate) -> Candidate | None:
         better = sum(1 for key, score in theirs.items() if key in mine and score > mine[key])
         if better > most:
             best, most = state.candidates[other], better
-    return best if best is not None and merged_by_component(state, parent, best) else None
+    merged = None if best is None else merged_by_component(state, parent, best)
+    return None if best is None or merged is None else Merge(best, merged)
 
 
 def merged_by_component(state: State, one: Candidate, other: Candidate) -> Mapping[str, str] | None:
