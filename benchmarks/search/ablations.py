@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from gepa_next.gepa import deciding, frontier, iteration, operators, sampling, state
+from gepa_next.gepa import acceptance, deciding, frontier, iteration, operators, racing, sampling, state
 from gepa_next.gepa.proposers import reflect
 
 NEVER = 10**6
@@ -14,7 +14,10 @@ IDEAS: dict[str, Callable[[], list[Swap]]] = {
     "growing validation": lambda: [(deciding, "FIRST_SHARE", 1.0)],
     "races in blocks": lambda: [(iteration, "block_ends", lambda count: [count])],
     "one winner a race": lambda: [(iteration, "drop_those_behind", _only_those_behind)],
-    "another try with more examples": lambda: [(state, "TELLS_MORE", NEVER), (state, "DOUBLING", 1)],
+    "half first where few decide": lambda: [(racing, "SMALLEST_BLOCK", NEVER)],
+    "another try with more examples": lambda: [(state, "TELLS_MORE", NEVER)],
+    "twice the examples after nothing": lambda: [(state, "DOUBLING", 1)],
+    "shorter wins": lambda: [(acceptance, "SHORTER", 0.0)],
     "leader first": lambda: [(frontier, "SOFTNESS", 0.1)],
     "failures again": lambda: [(sampling, "ENOUGH_MINIBATCHES", NEVER)],
     "further failures": lambda: [(sampling, "FURTHER_MINIBATCHES", 0)],

@@ -26,7 +26,6 @@ class Ports:
 
     def __init__(self, models: Models) -> None:
         self.models = models
-        self._inputs = {each.id: each.input for each in models.world.examples}
 
     def model(self, call: ModelCall, /) -> Completion:
         """Answer as the simulated target or reflector."""

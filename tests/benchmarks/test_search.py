@@ -37,9 +37,9 @@ def test_every_rollout_of_ours_is_counted_and_the_budget_kept() -> None:
 
 def curves() -> list[object]:
     found: list[object] = []
-    for name, seed in (("few", 7), ("dilution", 9), ("additive", 7)):
+    for name, seed, budget in (("few", 7, 500), ("dilution", 9, 500), ("additive", 7, 500), ("binary", 1, 1200)):
         models = Models(World(BY_NAME[name], seed))
-        optimise(models, 500)
+        optimise(models, budget)
         found.append(models.curve)
     return found
 
