@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import product
 from math import fsum, sqrt
+from statistics import variance
 
 from gepa_next.errors import ModelError, ProviderError
 from gepa_next.gepa.judging import judge_call, judged
 from gepa_next.gepa.run import Run, exceeded
 from gepa_next.gepa.spending import NOTHING_SPENT, Spending, add_spending, spent_by
 from gepa_next.gepa.state import State
-from gepa_next.gepa.statistics import mean
 from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import Example, JudgeNoise, Role, Rollout
 
@@ -32,7 +32,7 @@ def measure_noise(run: Run) -> Iterator[Step]:
     anchors = choose_anchors(run.state)
     if not run.asks_judge or exceeded(run, rollouts=ROOM * judgings_of(len(anchors))) is not None:
         return
-    scores: dict[str, list[float]] = {example.id: [] for example, _ in anchors}
+    scores = {example.id: _first_score(run, rollout) for example, rollout in anchors}
     spending = NOTHING_SPENT
     for (example, _), score, spent in run.fan_out(
         lambda asked: _judged_again(run, *asked), list(product(anchors, range(REPEATS)))
@@ -40,6 +40,12 @@ def measure_noise(run: Run) -> Iterator[Step]:
         scores[example.id] += [] if score is None else [score]
         spending = add_spending(spending, spent)
     yield _told(noise_in(list(scores.values()), share=run.judge_weight or 1.0), spending)
+
+
+def _first_score(run: Run, rollout: Rollout) -> list[float]:
+    """Return the judge's score that the rollout has, nothing where others have a part in it."""
+    alone = run.metric is None and not run.program_weight
+    return [rollout.score] if alone and rollout.score is not None else []
 
 
 def choose_anchors(state: State) -> list[Anchor]:
@@ -59,7 +65,7 @@ def noise_in(judgings: Sequence[Sequence[float]], *, share: float) -> JudgeNoise
     freedom = sum(len(each) - 1 for each in repeated)
     if not freedom:
         return JudgeNoise(sd=None, n=0, repeats=REPEATS)
-    squares = fsum((score - mean(each)) ** 2 for each in repeated for score in each)
+    squares = fsum((len(each) - 1) * variance(each) for each in repeated)  # exactly 0 where all are the same
     return JudgeNoise(sd=share * sqrt(squares / freedom), n=len(repeated), repeats=REPEATS)
 
 

@@ -77,7 +77,8 @@ class Verdict:
 class JudgeNoise:
     """How much scores vary when the judge scores the same output again: a standard deviation in [0, 1].
 
-    It is pooled over `n` outputs, each judged `repeats` times; None if no output could be judged twice.
+    It is pooled over `n` outputs, each judged again `repeats` times, and their first scores if those are the judge's
+    alone; None if no output has two.
     """
 
     sd: float | None

@@ -67,6 +67,23 @@ def test_what_the_judgings_consume_is_spent() -> None:
     assert whole.state.spending[Role.JUDGE].sends == whole.state.rollouts_used + MEASURED
 
 
+def first_is_another(call: ModelCall) -> JudgeReply:
+    """Judge all outputs the same when asked again, and a point lower at first."""
+    return JudgeReply(feedback="So so.", score=6 if call.fresh else 5)
+
+
+def test_the_first_score_is_one_of_three_where_the_judge_alone_scores() -> None:
+    step = noise_step(ended(TASK, Models(judge=first_is_another)).steps)
+    assert step is not None
+    assert step.data["sd"] == pytest.approx(statistics.stdev([0.5, 0.6, 0.6]))
+
+
+def test_a_first_score_in_which_a_metric_has_a_part_is_not_one_of_them() -> None:
+    step = noise_step(ended(TASK, Models(judge=first_is_another), metric=metric_of_kinds, judge_weight=0.5).steps)
+    assert step is not None
+    assert step.data["sd"] == 0
+
+
 def test_a_steady_judge_changes_nothing() -> None:
     """The run is that of a judge whose noise is not known."""
     unknown = ended(TASK, Models(judge=lambda call: down(call) if call.fresh else compares(call)))
@@ -134,6 +151,11 @@ def test_the_noise_is_the_pooled_standard_deviation_within_outputs() -> None:
     assert noise_in(judgings, share=1.0).sd == pytest.approx(pooled**0.5)
     assert noise_in(judgings, share=0.25).sd == pytest.approx(pooled**0.5 / 4)
     assert noise_in(judgings, share=1.0).n == 2
+
+
+@pytest.mark.parametrize("points", range(11))
+def test_judgings_that_are_all_the_same_have_none_at_all(points: int) -> None:
+    assert noise_in([[points / 10] * (1 + REPEATS)] * ANCHORS, share=1.0).sd == 0
 
 
 def test_the_noise_that_is_told_is_near_the_true_one() -> None:
