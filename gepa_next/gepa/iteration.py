@@ -1,58 +1,25 @@
 """One iteration: a population of proposals is drafted, guarded, compared, validated and decided."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from gepa_next.errors import ProviderError
-from gepa_next.gepa.acceptance import Comparison, compare, verdict_on
+from gepa_next.gepa.acceptance import compare, verdict_on
 from gepa_next.gepa.checkpoint import checkpoint
-from gepa_next.gepa.guards import count_tokens, refusal
-from gepa_next.gepa.lessons import new_lesson
+from gepa_next.gepa.guards import refusal
 from gepa_next.gepa.operators import draft, plan_proposals
 from gepa_next.gepa.outages import REFLECTIONS_IN_VAIN, is_in_vain, reflections_so_far, reflector_outage
 from gepa_next.gepa.pause import paced, pause
-from gepa_next.gepa.proposers.draft import Draft, Plan
+from gepa_next.gepa.proposal import Proposal
+from gepa_next.gepa.proposers.draft import Plan
 from gepa_next.gepa.racing import block_ends, course, drop_those_behind
-from gepa_next.gepa.rollouts import Pair, make_rollouts, missing, taken_over, told_rollouts
+from gepa_next.gepa.rollouts import Pair, make_rollouts, missing, told_rollouts
 from gepa_next.gepa.run import Run, how_many_fit, not_run_by_leader
 from gepa_next.gepa.state import State, fingerprint
-from gepa_next.gepa.steps import Delta, Step
-from gepa_next.gepa.types import Candidate, Decision, Example
+from gepa_next.gepa.steps import Step
+from gepa_next.gepa.telling import told_decision, told_draft
+from gepa_next.gepa.types import Decision
 
 DRAWN_AT_A_STRETCH = 4000  # examples, some milliseconds
-
-
-@dataclass(slots=True)
-class Proposal:
-    """A plan on its way to a decision."""
-
-    plan: Plan
-    draft: Draft
-    reason: str | None = None
-    comparison: Comparison | None = None
-    course: tuple[Example, ...] = ()
-
-    @property
-    def undecided(self) -> bool:
-        """Whether nothing speaks against it so far."""
-        return self.reason is None
-
-    def candidate(self, state: State, decision: Decision) -> Candidate:
-        """Return the candidate it becomes with its decision."""
-        found = self.comparison
-        return Candidate(
-            id=self.plan.candidate_id,
-            text=self.draft.text,
-            prompts=self.draft.prompts,
-            parents=self.plan.parents,
-            operator=self.plan.operator,
-            iteration=state.iteration + 1,
-            decision=decision,
-            reason=self.reason or ("better" if found and found.is_better else "shorter"),
-            score=found.score if found else None,
-            parent_score=found.parent_score if found else None,
-            compared=found.compared if found else 0,
-        )
 
 
 def iterate(run: Run) -> Iterator[Step]:
@@ -142,15 +109,7 @@ def _generated(state: State, proposals: Sequence[Proposal]) -> Iterator[Step]:
             state, proposal.draft.text, siblings=siblings, prompts=proposal.draft.prompts
         )
         siblings.add(fingerprint(proposal.draft.text))
-        if proposal.plan.merge is not None:
-            yield _told(state, proposal, "merge")
-        known = taken_over(state, proposal.candidate(state, Decision.ACCEPTED)) if proposal.undecided else ()
-        told = {"rollouts_known": len(known)} if known else {}
-        yield _told(state, proposal, "generate", Delta(spending=proposal.draft.spending, rollouts=known), **told)
-        if not proposal.undecided:
-            refused = proposal.candidate(state, Decision.REFUSED)
-            quoted = {"example_id": state.hidden.leak_into(proposal.draft.text)} if proposal.reason == "leak" else {}
-            yield _told(state, proposal, "guard", Delta(candidates=(refused,)), reason=proposal.reason, **quoted)
+        yield from told_draft(state, proposal)
 
 
 def _going_on(run: Run, proposals: Sequence[Proposal], point: str) -> list[Proposal]:
@@ -207,53 +166,5 @@ def _untried(run: Run, proposal: Proposal, end: int | None) -> list[Pair]:
 
 def _decided(state: State, proposals: Sequence[Proposal]) -> Iterator[Step]:
     for proposal in proposals:
-        if proposal.plan.candidate_id in state.candidates:  # refused before it was compared
-            continue
-        decision = Decision.ACCEPTED if proposal.undecided else Decision.REJECTED
-        candidate = proposal.candidate(state, decision)
-        yield _told(state, proposal, "select", Delta(candidates=(candidate,)), **_selection(state, proposal, candidate))
-        yield from _learned(state, proposal)
-
-
-def _selection(state: State, proposal: Proposal, candidate: Candidate) -> dict[str, object]:
-    validation = list(state.scores(candidate.id, state.deciding).values())
-    return {
-        "decision": str(candidate.decision),
-        "reason": candidate.reason,
-        "score": candidate.score,
-        "parent_score": candidate.parent_score,
-        "difference": proposal.comparison.difference if proposal.comparison else None,
-        "compared": candidate.compared,
-        "validation_score": sum(validation) / len(validation) if validation and proposal.undecided else None,
-    }
-
-
-def _learned(state: State, proposal: Proposal) -> Iterator[Step]:
-    gain = proposal.comparison.difference if proposal.comparison else None
-    lesson = new_lesson(
-        state.lessons,
-        proposal.draft.lesson,
-        candidate_id=proposal.plan.candidate_id,
-        iteration=state.iteration + 1,
-        gain=gain,
-    )
-    if lesson is not None:
-        told = {"lesson_id": lesson.id, "text": lesson.text, "gain": gain}
-        yield _told(state, proposal, "lesson", Delta(lessons=(lesson,)), **told)
-
-
-def _told(state: State, proposal: Proposal, stage: str, delta: Delta | None = None, **more: object) -> Step:
-    """Return the step that says what happened to a proposal."""
-    plan = proposal.plan
-    data: dict[str, object] = {
-        "iteration": state.iteration + 1,
-        "candidate_id": plan.candidate_id,
-        "parent_ids": list(plan.parents),
-        "operator": plan.operator,
-        **more,
-    }
-    if stage == "generate":
-        data["prompt_tokens"] = count_tokens(proposal.draft.text)
-        data |= {"component": plan.component} if plan.component else {}
-    key = f"{state.iteration + 1}/{stage}/{plan.candidate_id}"
-    return Step(key=key, stage=stage, data=data, delta=delta or Delta())
+        if proposal.plan.candidate_id not in state.candidates:  # not refused before it was compared
+            yield from told_decision(state, proposal)
