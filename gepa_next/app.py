@@ -26,12 +26,14 @@ from gepa_next.api.errors import register_error_handlers
 from gepa_next.api.rates import RateLimiter
 from gepa_next.api.wiring import EXTENSION, Access, Limits, Wiring
 from gepa_next.config import Settings, load_settings
+from gepa_next.gepa.drift import anchors_fingerprint
 from gepa_next.llm.program_urls import ProgramUrls
-from gepa_next.roles import models_for, roles_of
+from gepa_next.roles import judge_watch_of, models_for, roles_of, ways_of
 from gepa_next.runner.brake import DiskBrake
 from gepa_next.runner.runner import Runner
 from gepa_next.store.counters import count_running, list_counters
 from gepa_next.store.database import Database
+from gepa_next.store.judge_checks import find_last_check
 from gepa_next.streaming.stream import StreamSettings
 from gepa_next.streaming.tailer import Tailer
 from gepa_next.telemetry import ServiceCollector, register_telemetry
@@ -74,10 +76,12 @@ def create_app(settings: Settings) -> Flask:
     database = Database(settings.database_path)
     tailer = Tailer(database)
     app.extensions[EXTENSION] = _wiring(settings, database, tailer)
+    judge = anchors_fingerprint(roles_of(settings).judge_model_id)
     collector = ServiceCollector(
         counters=lambda: list_counters(database),
         running=lambda: count_running(database),
         clients=lambda: tailer.clients,
+        judge=lambda: find_last_check(database, judge),
     )
     app.extensions[metrics.EXTENSION] = (register_telemetry(app, collector), collector)
     register_auth(app)
@@ -98,14 +102,16 @@ def create_app_from_environment() -> Flask:
 
 def create_runner(settings: Settings, database: Database) -> Runner:
     """Return a runner on the database, not yet started."""
+    ways = ways_of(settings)
     return Runner(
         database,
-        models_for(settings),
+        models_for(settings, ways),
         concurrent_jobs=settings.max_concurrent_jobs,
         concurrent_calls=settings.max_concurrent_calls,
         longest_call_s=settings.llm_timeout_s + LOOK_UP_S,
         kill_hung=settings.kill_hung_runners,
         brake=DiskBrake(settings.database_path.parent, least_free_bytes=settings.min_free_disk_mb * MEGABYTE),
+        checks_judge=judge_watch_of(settings, ways),
     )
 
 

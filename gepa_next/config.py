@@ -119,6 +119,7 @@ class Settings(BaseSettings):
     reflection_requests_per_min: int = Field(0, ge=0, le=1_000_000)
     provider_patience_s: float = Field(300, ge=0, le=86_400)
     llm_ca_file: str = ""
+    judge_check_interval_s: float = Field(86_400, ge=0, le=31_536_000)
     program_urls: Listed = ()
     program_private_addresses: bool = False
 

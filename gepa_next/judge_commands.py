@@ -46,11 +46,11 @@ def _calibrate(options: argparse.Namespace) -> None:
     # Imported here: `serve` becomes gunicorn and must not have loaded what is patched there.
     from gepa_next.calibration import calibrate  # noqa: PLC0415
     from gepa_next.errors import ProviderError  # noqa: PLC0415
-    from gepa_next.roles import judge_of  # noqa: PLC0415
+    from gepa_next.roles import judge_of, ways_of  # noqa: PLC0415
 
     settings = load_settings(require_auth=False, allow_insecure_bind=True)
     scored = _read(options.file, scale=options.scale)
-    model_id, judge = judge_of(settings)
+    model_id, judge = judge_of(settings, ways_of(settings))
     with ThreadPoolExecutor(settings.max_concurrent_calls) as pool:
         try:
             found = calibrate(scored, judge, model_id=model_id, apply=pool.map)
@@ -64,10 +64,11 @@ def _calibrate(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace, *, open_database: "OpenDatabase") -> None:
     # Imported here for the same reason.
-    from gepa_next.roles import judge_of  # noqa: PLC0415
+    from gepa_next.roles import judge_of, ways_of  # noqa: PLC0415
     from gepa_next.runner.judge_check import check_judge  # noqa: PLC0415
 
-    model_id, judge = judge_of(load_settings(require_auth=False, allow_insecure_bind=True))
+    settings = load_settings(require_auth=False, allow_insecure_bind=True)
+    model_id, judge = judge_of(settings, ways_of(settings))
     with open_database() as database:
         found = check_judge(database, judge, model_id=model_id, new_baseline=options.new_baseline)
     aside = sys.stderr if found.check is None and not options.json else sys.stdout

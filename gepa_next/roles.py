@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from gepa_next.api.wiring import Roles
 from gepa_next.config import Settings
@@ -21,6 +22,7 @@ from gepa_next.llm.turnstile import Lane, Traffic, Turnstile
 from gepa_next.models import JobSpec
 from gepa_next.runner.call_pool import aside
 from gepa_next.runner.job_run import Models, ModelsFor, SayWaiting
+from gepa_next.runner.judge_watch import JudgeWatch
 from gepa_next.runner.ledger import RoleModel
 from gepa_next.runner.tenure import Tenure
 from gepa_next.store.ledger import has_answered
@@ -52,11 +54,33 @@ def _model_ids(settings: Settings) -> dict[Role, str]:
     }
 
 
-def models_for(settings: Settings) -> ModelsFor:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """What all that is asked in one process shares: a provider for each role, none if simulated, and the gate."""
+
+    providers: Mapping[Role, Provider]
+    turnstile: Turnstile
+
+
+def ways_of(settings: Settings) -> Ways:
+    """Return new ways to the models; whoever asks in the same process takes the same."""
+    return Ways(
+        providers={} if settings.simulated else _providers(settings),
+        turnstile=Turnstile(most=settings.max_concurrent_calls, patience_s=settings.provider_patience_s),
+    )
+
+
+def models_for(settings: Settings, ways: Ways) -> ModelsFor:
     """Return what makes a job's models; connections and limits are shared by all jobs."""
-    providers = {} if settings.simulated else _providers(settings)
-    turnstile = Turnstile(most=settings.max_concurrent_calls, patience_s=settings.provider_patience_s)
-    return models_at(_model_ids(settings), providers, turnstile, _programs(settings))
+    return models_at(_model_ids(settings), ways.providers, ways.turnstile, _programs(settings))
+
+
+def judge_watch_of(settings: Settings, ways: Ways) -> JudgeWatch | None:
+    """Return what checks the judge now and again; None if that is off, or nobody real judges."""
+    if settings.simulated or not settings.judge_check_interval_s:
+        return None
+    model_id, judge = judge_of(settings, ways)
+    return JudgeWatch(judge, model_id=model_id, interval_s=settings.judge_check_interval_s)
 
 
 def models_at(
@@ -98,14 +122,13 @@ def models_at(
     return models
 
 
-def judge_of(settings: Settings) -> tuple[str, LanguageModel]:
+def judge_of(settings: Settings, ways: Ways) -> tuple[str, LanguageModel]:
     """Return the judge's id, and the judge as it is asked outside of jobs: with the same retries and limits."""
     model_id, place = _model_ids(settings)[Role.JUDGE], secrets.token_hex(8)
-    if settings.simulated:
+    if Role.JUDGE not in ways.providers:
         return model_id, Simulator()
-    provider = _providers(settings)[Role.JUDGE]
-    turnstile = Turnstile(most=settings.max_concurrent_calls, patience_s=settings.provider_patience_s)
-    lane = Lane(turnstile, provider.throttle, Traffic())
+    provider = ways.providers[Role.JUDGE]
+    lane = Lane(ways.turnstile, provider.throttle, Traffic())
     return model_id, HttpModel(
         provider=provider, model_id=model_id, request_id=lambda call: f"{place}/{call.key}", lane=lane
     )

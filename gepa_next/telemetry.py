@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from prometheus_flask_exporter import PrometheusMetrics
 
-from gepa_next.models import Counter
+from gepa_next.models import Counter, JudgeCheck
 
 HELP = {
     "jobs": "Jobs by what happened to them.",
@@ -20,6 +20,10 @@ HELP = {
 }
 LABELS = {"jobs": ["status"], "llm_calls": ["role", "outcome"], "llm_tokens": ["role", "direction"],
           "llm_cost_usd": ["role"], "waits": ["reason"]}  # fmt: skip
+JUDGED = {
+    "judge_shift": "How much more the judge gave the anchors at the last check than for the baseline.",
+    "judge_moved": "1 if that is more than the judge varies, else 0.",
+}
 JOB_ENDS = ("created", "finished", "failed", "cancelled")
 
 
@@ -27,11 +31,16 @@ class ServiceCollector(Collector):
     """Reads the counters at scrape; they are rows, so they survive restarts and count over all processes."""
 
     def __init__(
-        self, counters: Callable[[], Sequence[Counter]], running: Callable[[], int], clients: Callable[[], int]
+        self,
+        counters: Callable[[], Sequence[Counter]],
+        running: Callable[[], int],
+        clients: Callable[[], int],
+        judge: Callable[[], JudgeCheck | None],
     ) -> None:
         self._counters = counters
         self._running = running
         self._clients = clients
+        self._judge = judge
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric family of the service."""
@@ -50,13 +59,24 @@ class ServiceCollector(Collector):
         clients = GaugeMetricFamily("sse_clients", "Event streams open in this process.")
         clients.add_metric([], self._clients())
         yield clients
+        for name, value in self._judged().items():
+            gauge = GaugeMetricFamily(f"gepa_{name}", JUDGED[name])
+            gauge.add_metric([], value)
+            yield gauge
 
     def flat(self) -> dict[str, float]:
         """Return the same numbers by name; labels are joined to it."""
         found = {f"jobs_{end}": 0.0 for end in JOB_ENDS}
         for counter in self._counters():
             found["_".join([counter.name, *(value for _, value in counter.labels)])] = counter.value
-        return found | {"jobs_running": float(self._running()), "sse_clients": float(self._clients())}
+        return found | {"jobs_running": float(self._running()), "sse_clients": float(self._clients())} | self._judged()
+
+    def _judged(self) -> dict[str, float]:
+        """Return what the last check of the judge showed, nothing before the first."""
+        if (check := self._judge()) is None:
+            return {}
+        shift, moved = (check.drift.shift, check.drift.moved) if check.drift else (0.0, False)
+        return {"judge_shift": shift, "judge_moved": float(moved)}
 
 
 def register_telemetry(app: Flask, collector: ServiceCollector) -> CollectorRegistry:

@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from types import MappingProxyType
 
 from flask import Blueprint, Response, jsonify
@@ -10,8 +11,10 @@ from flask import Blueprint, Response, jsonify
 from gepa_next.api.auth import open_route
 from gepa_next.api.wiring import Wiring, wiring
 from gepa_next.errors import RefusedError, StoreError
+from gepa_next.gepa.drift import anchors_fingerprint
 from gepa_next.gepa.fingerprint import judge_fingerprint
 from gepa_next.store.checks import current_schema, probe_write
+from gepa_next.store.judge_checks import find_last_check
 from gepa_next.store.leases import LEASE_S, boot_id, runner_alive
 from gepa_next.store.migrate import schema_version
 from gepa_next.version import VERSION
@@ -32,7 +35,8 @@ def readyz() -> Response:
     """Say check by check whether work can be done here."""
     checks = {name: _said(check, wiring()) for name, check in CHECKS.items()}
     ready = all(said in {"ok", "skipped"} for said in checks.values())
-    response = jsonify({"status": "ready" if ready else "not_ready", "checks": checks})
+    notices = {name: _said(notice, wiring()) for name, notice in NOTICES.items()}
+    response = jsonify({"status": "ready" if ready else "not_ready", "checks": checks | notices})
     response.status_code = 200 if ready else 503
     return response
 
@@ -86,6 +90,18 @@ def _disk(parts: Wiring) -> str:
     return "ok" if free >= parts.limits.free_disk_bytes else f"only {free} bytes free"
 
 
+def _judge(parts: Wiring) -> str:
+    last = find_last_check(parts.database, anchors_fingerprint(parts.roles.judge_model_id))
+    if last is None:
+        return "skipped"
+    if last.drift is None or last.moved_since is None:
+        return "ok"
+    since = datetime.fromtimestamp(last.moved_since, UTC).isoformat(timespec="seconds")
+    return f"warning: it has moved by {last.drift.shift:+.3f}, seen since {since}"
+
+
 CHECKS: Mapping[str, Callable[[Wiring], str]] = MappingProxyType(
     {"database": _database, "migrations": _migrations, "runner": _runner, "draining": _draining, "disk": _disk}
 )
+# What is no reason not to be ready.
+NOTICES: Mapping[str, Callable[[Wiring], str]] = MappingProxyType({"judge": _judge})

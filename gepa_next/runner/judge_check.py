@@ -15,7 +15,9 @@ from gepa_next.gepa.spending import NEVER_ASKED, NOTHING_SPENT, Spending, Spent,
 from gepa_next.gepa.types import Role
 from gepa_next.models import JudgeCheck
 from gepa_next.store.database import Database
-from gepa_next.store.judge_checks import find_baseline, record_check
+from gepa_next.store.judge_checks import Turn, find_baseline, record_check
+
+BROKEN_OFF = "broken off"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,13 +60,15 @@ def check_judge(
     *,
     model_id: str,
     new_baseline: bool = False,
+    turn: Turn | None = None,
     go_on: Callable[[], bool] = lambda: True,
     clock: Callable[[], float] = time.time,
 ) -> Checked:
     """Ask the judge about all anchors, compare, and store it; the first check is the baseline of those that follow.
 
     The whole is written at the end. `go_on` is asked before each call, and may take its time; when it says no, or the
-    judge refuses to serve, what was paid for is counted, and nothing is compared.
+    judge refuses to serve, what was paid for is counted, and nothing is compared. A runner's `turn` ends with the
+    check, unless that was broken off: then it is the next runner's when this one has left.
     """
     answers = _ask(judge, go_on)
     fingerprint = anchors_fingerprint(model_id)
@@ -76,7 +80,8 @@ def check_judge(
         check = JudgeCheck(
             fingerprint=fingerprint, model_id=model_id, checked_at=clock(), scores=answers.scores, drift=compared
         )
-    record_check(database, check, outcomes=answers.outcomes, spent=answers.spent)
+    ends = None if answers.refusal == BROKEN_OFF else turn
+    record_check(database, check, outcomes=answers.outcomes, spent=answers.spent, ends=ends)
     return Checked(answers=answers, check=check, reason=reason)
 
 
@@ -84,7 +89,7 @@ def _ask(judge: LanguageModel, go_on: Callable[[], bool]) -> Answers:
     answers, mark = Answers(), secrets.token_hex(8)
     for anchor, nth in judgings_of_check():
         if not go_on():
-            answers.refusal = "broken off"
+            answers.refusal = BROKEN_OFF
         else:
             _ask_about(anchor, judge, answers, key=f"anchor/{mark}/{anchor.id}/{nth}")
         if answers.refusal is not None:

@@ -6,16 +6,18 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
+from functools import partial
 
 from gepa_next.errors import GepaNextError, StoreError, UnavailableError
 from gepa_next.processes import PULSE_S, tell_parent
-from gepa_next.runner import watch
+from gepa_next.runner import judge_watch, watch
 from gepa_next.runner.aftermath import Aftermath
 from gepa_next.runner.asking import Asking
 from gepa_next.runner.back_off import BackOff
 from gepa_next.runner.call_pool import CallPool
 from gepa_next.runner.holdings import LONGEST_CALL_S, Holdings
 from gepa_next.runner.job_run import JobRun, ModelsFor
+from gepa_next.runner.judge_watch import JudgeWatch
 from gepa_next.runner.presence import Presence
 from gepa_next.store.database import Database
 from gepa_next.store.leases import Claim, anything_to_claim, claim_job, lost_jobs
@@ -46,6 +48,7 @@ class Runner:
         longest_call_s: float = LONGEST_CALL_S,
         kill_hung: bool = True,
         brake: Callable[[], str | None] = lambda: None,
+        checks_judge: JudgeWatch | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._watch = watch.Watch(database, kill_hung=kill_hung)
@@ -53,6 +56,7 @@ class Runner:
         self._models_for = models_for
         self._clock = clock
         self._brake = brake
+        self._checks_judge = checks_judge
         self._asking = Asking()
         self._most_jobs = concurrent_jobs
         self._jobs_pool = self._new_jobs_pool()
@@ -80,6 +84,8 @@ class Runner:
         for name, work in (("pulse", self._live), ("notice", self._notice), ("watch", self._watch_others)):
             _thread(name, work).start()
         self._flush_thread.start()
+        if self._checks_judge is not None:
+            _thread("judge", partial(self._watch_judge, self._checks_judge)).start()
 
     def drain(self, timeout_s: float) -> None:
         """Start no new call, wait so long for those in flight, and put unfinished jobs back into the queue."""
@@ -160,6 +166,23 @@ class Runner:
         while not self._stopped.wait(watch.LOOK_S):
             if self._presence.is_seen:  # who cannot give a sign of life itself may not judge by it
                 look()
+
+    def _watch_judge(self, check: JudgeWatch) -> None:
+        def once() -> None:
+            check(self._database, self._presence.identity.id, go_on=self._wait_until_idle)
+
+        look = Turn("runner cannot check the judge", once)
+        while not self._draining.wait(judge_watch.LOOK_S):
+            look()
+
+    def _wait_until_idle(self) -> bool:
+        """Return True once there is no job to run and room on the disk, False when the runner drains."""
+        while not self._draining.is_set():
+            but, identity = self._held.awaited, self._presence.identity
+            if not (self._held.jobs or anything_to_claim(self._database, identity, but=but) or self._brake()):
+                return True
+            self._draining.wait(LOOK_S)
+        return False
 
     def _flush(self) -> None:
         """Commit answers soon: they are paid for, and a crash would lose those that are not committed."""

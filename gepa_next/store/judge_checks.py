@@ -1,8 +1,9 @@
-"""Checks of the judge: what it gave the anchors, and how that compares."""
+"""Checks of the judge: whose turn it is, what the judge gave the anchors, and how that compares."""
 
 import json
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
@@ -17,15 +18,71 @@ from gepa_next.store.database import Database, Row
 _DRIFT = TypeAdapter(Drift)
 
 
-def record_check(database: Database, check: JudgeCheck | None, *, outcomes: Mapping[str, int], spent: Spent) -> None:
-    """Store a check, if one came of it, and count the calls that it took by their outcomes, in one transaction."""
+# Anybody may have the turn of a runner that is gone, and one that is over or was lost, once its time has come.
+_FREE = """
+    (owner IS NOT NULL AND owner NOT IN (SELECT id FROM runners))
+    OR ((owner IS NULL OR owner = ?) AND begun_at NOT BETWEEN ? AND ?)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A runner's turn to check the judge under a fingerprint."""
+
+    fingerprint: str
+    owner: str
+
+
+def turn_is_free(database: Database, turn: Turn, *, last_before: float, now: float) -> bool:
+    """Say, without writing, whether the turn can be taken: nobody is at it, and the last began before that time."""
+    taken = database.row(
+        f"SELECT 1 FROM judge_turns WHERE fingerprint = ? AND NOT ({_FREE})",  # noqa: S608 - constant
+        (turn.fingerprint, turn.owner, last_before, now),
+    )
+    return taken is None
+
+
+def begin_check(database: Database, turn: Turn, *, last_before: float, now: float) -> bool:
+    """Take the turn; False if it is not free, or the runner is not entered."""
+
+    def unit(db: sqlite3.Connection) -> bool:
+        taken = db.execute(
+            "INSERT INTO judge_turns (fingerprint, owner, begun_at)"  # noqa: S608 - constant
+            " SELECT ?, id, ? FROM runners WHERE id = ? ON CONFLICT (fingerprint)"
+            f" DO UPDATE SET owner = excluded.owner, begun_at = excluded.begun_at WHERE {_FREE}",
+            (turn.fingerprint, now, turn.owner, turn.owner, last_before, now),
+        )
+        return bool(taken.rowcount)
+
+    return database.write(unit)
+
+
+def record_check(
+    database: Database,
+    check: JudgeCheck | None,
+    *,
+    outcomes: Mapping[str, int],
+    spent: Spent,
+    ends: Turn | None = None,
+) -> None:
+    """Store a check, if one came of it, and count the calls that it took by their outcomes, in one transaction.
+
+    With it `ends` a runner's turn; without that turn, which another has by now, only the calls are counted.
+    """
 
     def unit(db: sqlite3.Connection) -> None:
         count_spent(db, Role.JUDGE, outcomes, spent)
-        if check is not None:
+        if (ends is None or _end(db, ends)) and check is not None:
             _insert(db, check)
 
     database.write(unit)
+
+
+def _end(db: sqlite3.Connection, turn: Turn) -> bool:
+    ended = db.execute(
+        "UPDATE judge_turns SET owner = NULL WHERE fingerprint = ? AND owner = ?", (turn.fingerprint, turn.owner)
+    )
+    return bool(ended.rowcount)
 
 
 def _insert(db: sqlite3.Connection, check: JudgeCheck) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from gepa_next.app import begin_shutdown, close_app
 from gepa_next.version import VERSION
+from tests.support.judges import record_checks
 
 
 def ready(service):
@@ -29,7 +30,7 @@ def test_health_is_answered_without_touching_the_disk(open_with, tmp_path) -> No
 def test_a_server_without_a_runner_of_its_own_is_ready(service) -> None:
     assert ready(service) == (
         200,
-        {"database": "ok", "migrations": "ok", "runner": "skipped", "draining": "ok", "disk": "ok"},
+        {"database": "ok", "migrations": "ok", "runner": "skipped", "draining": "ok", "disk": "ok", "judge": "skipped"},
     )
 
 
@@ -62,6 +63,17 @@ def test_each_check_says_what_is_wrong(open_with, harm, check, said) -> None:
     assert status == 503
     assert said in checks[check]
     assert checks["disk"] == "ok"
+
+
+def test_a_judge_that_moved_is_told_and_the_server_ready(service) -> None:
+    record_checks(service.database, service.settings, shift=-0.1)
+    status, checks = ready(service)
+    assert (status, checks["judge"]) == (200, "warning: it has moved by -0.100, seen since 1970-01-01T00:00:02+00:00")
+
+
+def test_a_judge_that_did_not_move_is_ok(service) -> None:
+    record_checks(service.database, service.settings, shift=0.0)
+    assert ready(service)[1]["judge"] == "ok"
 
 
 def test_a_full_disk_is_not_ready(open_with) -> None:

@@ -3,6 +3,8 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.judges import record_checks
+
 FLAT = {"jobs_created", "jobs_finished", "jobs_failed", "jobs_cancelled", "sse_clients"}
 
 
@@ -66,6 +68,20 @@ def test_a_running_job_is_counted_while_it_runs(service) -> None:
     assert samples(service)["gepa_jobs_running", ()] == 1
     service.client().delete(f"/v1/optimize/{job_id}")
     assert samples(service)["gepa_jobs_running", ()] == 0
+
+
+def test_the_judges_gauges_appear_with_its_first_check(service) -> None:
+    assert not {"judge_shift", "judge_moved"} & set(flat(service))
+    record_checks(service.database, service.settings, shift=-0.1)
+    assert flat(service)["judge_shift"] == pytest.approx(-0.1)
+    assert flat(service)["judge_moved"] == 1
+    assert samples(service)["gepa_judge_shift", ()] == pytest.approx(-0.1)
+    assert samples(service)["gepa_judge_moved", ()] == 1
+
+
+def test_a_baseline_is_no_move(service) -> None:
+    record_checks(service.database, service.settings)
+    assert (flat(service)["judge_shift"], flat(service)["judge_moved"]) == (0, 0)
 
 
 def test_requests_are_measured_by_route_and_not_by_path(done, done_id) -> None:

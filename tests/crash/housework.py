@@ -149,10 +149,25 @@ def judged(stage: Stage, faults: Faults) -> Account:
     }
 
 
+def watched(stage: Stage, faults: Faults) -> Account:
+    """Have runners check the judge at their start, one after the other; a check that was made is not made again."""
+    stage.variables["JUDGE_CHECK_INTERVAL_S"] = "3600"
+    for fault in faults.runners:
+        stage.die_of(fault)
+    fingerprint = anchors_fingerprint("crash/judge")
+    stage.start_worker()
+    stage.wait_for(lambda: find_last_check(stage.database, fingerprint))
+    return {
+        "checks": count_rows(stage.database, "judge_checks"),
+        "baseline": find_baseline(stage.database, fingerprint),
+        "at it": [row["owner"] for row in stage.database.rows("SELECT owner FROM judge_turns")],
+        "file": check_file(stage.database),
+    }
+
+
 def count_rows(database: Database, table: str) -> int:
     return int(database.rows(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608 - our own tables
 
 
-HOUSEWORK: dict[str, Course] = {
-    each.__name__: each for each in (banked, pinned, unpinned, started, migrated, migrated_by_two, pruned, judged)
-}
+COURSES = (banked, pinned, unpinned, started, migrated, migrated_by_two, pruned, judged, watched)
+HOUSEWORK: dict[str, Course] = {each.__name__: each for each in COURSES}

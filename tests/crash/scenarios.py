@@ -64,6 +64,7 @@ SCENARIOS = (
     Scenario("migrated_by_two", Faults(runners=("migrate:7:before:stop",))),
     Scenario("pruned", Faults(runners=(*around("_hide_job"), *around("_delete_some", 2), *around("_delete_job")))),
     Scenario("judged", Faults(runners=around("record_check"))),
+    Scenario("watched", Faults(runners=(*around("begin_check"), *around("record_check")))),
 )
 # What `make crash` has beside them.
 LONGER = (

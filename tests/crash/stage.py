@@ -72,6 +72,7 @@ class Stage:
             "REFLECTION_MODEL_ID": "crash/reflector",
             "MAX_CONCURRENT_CALLS": str(CONCURRENCY),
             "LOG_LEVEL": "ERROR",
+            "JUDGE_CHECK_INTERVAL_S": "0",
             **self.variables,
         }
 

@@ -21,7 +21,7 @@ from gepa_next.api.comparison_states import (
 )
 from gepa_next.api.errors import STATUS_BY_CODE
 from gepa_next.api.fork_shapes import ForkBody
-from gepa_next.api.health import CHECKS
+from gepa_next.api.health import CHECKS, NOTICES
 from gepa_next.api.metric_shapes import SHAPES
 from gepa_next.api.openapi import document
 from gepa_next.api.pin_states import ActivationState, PinState, RetestItem
@@ -50,10 +50,11 @@ from gepa_next.llm.failure import Fault
 from gepa_next.llm.faults import FAULTS
 from gepa_next.metrics import JUDGE, METRICS, PROGRAM
 from gepa_next.models import JobStatus
-from gepa_next.telemetry import HELP, JOB_ENDS
+from gepa_next.telemetry import HELP, JOB_ENDS, JUDGED
 from tests.docs.pages import PAGES, page, row_of, rows, words_in_code
 
 PACKAGE = Path(gepa_next.__file__).parent
+GAUGED = [f"gepa_{name}" for name in JUDGED]
 SCORED_BY = {JUDGE, PROGRAM, *METRICS}
 
 
@@ -193,7 +194,7 @@ def test_every_operator_is_documented(name: str) -> None:
     assert row_of("GEPA.md", name)
 
 
-@pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.parametrize("name", [*CHECKS, *NOTICES])
 def test_every_check_of_readiness_is_documented(name: str) -> None:
     assert row_of("operations.md", name)
 
@@ -203,7 +204,16 @@ def test_every_counter_is_documented(name: str) -> None:
     assert row_of("operations.md", f"gepa_{name}_total")
 
 
-@pytest.mark.parametrize("name", ["gepa_jobs_running", "sse_clients", *(f"jobs_{end}" for end in JOB_ENDS)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gepa_jobs_running",
+        "sse_clients",
+        *JUDGED,
+        *GAUGED,
+        *(f"jobs_{end}" for end in JOB_ENDS),
+    ],
+)
 def test_every_gauge_and_flat_number_is_documented(name: str) -> None:
     assert name in words_in_code(page("operations.md"))
 

@@ -35,6 +35,7 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
         "API_BEARER_TOKENS": TOKEN,
         "SSE_PING_INTERVAL_S": "0.2",
         "DRAIN_TIMEOUT_S": "1",
+        "JUDGE_CHECK_INTERVAL_S": "0",
         "PORT": "0",
     }
     return kept | ours | variables

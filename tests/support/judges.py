@@ -9,6 +9,15 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from gepa_next.config import Settings
+from gepa_next.gepa.anchors import ANCHORS
+from gepa_next.gepa.drift import anchors_fingerprint, drift
+from gepa_next.gepa.spending import NEVER_ASKED
+from gepa_next.models import JudgeCheck
+from gepa_next.roles import roles_of
+from gepa_next.store.database import Database
+from gepa_next.store.judge_checks import record_check
+
 FAIR = range(2, 9)  # points, so that there is room to move
 
 
@@ -76,3 +85,20 @@ def judge_served(taste: Taste) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join(10)
+
+
+def record_checks(database: Database, settings: Settings, *, shift: float | None = None) -> None:
+    """Store a baseline of the server's judge at second 1, and with a shift a check at second 2."""
+    model_id = roles_of(settings).judge_model_id
+    before = {anchor.id: [0.5] for anchor in ANCHORS}
+    now = {key: [0.5 + (shift or 0.0)] for key in before}
+    made = [(before, None), (now, drift(before, now))]
+    for second, (scores, compared) in enumerate(made if shift is not None else made[:1], start=1):
+        check = JudgeCheck(
+            fingerprint=anchors_fingerprint(model_id),
+            model_id=model_id,
+            checked_at=float(second),
+            scores=scores,
+            drift=compared,
+        )
+        record_check(database, check, outcomes={}, spent=NEVER_ASKED)

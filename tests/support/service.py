@@ -37,12 +37,13 @@ SMALL_JOB: dict[str, Any] = {
 
 
 def settings_for(folder: Path, **changes: object) -> Settings:
-    """Return settings that owe nothing to the environment; rate limits are off unless a test asks for them."""
+    """Return settings that owe nothing to the environment; rate limits and checks of the judge are off by default."""
     given: dict[str, Any] = {
         "database_path": folder / "test.sqlite3",
         "api_bearer_tokens": [TOKEN, OTHER_TOKEN],
         "rate_limit_per_min": 0,
         "runner": "none",
+        "judge_check_interval_s": 0,
         **changes,
     }
     return Settings(_env_file=None, **given)

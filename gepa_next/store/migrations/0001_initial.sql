@@ -249,6 +249,12 @@ CREATE TABLE judge_checks (
     moved INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE judge_turns ( -- of runners to check the judge
+    fingerprint TEXT PRIMARY KEY,
+    owner TEXT, -- the runner that is at it
+    begun_at REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE INDEX judge_checks_by_fingerprint ON judge_checks (fingerprint, id);
 
 CREATE TABLE counters (
