@@ -12,6 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import FrameType
 
+from gepa_next.commands import add_client_commands
 from gepa_next.config import ConfigurationError, Settings, load_settings
 from gepa_next.errors import NotFoundError, ReplayError, StoreError, UnavailableError
 from gepa_next.judge_commands import add_judge_commands
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     replay = commands.add_parser("replay", help="make a finished job again from its ledger, and compare")
     replay.add_argument("job", help="the job's id")
     replay.set_defaults(run=_replay)
+    add_client_commands(commands)
     add_judge_commands(commands, open_database=_database)
     return parser
 

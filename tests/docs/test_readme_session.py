@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from gepa_next.commands.outcome import Exit
 from gepa_next.config import Settings
-from tests.docs.pages import ROOT, fenced, page
+from tests.docs.pages import ROOT, fenced, page, rows
 
 ADDRESS = "http://127.0.0.1:8000"
 TIMEOUT_S = 60
@@ -84,3 +85,23 @@ def test_the_python_of_a_page_works_from_its_beginning_to_its_end(server: str, t
     )
     assert run.returncode == 0, run.stderr
     assert "verdict=" in run.stdout
+
+
+def test_the_session_of_the_command_line_works(server: str, tmp_path: Path) -> None:
+    (script,) = fenced(page("cli.md"), "sh")
+    ours = f'gepa-next() {{ {sys.executable} -m gepa_next "$@"; }}\n'
+    run = subprocess.run(
+        ["bash", "-eu", "-o", "pipefail", "-c", ours + script.replace(ADDRESS, server)],  # noqa: S607 - as above
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "bank.jsonl").read_text(encoding="utf-8").count("\n") >= 3
+
+
+def test_the_exit_codes_are_documented() -> None:
+    assert {row[0] for row in rows("cli.md") if row[0].isdigit()} == {str(int(code)) for code in Exit}

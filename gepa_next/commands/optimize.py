@@ -1,0 +1,104 @@
+"""The command that makes a job."""
+
+import argparse
+import json
+import sys
+from typing import Any, Unpack
+
+from gepa_next.client import Client, OptimizeOptions, Quote
+from gepa_next.commands.connecting import add_connection, connect
+from gepa_next.commands.files import KINDS, STDIN, kind_of, read_examples, read_text
+from gepa_next.commands.jobs import tell_job
+from gepa_next.commands.limits import add_limits, limits_of
+from gepa_next.commands.outcome import Exit, UsageError, ending
+from gepa_next.commands.terminal import tell, usd
+from gepa_next.commands.watching import watch
+
+Body = dict[str, Any]  # Any: JSON
+
+
+def add_optimize(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `optimize`."""
+    parser = commands.add_parser("optimize", help="improve a prompt on examples")
+    parser.add_argument("prompt_file", help="a file with the prompt, - for stdin")
+    parser.add_argument("--examples", metavar="FILE", help="JSON lines, JSON or CSV by its ending, - for stdin")
+    parser.add_argument("--format", choices=KINDS, help="what the examples are, where their name does not say it")
+    parser.add_argument("--target", metavar="MODEL", help="the model that runs the prompt")
+    parser.add_argument("--rubric", help="what the judge should look for")
+    parser.add_argument("--rubric-file", metavar="FILE")
+    parser.add_argument("--metric", help="a name, or JSON")
+    parser.add_argument("--population", type=int, metavar="N", help="proposals per iteration")
+    parser.add_argument("--seed", type=int, metavar="N")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=JSON", help="any other field of the request"
+    )
+    parser.add_argument("--idempotency-key", metavar="KEY", help="sent again, it makes no second job")
+    parser.add_argument("--quote", action="store_true", help="say what it would take, and make no job")
+    parser.add_argument("--watch", action="store_true", help="follow the job to its end")
+    parser.set_defaults(run=ending(_optimize))
+    add_limits(parser)
+    add_connection(parser)
+
+
+def _optimize(options: argparse.Namespace) -> Exit:
+    body = _body(options)
+    with connect(options) as client:
+        if options.quote:
+            return _quote(client, options, **body)
+        job = client.optimize(idempotency_key=options.idempotency_key, **body)
+        if options.watch:
+            print(f"gepa-next: job {job.job_id}", file=sys.stderr)
+            return watch(client, job, options)
+        tell_job(options, job)
+    return Exit.DONE
+
+
+def _body(options: argparse.Namespace) -> Body:
+    if [options.prompt_file, options.examples, options.rubric_file].count(STDIN) > 1:
+        raise UsageError("only one file can be stdin")
+    examples = read_examples(options.examples, kind_of(options.examples, options.format)) if options.examples else None
+    given = {
+        "prompt": read_text(options.prompt_file).rstrip("\r\n"),
+        "examples": examples,
+        "target_model_id": options.target,
+        "rubric": read_text(options.rubric_file) if options.rubric_file else options.rubric,
+        "metric": _metric(options.metric),
+        "iterations": options.iterations,
+        "population": options.population,
+        "seed": options.seed,
+        "budget": limits_of(options) or None,
+        **dict(map(_field, options.set)),
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _metric(text: str | None) -> object:
+    return _json("--metric", text) if text and text[:1] in "{[" else text
+
+
+def _field(text: str) -> tuple[str, object]:
+    name, _, value = text.partition("=")
+    return name, _json(f"--set {name}", value)
+
+
+def _json(option: str, text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{option}: not JSON: {error}") from None
+
+
+def _quote(client: Client, options: argparse.Namespace, **body: Unpack[OptimizeOptions]) -> Exit:
+    quote = client.quote(**body)
+    tell(options, quote.raw, "\n".join(_lines(quote)))
+    return Exit.DONE
+
+
+def _lines(quote: Quote) -> list[str]:
+    return [
+        *(
+            f"{name:8}  {each.calls} calls, {each.input_tokens} + {each.output_tokens} tokens, {usd(each.cost_usd)}"
+            for name, each in (("expected", quote.expected), ("at most", quote.most))
+        ),
+        *(f"warning: {each.path}: {each.message}" for each in quote.warnings),
+    ]

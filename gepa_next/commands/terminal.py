@@ -1,0 +1,60 @@
+"""What commands print: a line for people on a terminal, JSON lines for programs everywhere else."""
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+
+WIDTH = 20
+DONE, LEFT = "#", "-"
+CLEAR = "\r\x1b[K"
+MINUTE, HOUR = 60, 3600
+
+
+def for_people(options: argparse.Namespace) -> bool:
+    """Return whether a person reads this; else what is printed is UTF-8 JSON."""
+    people = sys.stdout.isatty() and not options.json
+    sys.stdout.reconfigure(  # type: ignore[union-attr] # it is a text file
+        encoding=None if people else "utf-8", errors="replace" if people else "strict"
+    )
+    return people
+
+
+def tell(options: argparse.Namespace, value: Mapping[str, object], line: str) -> None:
+    """Print the line for people, or the value as a line of JSON."""
+    print(plain(line) if for_people(options) else json.dumps(value, ensure_ascii=False), flush=True)
+
+
+def plain(text: str) -> str:
+    """Return the text without characters that would steer a terminal."""
+    return "".join(each if each.isprintable() or each in "\n\t" else "�" for each in text)
+
+
+def draw(line: str) -> None:
+    """Put the line in place of the one that was drawn before."""
+    width = shutil.get_terminal_size().columns - 1
+    print(f"{CLEAR}{plain(line)[:width]}", end="", flush=True)
+
+
+def bar(done: float, total: float) -> str:
+    """Return a bar that is filled as far as it is done."""
+    filled = round(WIDTH * min(done / total, 1)) if total else WIDTH
+    return f"[{DONE * filled}{LEFT * (WIDTH - filled)}]"
+
+
+def score(value: float | None) -> str:
+    """Return a score to read."""
+    return "none" if value is None else f"{value:.2f}"
+
+
+def usd(value: float | None) -> str:
+    """Return a cost to read."""
+    return "cost unknown" if value is None else f"{value:.2f} USD"
+
+
+def seconds(value: float) -> str:
+    """Return a duration to read."""
+    if value < MINUTE:
+        return f"{value:.0f} s"
+    return f"{value / MINUTE:.0f} min" if value < HOUR else f"{value / HOUR:.1f} h"

@@ -1,0 +1,232 @@
+"""The commands that talk to a server, as processes: what they print, and the codes they exit with."""
+
+import csv
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.client.stand_in import answer
+from tests.e2e.processes import ROOT, SERVE
+from tests.support.service import EXAMPLES, TOKEN
+
+TIMEOUT_S = 60
+GEPA_NEXT = [sys.executable, "-m", "gepa_next"]
+
+
+def surroundings(url: str, token: str = TOKEN) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "GEPA_NEXT_URL": url, "GEPA_NEXT_TOKEN": token}
+
+
+def run(url: str, *arguments: str, token: str = TOKEN, **options: object) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [*GEPA_NEXT, *arguments],
+        env=surroundings(url, token),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+        **options,
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[dict]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def on_a_terminal(url: str, *arguments: str) -> tuple[str, int]:
+    """Return what a terminal shows of the command, and its exit code."""
+    master, slave = pty.openpty()
+    with subprocess.Popen([*GEPA_NEXT, *arguments], env=surroundings(url), stdout=slave, stderr=slave) as process:
+        os.close(slave)
+        shown = b""
+        try:
+            while piece := os.read(master, 4096):
+                shown += piece
+        except OSError:
+            pass  # the other side is closed
+        os.close(master)
+        return shown.decode(), process.wait(TIMEOUT_S)
+
+
+@pytest.fixture
+def prompt(tmp_path) -> str:
+    path = tmp_path / "prompt.txt"
+    path.write_text("Add the two numbers.\n")
+    return str(path)
+
+
+@pytest.fixture
+def examples(tmp_path) -> dict[str, str]:
+    """The same examples in a file of each kind."""
+    (tmp_path / "e.json").write_text(json.dumps(EXAMPLES))
+    (tmp_path / "e.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in EXAMPLES))
+    with (tmp_path / "e.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, EXAMPLES[0])
+        writer.writeheader()
+        writer.writerows(EXAMPLES)
+    return {kind: str(tmp_path / f"e.{kind}") for kind in ("json", "jsonl", "csv")}
+
+
+@pytest.mark.parametrize("kind", ["json", "jsonl", "csv"])
+def test_a_job_is_made_of_a_file_of_each_kind(service, prompt, examples, kind) -> None:
+    with service.served() as url:
+        limits = ["--iterations", "3", "--max-calls", "500", "--seed", "7", "--set", 'metadata={"by":"me"}']
+        done = run(url, "optimize", prompt, "--examples", examples[kind], "--metric", "exact_match", *limits)
+    (job,) = lines(done)
+    assert done.returncode == 0
+    assert (job["iterations"], job["budget"]["max_calls"], job["seed"]) == (3, 500, 7)
+    assert (job["metric"], job["metadata"], sum(job["split"].values())) == ("exact_match", {"by": "me"}, len(EXAMPLES))
+
+
+def test_examples_come_from_stdin_and_a_quote_makes_no_job(service, prompt) -> None:
+    text = "".join(f"{json.dumps(each)}\n" for each in EXAMPLES)
+    with service.served() as url:
+        done = run(url, "optimize", prompt, "--examples", "-", "--quote", input=text)
+    assert lines(done)[0]["expected"]["calls"] > 0
+    assert service.client().get("/v1/optimize").json["items"] == []
+
+
+def test_jobs_candidates_and_results_are_printed(service) -> None:
+    job_id = service.finished_job()
+    with service.served() as url:
+        assert [each["job_id"] for each in lines(run(url, "jobs", "--status", "finished"))] == [job_id]
+        assert [each["id"] for each in lines(run(url, "candidates", job_id))] == [0, 1]
+        assert run(url, "result", job_id).stdout == "Add the two numbers.\n"
+        assert run(url, "result", job_id, "--format", "diff").stdout == ""
+        assert lines(run(url, "result", job_id, "--format", "json"))[0]["verdict"] == "inconclusive"
+
+
+def test_a_job_is_stopped_cancelled_and_resumed(service) -> None:
+    job_id = service.create()
+    with service.served() as url:
+        assert run(url, "stop", job_id).returncode == 0
+        assert lines(run(url, "cancel", job_id))[0]["status"] == "cancelled"
+        resumed = lines(run(url, "resume", job_id, "--iterations", "9", "--max-tokens", "90000"))[0]
+        assert (resumed["status"], resumed["iterations"], resumed["budget"]["max_tokens"]) == ("queued", 9, 90000)
+        assert run(url, "result", job_id).returncode == 2
+
+
+def test_the_bank_goes_out_and_in_again(service, tmp_path, examples) -> None:
+    with service.served() as url:
+        done = run(url, "examples", "import", examples["csv"])
+        assert lines(done) == [{"upserted": len(EXAMPLES), "duplicates": 0, "errors": []}]
+        exported = tmp_path / "out.jsonl"
+        exported.write_text(run(url, "examples", "export").stdout)
+        again = lines(run(url, "examples", "import", str(exported)))
+        assert again == [{"upserted": len(EXAMPLES), "duplicates": len(EXAMPLES), "errors": []}]
+        assert len(lines(run(url, "examples", "list"))) == len(EXAMPLES)
+        bad = run(url, "examples", "import", "-", input='{"ideal": "no input"}\n')
+        assert (bad.returncode, lines(bad)[0]["errors"][0]["row"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "token", "code", "said"),
+    [
+        (["watch", "nothing"], TOKEN, 5, "not_found"),
+        (["jobs"], "wrong", 4, "unauthorized"),
+        (["jobs"], "not ä token", 2, "visible ASCII"),
+        (["optimize", "/no/such/file"], TOKEN, 2, "No such file"),
+        (["optimize", "/"], TOKEN, 2, "Is a directory"),
+        (["jobs", "--url", "nonsense"], TOKEN, 2, "not the address of a server"),
+        (["jobs", "--url", "http://127.0.0.1:1"], TOKEN, 4, "Connection refused"),
+        (["jobs", "--status", "odd"], TOKEN, 2, "invalid choice"),
+    ],
+)
+def test_what_goes_wrong_is_one_line_and_a_code(service, arguments, token, code, said) -> None:
+    with service.served() as url:
+        done = run(url, *arguments, token=token)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+
+
+def test_a_server_that_is_another_one_is_said_to_be(stand_in) -> None:
+    done = run(stand_in(answer(200, "<html>", content_type="text/html")).url, "jobs")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "is no gepa-next server" in done.stderr
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\0", b"PK\x03\x04\0\0", b"[1, 2]", b"", b'{"input": 1'])
+def test_a_file_that_is_not_what_it_says_is_refused_before_anything_is_sent(
+    stand_in, prompt, tmp_path, content
+) -> None:
+    file = tmp_path / "bad.jsonl"
+    file.write_bytes(content)
+    server = stand_in(answer(200, "{}"))
+    done = run(server.url, "optimize", prompt, "--examples", str(file))
+    assert (done.returncode, server.requests) == (2, [])
+    assert str(file) in done.stderr
+
+
+def test_a_reader_that_leaves_is_no_trouble(service) -> None:
+    for number in range(60):
+        service.create(prompt=f"Add {number}.")
+    with service.served() as url:
+        command = f"{sys.executable} -m gepa_next jobs --limit 60 | head -n 1"
+        done = subprocess.run(
+            ["bash", "-c", command],  # noqa: S607 - whichever bash there is
+            env=surroundings(url),
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    assert (len(done.stdout.splitlines()), done.stderr) == (1, "")
+
+
+def test_a_terminal_gets_a_bar_and_the_verdict(serve) -> None:
+    server = serve(SERVE)
+    job_id = server.create()
+    shown, code = on_a_terminal(server.url, "watch", job_id)
+    assert code == 0
+    assert "simulated" in shown
+    assert "inconclusive" in shown
+    assert "Traceback" not in shown
+    shown, _ = on_a_terminal(server.url, "jobs")
+    assert f"{job_id}  finished" in shown
+
+
+def test_watching_outlives_the_server_and_letting_go_leaves_the_job(serve, provider) -> None:
+    server = serve(SERVE, **provider.variables)
+    job_id = server.create()
+    provider.wait_for_calls()
+    command = [*GEPA_NEXT, "watch", job_id]
+    env = surroundings(server.url)
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as let_go:
+        assert json.loads(let_go.stdout.readline())["id"] == 1
+        let_go.send_signal(signal.SIGINT)
+        assert let_go.wait(TIMEOUT_S) == 130
+        assert f"gepa-next watch {job_id}" in let_go.stderr.read()
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as watching:
+        first = watching.stdout.readline()
+        for pid in server.alive():
+            os.kill(pid, signal.SIGKILL)
+        server.stop()
+        again = serve([*SERVE[:-1], server.url.rpartition(":")[2]], **provider.variables)
+        provider.open_gate()
+        told = [json.loads(line) for line in [first, *watching.stdout]]
+        assert watching.wait(TIMEOUT_S) == 0
+    assert [each["id"] for each in told] == list(range(1, len(told) + 1))
+    assert told[-1]["type"] == "finished"
+    assert again.state(job_id)["status"] == "finished"
+
+
+def test_the_exit_code_says_how_the_job_ended(service) -> None:
+    job_id = service.create()
+    service.client().delete(f"/v1/optimize/{job_id}")
+    with service.served() as url:
+        done = run(url, "watch", job_id)
+    assert (done.returncode, lines(done)[-1]["type"]) == (3, "cancelled")
+
+
+def test_a_job_is_made_and_followed_to_its_end(serve, prompt, examples) -> None:
+    done = run(serve(SERVE).url, "optimize", prompt, "--examples", examples["jsonl"], "--iterations", "1", "--watch")
+    told = lines(done)
+    assert (done.returncode, told[0]["type"], told[-1]["type"]) == (0, "started", "finished")
+    assert f"job {told[0]['job_id']}" in done.stderr
