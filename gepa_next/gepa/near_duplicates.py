@@ -80,7 +80,7 @@ def _runs(words: Sequence[str]) -> Runs:
 
 def _telling(runs: Mapping[int, Runs], most: int) -> Iterator[tuple[int, Runs]]:
     """Yield each text's runs without those that more than `most` texts have, the rarest first."""
-    texts_with = array("H", bytes(2 * _BUCKETS))  # by the end of the hash: millions of runs in a few megabytes
+    texts_with = array("I", [0]) * _BUCKETS  # by the end of the hash: millions of runs in 16 megabytes
     for mine in paced(runs.values(), size=len, every=_AT_ONCE):
         for run in mine:
             texts_with[run % _BUCKETS] += 1

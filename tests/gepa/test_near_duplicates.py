@@ -12,6 +12,10 @@ from tests.gepa.stage import requests
 WORDS = [f"{first}{second}" for first in "bdfgklmnprst" for second in ("a", "e", "i", "o", "u", "an", "el", "or")]
 
 
+# "a b" before each of these is a run of three words whose hash ends as those of the others do.
+COLLIDING = ["ce0e", "2d6be", "1f7913", "34f0ff", "469271", "486c59", "5187ee", "53080b"]
+
+
 def examples(*inputs: str) -> list[Example]:
     return [Example(id=f"e{number:04}", input=text) for number, text in enumerate(inputs)]
 
@@ -101,6 +105,12 @@ def test_a_long_template_makes_no_groups_of_what_is_filled_in(count: int, payloa
 def test_of_a_text_that_too_many_share_no_group_is_made() -> None:
     assert near_duplicates(examples(*["Say it."] * 5)) == ()
     assert len(near_duplicates(examples(*["Say it."] * 4))) == 1
+
+
+def test_runs_of_one_hash_that_very_many_texts_have_are_counted() -> None:
+    shared = " ".join(f"a b {word}" for word in COLLIDING)
+    assert 8200 * len(COLLIDING) > 1 << 16
+    assert near_duplicates(examples(*(f"{shared} q{number}" for number in range(8200)))) == ()
 
 
 def test_every_pair_that_is_alike_is_found() -> None:
