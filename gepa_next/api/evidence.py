@@ -32,22 +32,23 @@ def candidates(job_id: str) -> Response:
 
 
 def _listed(database: Database, job: Job, *, wanted: bool | None) -> Iterator[str]:
-    front = _front(job)
+    known = _dominated(job)
     before = '{"items":['
     for each, mean in iterate_candidates(database, job.id):
-        stands = None if front is None else each.id in front
+        stands = None if (dominated := known.get(each.id)) is None else not dominated
         if wanted in {None, stands}:
             yield before + to_json({**_item(each, mean), "nondominated": stands})
             before = ","
     yield "]}\n" if before == "," else before + "]}\n"
 
 
-def _front(job: Job) -> set[int] | None:
-    """Return the ids of the candidates that no other dominates, None as long as that is not known."""
+def _dominated(job: Job) -> dict[int, bool]:
+    """Say of each candidate that can be compared whether another dominates it; of none as long as that is not known."""
     found = (job.result or {}).get("nondominated")
     if not isinstance(found, dict):
-        return None
-    return {each["candidate_id"] for each in found["candidates"] if not each["dominated"]}
+        return {}
+    best = {each["candidate_id"] for each in found["candidates"] if not each["dominated"]}
+    return {each: each not in best for each in found["comparable"]}
 
 
 def _item(candidate: Candidate, mean: float | None) -> dict[str, object]:

@@ -104,7 +104,9 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         errors=_JOB,
     ),
     ("get", "/v1/optimize/{job_id}/candidates"): Operation(
-        summary="List every candidate of a job, or those that no other dominates", query=("nondominated",), errors=_JOB
+        summary="List every candidate of a job, or those comparable ones that no other, or another, dominates",
+        query=("nondominated",),
+        errors=_JOB,
     ),
     ("get", "/v1/optimize/{job_id}/artifacts"): Operation(summary="List a job's artifacts", errors=_JOB),
     ("get", "/v1/optimize/{job_id}/artifacts/{name}"): Operation(

@@ -1,6 +1,6 @@
 """Several objectives: the candidates that no other is as good as in all of them and better than in one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -9,6 +9,7 @@ from gepa_next.gepa.state import State
 
 # What is wanted of each: more of it, or less.
 OBJECTIVES: Mapping[str, int] = MappingProxyType({"score": 1, "prompt_tokens": -1, "output_tokens": -1, "cost_usd": -1})
+SEED = 0  # the id of the seed prompt
 SAME_DIGITS = 9  # after the point: sums of floats depend on their order
 
 
@@ -36,18 +37,24 @@ class Offer:
         return tuple(round(OBJECTIVES[name] * value, SAME_DIGITS) for name, value in zip(names, values, strict=True))
 
 
-def whole_scores(state: State) -> dict[int, float]:
-    """Return the mean score of each candidate that has one for every example that decides by now."""
-    deciding = {each.id for each in state.deciding}
+def compared_on(state: State) -> list[str]:
+    """Return the ids of the validation examples that both the champion and the seed prompt have a score for."""
+    seed, champion = (state.scores(each, state.task.validation) for each in (SEED, state.leader.id))
+    return [each for each in seed if each in champion]
+
+
+def whole_scores(state: State, example_ids: Collection[str]) -> dict[int, float]:
+    """Return the mean score over these examples of each candidate that has one for all of them."""
+    wanted = set(example_ids)
     found: dict[int, list[float]] = {}
     for (candidate_id, example_id), rollout in state.rollouts.items():
-        if example_id in deciding and rollout.score is not None:
+        if example_id in wanted and rollout.score is not None:
             found.setdefault(candidate_id, []).append(rollout.score)
-    return {each: sum(found[each]) / len(deciding) for each in sorted(found) if len(found[each]) == len(deciding)}
+    return {each: sum(found[each]) / len(wanted) for each in sorted(found) if len(found[each]) == len(wanted)}
 
 
-def offers(state: State, answers: Mapping[int, Answers]) -> list[Offer]:
-    """Return all candidates that can be compared, those with a score for every example that decides."""
+def offers(state: State, scores: Mapping[int, float], answers: Mapping[int, Answers]) -> list[Offer]:
+    """Return all candidates that can be compared: those with a score, and what their answers took."""
     return [
         Offer(
             candidate_id=each,
@@ -56,7 +63,7 @@ def offers(state: State, answers: Mapping[int, Answers]) -> list[Offer]:
             output_tokens=answers[each].output_tokens,
             cost_usd=answers[each].cost_usd,
         )
-        for each, score in whole_scores(state).items()
+        for each, score in scores.items()
     ]
 
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from gepa_next.gepa.length import length_correlation
-from gepa_next.gepa.objectives import OBJECTIVES, compared_by, non_dominated, offers, whole_scores
+from gepa_next.gepa.objectives import OBJECTIVES, compared_by, compared_on, non_dominated, offers, whole_scores
 from gepa_next.gepa.state import State
 from gepa_next.gepa.warning import length_warning, same_model_warning
 from gepa_next.metrics import asks_judge
@@ -25,21 +25,23 @@ def findings(database: Database, job: Job, state: State) -> dict[str, object]:
 
 
 def _by_objectives(database: Database, job: Job, state: State) -> dict[str, object] | None:
-    """Return the candidates that no other dominates, and the champion if it can be compared; None for a re-test."""
+    """Return the candidates that no other dominates, and the champion; None for a re-test."""
     if job.spec.retest is not None:
         return None
-    deciding = [each.id for each in state.deciding]
+    examples = compared_on(state)
+    scores = whole_scores(state, examples)
     known = job.spec.program_url is None  # what a program takes itself is not known here
     answers = {
-        each: answers_of(database, job.id, _with_text_of(state, each), example_ids=deciding) if known else UNKNOWN
-        for each in whole_scores(state)
+        each: answers_of(database, job.id, _with_text_of(state, each), example_ids=examples) if known else UNKNOWN
+        for each in scores
     }
-    some = offers(state, answers)
+    some = offers(state, scores, answers)
     names = compared_by(some)
     best = non_dominated(some, names)
     champion = state.leader.id
     return {
-        "n": len(deciding),
+        "n": len(examples),
+        "comparable": list(scores),
         "objectives": names,
         "left_out": [name for name in OBJECTIVES if name not in names],
         "candidates": [

@@ -148,12 +148,17 @@ def test_candidates_that_no_other_dominates_are_marked_and_can_be_asked_for(done
     client = done.client()
     url = f"/v1/optimize/{done_id}/candidates"
     result = client.get(f"/v1/optimize/{done_id}").json["result"]
-    front = {each["candidate_id"] for each in result["nondominated"]["candidates"] if not each["dominated"]}
+    found = result["nondominated"]
+    front = {each["candidate_id"] for each in found["candidates"] if not each["dominated"]}
     items = client.get(url).json["items"]
     assert front
     assert {item["id"] for item in items if item["nondominated"]} == front
+    assert {item["id"] for item in items if item["nondominated"] is not None} == set(found["comparable"])
+    assert any(item["nondominated"] is None for item in items)
     assert client.get(f"{url}?nondominated=true").json["items"] == [item for item in items if item["nondominated"]]
-    assert client.get(f"{url}?nondominated=false").json["items"] == [item for item in items if not item["nondominated"]]
+    assert client.get(f"{url}?nondominated=false").json["items"] == [
+        item for item in items if item["nondominated"] is False
+    ]
 
 
 def test_before_the_end_it_is_not_known_which_candidates_are_dominated(service, client) -> None:

@@ -5,9 +5,18 @@ from itertools import product
 
 import pytest
 
-from gepa_next.gepa.objectives import OBJECTIVES, Answers, Offer, compared_by, non_dominated, offers
+from gepa_next.gepa.objectives import (
+    OBJECTIVES,
+    Answers,
+    Offer,
+    compared_by,
+    compared_on,
+    non_dominated,
+    offers,
+    whole_scores,
+)
 from gepa_next.gepa.types import Decision
-from tests.gepa.stage import Models, ended, requests, task_of
+from tests.gepa.stage import Handler, Models, ended, flaky, follows_rules, requests, task_of
 
 
 def offer(candidate_id: int, score: float, prompt: int, output: float | None = 1, cost: float | None = 0) -> Offer:
@@ -53,15 +62,27 @@ def test_what_is_not_known_of_all_is_not_compared_by() -> None:
     assert compared_by([]) == list(OBJECTIVES)
 
 
-def test_only_candidates_with_a_score_for_every_deciding_example_are_compared() -> None:
+def test_candidates_with_a_score_wherever_champion_and_seed_prompt_have_one_are_compared() -> None:
     state = ended(task_of(requests(30), iterations=4), Models()).state
-    answers = dict.fromkeys(state.candidates, Answers(output_tokens=1, cost_usd=0))
-    found = {each.candidate_id: each for each in offers(state, answers)}
-    deciding = [each.id for each in state.deciding]
+    examples = compared_on(state)
+    scores = whole_scores(state, examples)
+    found = {each.candidate_id: each for each in offers(state, scores, dict.fromkeys(state.candidates, Answers()))}
     behind = [each for each in state.candidates.values() if each.decision is Decision.REJECTED and each.compared]
     assert any(each.id not in found for each in behind)
-    assert {0, state.leader.id} <= set(found)
-    for each in found.values():
-        scores = [state.rollouts[each.candidate_id, key].score for key in deciding]
-        assert each.score == pytest.approx(sum(score or 0 for score in scores) / len(deciding))
-        assert None not in scores
+    for candidate_id in state.candidates:
+        mine = [state.rollouts.get((candidate_id, key)) for key in examples]
+        points = [each.score for each in mine if each is not None and each.score is not None]
+        assert (candidate_id in found) == (len(points) == len(examples))
+        assert candidate_id not in found or found[candidate_id].score == pytest.approx(sum(points) / len(points))
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("fails", [{}, {"target": flaky(follows_rules, share=0.2)}])
+def test_champion_and_seed_prompt_always_take_part(seed: int, fails: dict[str, Handler]) -> None:
+    state = ended(task_of(requests(60), seed=seed, iterations=3 + seed), Models(**fails)).state
+    assert {0, state.leader.id} <= set(whole_scores(state, compared_on(state)))
+
+
+def test_examples_of_the_test_are_not_compared_on() -> None:
+    state = ended(task_of(requests(60), iterations=3), Models()).state
+    assert set(compared_on(state)) <= state.validation_ids

@@ -80,6 +80,15 @@ def test_each_has_its_score_its_tokens_and_its_cost(database: Database) -> None:
         assert (each["output_tokens"], each["cost_usd"]) == pytest.approx(means(database, job, each["candidate_id"]))
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_champion_and_seed_prompt_can_be_compared_after_any_run(database: Database, seed: int) -> None:
+    job = run(database, seed=seed, iterations=1 + seed)
+    found = front(job)
+    assert {0, job.best_candidate_id} <= set(found["comparable"])
+    assert {each["candidate_id"] for each in found["candidates"]} <= set(found["comparable"])
+    assert found["n"] > 0
+
+
 def test_the_champion_is_marked_and_among_the_best(database: Database) -> None:
     job = run(database)
     champions = [each for each in front(job)["candidates"] if each["champion"]]
