@@ -165,6 +165,7 @@ def job_took(url: str, rollouts: int) -> float:
             llm_api_key=SecretStr("key"),
             target_model_default="bench",
             judge_model_id="bench",
+            judge_check_interval_s=0,
         )
         database = Database(settings.database_path)
         insert_job(database, new_job("bench", JOB))

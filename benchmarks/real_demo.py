@@ -67,6 +67,7 @@ def _environment(options: argparse.Namespace, database: Path) -> dict[str, str]:
         "JUDGE_MODEL_ID": reflector,
         "MAX_CONCURRENT_CALLS": str(options.concurrency),
         "LLM_TIMEOUT_S": "300",
+        "JUDGE_CHECK_INTERVAL_S": "0",
     }
 
 

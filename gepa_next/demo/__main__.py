@@ -44,7 +44,8 @@ def _forget_the_last() -> None:
 @contextmanager
 def _server() -> Iterator[str]:
     """Yield the URL of a server on a free loopback port; it ends with the block."""
-    environment = {**os.environ, **_models(os.environ), "DATABASE_PATH": str(DATABASE), "LOG_LEVEL": "ERROR"}
+    ours = {"DATABASE_PATH": str(DATABASE), "LOG_LEVEL": "ERROR", "JUDGE_CHECK_INTERVAL_S": "0"}
+    environment = {**os.environ, **_models(os.environ), **ours}
     command = [sys.executable, "-m", "gepa_next", "serve", "--dev", "--host", "127.0.0.1", "--port", "0"]
     server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
     try:
