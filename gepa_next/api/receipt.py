@@ -9,6 +9,7 @@ from gepa_next.api.pacing import unhurried
 from gepa_next.api.records import Mark
 from gepa_next.api.states import fork_state, retest_state, warnings_of
 from gepa_next.gepa.splits import default_sizes, divide
+from gepa_next.gepa.tokens import count_tokens
 from gepa_next.gepa.types import Candidate, Example
 from gepa_next.models import Job, JobSpec
 from gepa_next.receipts.seal import FORMAT, START, examples_hash, link, sealed
@@ -68,6 +69,7 @@ def _brief(candidate: Candidate, mean: float | None) -> dict[str, object]:
     return {
         "id": candidate.id,
         "sha256": sha256(candidate.text.encode()).hexdigest(),
+        "prompt_tokens": count_tokens(candidate.text),
         "parent_ids": candidate.parents,
         "operator": candidate.operator,
         "iteration": candidate.iteration,

@@ -66,6 +66,7 @@ class HeldOutTest:
     interval: tuple[float, ...] | None = None
     wins: int | None = None
     losses: int | None = None
+    lost: tuple[str, ...] = ()
     p_value: float | None = None
 
 
@@ -84,6 +85,7 @@ class Result:
 
     prompt: str
     verdict: str
+    says: str = ""
     prompts: dict[str, str] = field(default_factory=dict)
     candidate_id: int | None = None
     score: float | None = None

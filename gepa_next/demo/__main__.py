@@ -112,6 +112,7 @@ def _conclude(client: Client, job: Job, seed_prompt: str) -> None:
     result = job.result
     print("".join(_diff(seed_prompt, result.prompt)))
     print(client.artifact(job.job_id, "lessons.md"))
+    print(result.says)
     print(f"verdict: {result.verdict} (on {job.split['test']} examples that nothing saw before)")
     print(f"look next: DATABASE_PATH={DATABASE} {sys.executable} -m gepa_next --dev")
     print(f"           then http://127.0.0.1:8000{job.links['self']} and {job.links['artifacts']}")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from math import sqrt
 
 from gepa_next.gepa.frontier import LEAST_SHARED
-from gepa_next.gepa.guards import count_tokens
 from gepa_next.gepa.state import State
+from gepa_next.gepa.tokens import count_tokens
 from gepa_next.gepa.types import Candidate, Example
 
 MARGIN = 1e-9

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 
-from gepa_next.gepa.guards import CHARACTERS_PER_TOKEN, count_tokens
 from gepa_next.gepa.lessons import LONGEST, SHOWN
 from gepa_next.gepa.messages import LONGEST_SHOWN, judge_messages, reflector_messages, without_middle
 from gepa_next.gepa.proposers.reflect import REFLECTION_MAX_TOKENS
 from gepa_next.gepa.sampling import FURTHER_MINIBATCHES
+from gepa_next.gepa.tokens import CHARACTERS_PER_TOKEN, count_tokens
 from gepa_next.gepa.types import Candidate, Example, Message, Role, Rollout, Split, Task
 
 # Assumed, in tokens, where the task does not tell.

@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
+from gepa_next.gepa.conclusion import conclusion
 from gepa_next.gepa.paired import PairedTest, against_seed, returned_id, verdict
 from gepa_next.gepa.rollouts import Pair, make_rollouts, told_rollouts
 from gepa_next.gepa.run import DRY_LIMIT, Run
 from gepa_next.gepa.state import State
 from gepa_next.gepa.statistics import mean
 from gepa_next.gepa.steps import Delta, Step
+from gepa_next.gepa.tokens import count_tokens
 from gepa_next.gepa.types import Candidate, Split
 
 
@@ -42,8 +44,9 @@ def held_out_test(state: State, champion: Candidate) -> PairedTest | None:
 
 
 def _result(state: State, champion: Candidate, found: PairedTest | None, reason: str) -> Mapping[str, object]:
-    """Return the job's result; a champion that did worse than the seed prompt gives way to it."""
-    returned = state.candidates[returned_id(champion.id, found)]
+    """Return the job's result; a champion that did not beat the seed prompt gives way to it."""
+    shorter = count_tokens(champion.text) < count_tokens(state.candidates[0].text)
+    returned = state.candidates[returned_id(champion.id, found, shorter=shorter)]
     seed_score, score = (found.seed_score, found.score) if found else _on_validation(state, returned)
     score = seed_score if returned.id == 0 else score
     return {
@@ -54,6 +57,7 @@ def _result(state: State, champion: Candidate, found: PairedTest | None, reason:
         "seed_score": seed_score,
         "scored_on": "test" if found else "validation",
         "verdict": verdict(found),
+        "says": conclusion(champion.id, returned.id, found),
         "test": asdict(found) if found else None,
         "test_seen": found is not None and state.task.test_seen,
         "lessons": [lesson.text for lesson in state.lessons],

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from gepa_next.gepa.guards import count_tokens
+from gepa_next.gepa.tokens import count_tokens
 from gepa_next.gepa.types import Candidate, Task
 
 SEVERAL = 2

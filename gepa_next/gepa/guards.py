@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from math import ceil, inf
+from math import inf
 from types import MappingProxyType
 
 from gepa_next.gepa.state import State, fingerprint
+from gepa_next.gepa.tokens import count_tokens
 from gepa_next.gepa.types import Task
 
-CHARACTERS_PER_TOKEN = 4
 NO_PROMPTS: Mapping[str, str] = MappingProxyType({})
 _PLACEHOLDER = re.compile(r"\{[A-Za-z_]\w*\}")
 
@@ -37,11 +37,6 @@ def refusal(state: State, text: str, *, siblings: set[bytes], prompts: Mapping[s
 def placeholders(text: str) -> set[str]:
     """Return the `{name}` places that a program fills in."""
     return set(_PLACEHOLDER.findall(text))
-
-
-def count_tokens(text: str) -> int:
-    """Return an estimate, four characters to the token; no tokenizer is asked."""
-    return ceil(len(text) / CHARACTERS_PER_TOKEN)
 
 
 def tokens_left(task: Task, text: str) -> float:

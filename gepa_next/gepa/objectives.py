@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from gepa_next.gepa.guards import count_tokens
 from gepa_next.gepa.state import State
+from gepa_next.gepa.tokens import count_tokens
 
 # What is wanted of each: more of it, or less.
 OBJECTIVES: Mapping[str, int] = MappingProxyType({"score": 1, "prompt_tokens": -1, "output_tokens": -1, "cost_usd": -1})

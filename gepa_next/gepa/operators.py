@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from gepa_next.gepa.components import SEVERAL, in_turn, joined, narrowed, narrowed_task
-from gepa_next.gepa.guards import count_tokens, tokens_left
+from gepa_next.gepa.guards import tokens_left
 from gepa_next.gepa.pause import paced
 from gepa_next.gepa.proposers.demonstrate import can_demonstrate, choose_demonstrations, demonstrate
 from gepa_next.gepa.proposers.draft import WORDLESS, Draft, Merge, Plan
@@ -12,6 +12,7 @@ from gepa_next.gepa.proposers.reflect import reflect
 from gepa_next.gepa.run import Run
 from gepa_next.gepa.sampling import choose_minibatch, choose_parents, stream
 from gepa_next.gepa.state import State
+from gepa_next.gepa.tokens import count_tokens
 from gepa_next.gepa.types import Candidate, Task
 
 # How often each is tried before this job's own experience counts.

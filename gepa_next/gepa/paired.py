@@ -10,7 +10,7 @@ FEWEST_TO_CONCLUDE = 6  # that differ: below, not even a sign test with nothing 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedTest:
-    """A prompt against the seed prompt on the same `n` examples; scores in [0, 1]."""
+    """A prompt against the seed prompt on the same `n` examples; scores in [0, 1], `lost` are the ids of the losses."""
 
     n: int
     seed_score: float
@@ -20,38 +20,36 @@ class PairedTest:
     wins: int
     losses: int
     p_value: float
+    lost: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison(PairedTest):
-    """The pinned prompt against the seed prompt on the examples that both have a score for; `lost` are the ids lost.
-
-    The `unscored` examples are those that one of them has no score for.
-    """
+    """The pinned prompt against the seed prompt; the `unscored` examples are those that one has no score for."""
 
     unscored: int
-    lost: tuple[str, ...]
 
 
 def paired_test(
-    seed_scores: Mapping[str, float], scores: Mapping[str, float], *, seed: int, margin: float = SAME
+    seed_scores: Mapping[str, float], scores: Mapping[str, float], *, seed: int, tolerance: float = 0.0
 ) -> PairedTest | None:
-    """Compare on the examples that both have a score for, None without any; only more than `margin` is won or lost."""
+    """Compare on the examples that both have a score for, None without any; only more than the tolerance counts."""
     both = [key for key in scores if key in seed_scores]
     if not both:
         return None
     differences = [scores[key] - seed_scores[key] for key in both]
     shown = shown_by(differences, seed=seed)
-    wins, losses = sum(each > margin for each in differences), sum(each < -margin for each in differences)
+    lost = lost_ids(seed_scores, scores, tolerance=tolerance)
     return PairedTest(
         n=len(both),
         seed_score=mean([seed_scores[key] for key in both]),
         score=mean([scores[key] for key in both]),
         difference=mean(differences),
         interval=shown.interval,
-        wins=wins,
-        losses=losses,
+        wins=sum(each > tolerance + SAME for each in differences),
+        losses=len(lost),
         p_value=shown.p_value,
+        lost=lost,
     )
 
 
@@ -75,20 +73,28 @@ def verdict(found: PairedTest | None) -> str:
     return "improved" if low > 0 else "worse"
 
 
-def returned_id(champion_id: int, found: PairedTest | None) -> int:
-    """Return which candidate is the result: the champion, or the seed prompt if the champion did worse."""
-    return 0 if found is not None and found.difference < 0 else champion_id
+def is_tie(found: PairedTest) -> bool:
+    """Say whether both prompts have the same mean, whichever examples it comes from."""
+    return abs(found.difference) <= SAME
+
+
+def returned_id(champion_id: int, found: PairedTest | None, *, shorter: bool) -> int:
+    """Return which candidate is the result: the champion, or the seed prompt if the champion did not beat it.
+
+    Of a tie the champion is the result if it is `shorter`, or if the test is too small to say anything.
+    """
+    if found is None or found.difference > SAME:
+        return champion_id
+    keeps = is_tie(found) and (shorter or verdict(found) == "inconclusive")
+    return champion_id if keeps else 0
 
 
 def pinned_test(
     seed_scores: Mapping[str, float], scores: Mapping[str, float], *, examples: int, tolerance: float, seed: int
 ) -> Comparison | None:
     """Return the comparison of a re-test on so many examples, None when none of them has a score for both."""
-    found = paired_test(seed_scores, scores, seed=seed, margin=tolerance + SAME)
-    if found is None:
-        return None
-    lost = lost_ids(seed_scores, scores, tolerance=tolerance)
-    return Comparison(**asdict(found), unscored=examples - found.n, lost=lost)
+    found = paired_test(seed_scores, scores, seed=seed, tolerance=tolerance)
+    return None if found is None else Comparison(**asdict(found), unscored=examples - found.n)
 
 
 def lost_ids(seed_scores: Mapping[str, float], scores: Mapping[str, float], *, tolerance: float) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 from gepa_next.gepa.checkpoint import checkpoint
+from gepa_next.gepa.conclusion import retest_conclusion
 from gepa_next.gepa.paired import Comparison, lost_ids, pinned_test, retest_verdict
 from gepa_next.gepa.rollouts import make_rollouts, missing, told_rollouts
 from gepa_next.gepa.run import Run
@@ -71,6 +72,7 @@ def told_retest(state: State, pinned: Pinned, reason: str) -> Iterator[Step]:
         "seed_score": found.seed_score if found else state.frontier.mean(0),
         "scored_on": "validation",
         "verdict": retest_verdict(found),
+        "says": retest_conclusion(found),
         "test": None,
         "test_seen": False,
         "retest": asdict(found) if found else None,

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from gepa_next.gepa.guards import count_tokens
 from gepa_next.gepa.lessons import new_lesson
 from gepa_next.gepa.proposal import Proposal
 from gepa_next.gepa.rollouts import taken_over
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Delta, Step
+from gepa_next.gepa.tokens import count_tokens
 from gepa_next.gepa.types import Candidate, Decision
 
 

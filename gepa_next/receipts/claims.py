@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from math import fsum, isclose
 from typing import Any
 
+from gepa_next.gepa.conclusion import conclusion, retest_conclusion
 from gepa_next.gepa.paired import (
     PairedTest,
     against_seed,
-    lost_ids,
     pinned_test,
     retest_verdict,
     returned_id,
@@ -74,7 +74,10 @@ class Claims:
             yield from _of_numbers("the held-out test", champion, found, result["test"] or {})
         word = verdict(found)
         yield Check(result["verdict"] == word, f"the verdict, which is {word} by the scores and the rules")
-        yield self._of_returned(result, champion, returned_id(champion, found))
+        tokens = {each["id"]: each["prompt_tokens"] for each in self._receipt["candidates"]}
+        returned = returned_id(champion, found, shorter=tokens[champion] < tokens[SEED])
+        yield self._of_returned(result, champion, returned)
+        yield _of_conclusion(result, conclusion(champion, returned, found))
 
     def _of_returned(self, result: Json, champion: int, returned: int) -> Check:
         decisions = {each["id"]: each["decision"] for each in self._receipt["candidates"]}
@@ -83,7 +86,7 @@ class Claims:
             score = told["seed_score"] if returned == SEED else told["score"]
             same = same and (result["scored_on"], result["seed_score"]) == ("test", told["seed_score"])
             same = same and result["score"] == score
-        why = "" if returned == champion else f", for candidate {champion} did worse than the seed prompt"
+        why = "" if returned == champion else f", for candidate {champion} did not beat the seed prompt"
         return Check(same, f"the prompt returned, which is candidate {returned}{why}, and its score")
 
     def _of_retest(self, result: Json) -> Iterator[Check]:
@@ -97,11 +100,10 @@ class Claims:
         else:
             told = told or {}
             yield from _of_numbers("the re-test", 1, found, told)
-            lost = lost_ids(seed_scores, scores, tolerance=tolerance)
-            same = (told.get("lost"), told.get("unscored")) == (list(lost), found.unscored)
-            yield Check(same, f"the lost examples, {len(lost)}, and {found.unscored} without a score")
+            yield Check(told.get("unscored") == found.unscored, f"{found.unscored} examples without a score")
         word = retest_verdict(found)
         yield Check(result["verdict"] == word, f"the verdict, which is {word} by the scores and the rules")
+        yield _of_conclusion(result, retest_conclusion(found))
 
     @property
     def _tolerance(self) -> float:
@@ -127,6 +129,12 @@ def _of_numbers(name: str, candidate_id: int, found: PairedTest, told: Json) -> 
     yield Check(same, f"the interval of the difference, which is {low:+.4f} to {high:+.4f} by the scores and the seed")
     same = _is(told.get("p_value"), found.p_value)
     yield Check(same, f"the p-value, which is {found.p_value:.4f} by the scores and the seed")
+    same = told.get("lost") == list(found.lost)
+    yield Check(same, f"the lost examples{''.join(f', {each}' for each in found.lost) or ', none'}")
+
+
+def _of_conclusion(result: Json, said: str) -> Check:
+    return Check(result["says"] == said, f"what it says: {said}")
 
 
 def _mean(scores: list[float]) -> float | None:

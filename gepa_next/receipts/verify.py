@@ -7,6 +7,7 @@ from typing import Any
 
 from gepa_next.gepa.near_duplicates import near_duplicates
 from gepa_next.gepa.splits import SplitSizes, divide
+from gepa_next.gepa.tokens import count_tokens
 from gepa_next.gepa.types import Example
 from gepa_next.receipts.books import Ledger
 from gepa_next.receipts.check import Check
@@ -84,8 +85,8 @@ def _of_prompt(receipt: Json, result: Json) -> Check:
     same = found == receipt["artifacts"]["prompt.txt"]["sha256"]
     if candidate_id is None:
         return Check(same, "the prompt of the result and prompt.txt")
-    texts = {each["id"]: each["sha256"] for each in receipt["candidates"]}
-    same = same and found == texts.get(candidate_id)
+    texts = {each["id"]: (each["sha256"], each["prompt_tokens"]) for each in receipt["candidates"]}
+    same = same and (found, count_tokens(result["prompt"])) == texts.get(candidate_id)
     return Check(same, f"the prompt of the result, candidate {candidate_id} and prompt.txt")
 
 

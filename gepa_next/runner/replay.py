@@ -95,7 +95,7 @@ def _checks_of_result(result: Result, job: Job) -> Iterator[Check]:
     stored = job.result or {}
     for said, names in {
         "the champion, candidate {candidate_id}": ("candidate_id", "prompt", "prompts"),
-        "the verdict, {verdict}": ("verdict", "test", "test_seen", "retest"),
+        "the verdict, {verdict}": ("verdict", "says", "test", "test_seen", "retest"),
         "the scores, {seed_score} of the seed prompt and {score}": ("seed_score", "score", "scored_on"),
         "why it ended, {stop_reason}": ("stop_reason", "stalled_by"),
         "the candidates by their objectives, {nondominated}": ("nondominated",),

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from gepa_next.gepa.call_sizes import CallSize, Sizes, expected_sizes, largest_sizes
-from gepa_next.gepa.guards import count_tokens
 from gepa_next.gepa.messages import judge_messages
+from gepa_next.gepa.tokens import count_tokens
 from gepa_next.gepa.types import Example, Role, Task
 from tests.gepa.stage import Models, ended, requests, task_of
 

@@ -6,9 +6,10 @@ import pytest
 
 from gepa_next.gepa.acceptance import Comparison, compare, verdict_on
 from gepa_next.gepa.champion import held_out_test
+from gepa_next.gepa.conclusion import conclusion
 from gepa_next.gepa.fingerprint import judge_fingerprint, metric_fingerprint
 from gepa_next.gepa.messages import DEFAULT_RUBRIC
-from gepa_next.gepa.paired import PairedTest, verdict
+from gepa_next.gepa.paired import PairedTest, returned_id, verdict
 from gepa_next.gepa.replies import PromptReply
 from gepa_next.gepa.state import State
 from gepa_next.gepa.statistics import mean
@@ -20,7 +21,15 @@ TASK = task_of(requests(30))
 
 def found(n: int, low: float, high: float, *, wins: int = 6, losses: int = 0) -> PairedTest:
     return PairedTest(
-        n=n, seed_score=0.5, score=0.5, difference=0.0, interval=(low, high), wins=wins, losses=losses, p_value=1.0
+        n=n,
+        seed_score=0.5,
+        score=0.5,
+        difference=0.0,
+        interval=(low, high),
+        wins=wins,
+        losses=losses,
+        p_value=1.0,
+        lost=(),
     )
 
 
@@ -56,7 +65,7 @@ def contest(seed: list[float | None], other: list[float | None]) -> PairedTest |
 def test_the_contest_is_paired_and_leaves_out_what_has_no_score_for_both() -> None:
     test = contest([0.0, 0.5, None, 1.0, 0.2], [1.0, 0.5, 1.0, None, 0.1])
     assert test is not None
-    assert (test.n, test.wins, test.losses) == (3, 1, 1)
+    assert (test.n, test.wins, test.losses, test.lost) == (3, 1, 1, (TASK.test[4].id,))
     assert (test.seed_score, test.score) == pytest.approx((0.7 / 3, 1.6 / 3))
     assert test.difference == pytest.approx(0.3)
     assert test.p_value > 0.05
@@ -101,6 +110,8 @@ def test_a_champion_that_does_worse_on_the_test_gives_way_to_the_seed_prompt() -
     assert (whole.result["prompt"], whole.result["candidate_id"]) == (SEED_PROMPT, 0)
     assert whole.result["score"] == whole.result["seed_score"] == 1.0
     assert whole.result["verdict"] == "worse"
+    assert whole.result["test"]["lost"] == tuple(each.id for each in TASK.test)
+    assert str(whole.result["says"]).startswith("The seed prompt stays: the best candidate did not beat it on the 10 ")
 
 
 def backwards(key: str, answer: str, test: set[str]) -> str:
@@ -109,6 +120,48 @@ def backwards(key: str, answer: str, test: set[str]) -> str:
     if example_id not in test:
         return answer
     return f"answer-{int(example_id[1:]) % 5}" if candidate_id == "0" else "no"
+
+
+@pytest.mark.parametrize(
+    ("difference", "n", "shorter", "returned"),
+    [
+        (0.1, 9, False, 1),
+        (-0.1, 9, True, 0),
+        (-0.1, 5, True, 0),
+        (0.0, 9, False, 0),
+        (0.0, 9, True, 1),
+        (0.0, 5, False, 1),
+        (1e-16, 9, False, 0),
+    ],
+)
+def test_a_champion_is_returned_that_beat_the_seed_prompt_or_did_as_well_and_is_shorter(
+    difference: float, n: int, *, shorter: bool, returned: int
+) -> None:
+    test = replace(found(n, -0.1, 0.2), difference=difference)
+    assert returned_id(1, test, shorter=shorter) == returned
+
+
+def test_without_a_held_out_example_validation_decides() -> None:
+    assert returned_id(1, None, shorter=False) == 1
+
+
+@pytest.mark.parametrize(
+    ("champion", "returned", "test", "said"),
+    [
+        (0, 0, None, "The seed prompt stays: no candidate beat it"),
+        (0, 0, found(9, 0.0, 0.0, wins=0), "The seed prompt stays: no candidate beat it"),
+        (1, 0, found(10, -0.1, 0.1), "The seed prompt stays: the best candidate did not beat it on the 10 held-out"),
+        (1, 1, None, "The champion is returned as the best on the examples to select by: no held-out example"),
+        (1, 1, found(1, 0.0, 0.0), "The champion is returned as the best on the examples to select by: the 1 held-out"),
+        (1, 1, found(9, -0.1, 0.1), "The champion is returned for being shorter"),
+        (1, 1, replace(found(9, 0.1, 0.3), difference=0.2, score=0.7), "The champion is better: 0.70 to the seed"),
+        (1, 1, replace(found(9, -0.1, 0.3), difference=0.1), "The champion is returned: "),
+    ],
+)
+def test_the_result_says_in_a_sentence_what_is_returned_and_why(
+    champion: int, returned: int, test: PairedTest | None, said: str
+) -> None:
+    assert conclusion(champion, returned, test).startswith(said)
 
 
 def test_a_seed_prompt_that_nobody_beat_is_tested_once() -> None:

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from gepa_next.gepa.components import in_turn, joined, narrowed_task
-from gepa_next.gepa.guards import count_tokens, refusal
+from gepa_next.gepa.guards import refusal
 from gepa_next.gepa.operators import draft
 from gepa_next.gepa.proposers.draft import Merge, Plan
 from gepa_next.gepa.proposers.merge import merged_by_component
+from gepa_next.gepa.tokens import count_tokens
 from gepa_next.gepa.types import Candidate
 from tests.gepa.programs import SEEDS, evolved, program_models, program_task
 from tests.gepa.stage import run_of, state_with

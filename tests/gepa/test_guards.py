@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from gepa_next.gepa.deciding import FIRST
-from gepa_next.gepa.guards import count_tokens, placeholders, refusal
+from gepa_next.gepa.guards import placeholders, refusal
 from gepa_next.gepa.replies import AdditionReply, PromptReply
 from gepa_next.gepa.state import ALL_GROWTHS, TELLS_MORE, State, fingerprint
+from gepa_next.gepa.tokens import count_tokens
 from gepa_next.gepa.types import Decision, Example, ModelCall
 from tests.gepa.stage import SEED_PROMPT, Handler, Models, accepted, ended, requests, state_with, task_of
 

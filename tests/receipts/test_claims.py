@@ -60,6 +60,8 @@ def test_a_forgery_that_changes_nothing_agrees(improved: Files) -> None:
         (lambda result: result["test"].update(interval=[0.5, 1.0]), "the interval of the difference"),
         (lambda result: result["test"].update(interval=None), "the interval of the difference"),
         (lambda result: result["test"].update(p_value=0.0001), "the p-value"),
+        (lambda result: result["test"].update(lost=["invoice-0"]), "the lost examples"),
+        (lambda result: result.update(says="The seed prompt stays."), "what it says: The champion is better"),
         (lambda result: result["test"].update(wins=12), "the held-out test"),
         (lambda result: result["test"].update(seed_score=0.0), "the held-out test"),
         (lambda result: result.update(verdict="not_shown"), "the verdict, which is improved"),
@@ -81,6 +83,7 @@ def test_a_claim_that_does_not_follow_is_named_though_log_and_receipt_were_made_
     [
         (lambda parts: parts["candidates"][0].update(score=0.123), "not those of candidates [0]"),
         (lambda parts: parts.update(champion=0), "the held-out test"),
+        (lambda parts: parts["candidates"][parts["champion"]].update(prompt_tokens=1), "the prompt of the result"),
         (lambda parts: parts["spec"].update(seed=2), "who is in which split"),
         (lambda parts: parts["near_duplicates"].append(["invoice-0", "crash-0"]), "groups of near-duplicates"),
         (lambda parts: parts["splits"].update(test=parts["splits"]["train"]), "who is in which split"),

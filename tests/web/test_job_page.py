@@ -18,6 +18,7 @@ def test_a_finished_job_is_shown_from_its_stored_events(job_page, done) -> None:
     assert job_page.text_content("#iteration") == "4 / 4"
     assert job_page.text_content("#rollouts") == str(state["usage"]["rollouts"])
     assert state["result"]["verdict"].replace("_", " ") in job_page.text_content("#outcome")
+    assert state["result"]["says"] in job_page.text_content("#outcome")
     assert dots(job_page) == sum(each["score"] is not None for each in candidates)
     assert job_page.locator("#tree .node").count() == len(candidates)
     assert logged_ids(job_page) == list(range(1, service.client().get(f"/jobs/{job_id}/scores").json["upto"] + 1))

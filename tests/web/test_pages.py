@@ -168,6 +168,7 @@ def test_a_page_shows_the_state_without_its_scripts(done, visitor, job_id) -> No
     shown = [state["status"], score(state["best_score"]), score(state["seed_score"]), f"{state['iteration']} / 1"]
     assert [each for each in shown if each not in text] == []
     assert state["result"]["verdict"] in text
+    assert state["result"]["says"] in text
     assert "Answer. &lt;/script&gt;" in text
     assert "<b>iteration</b>" in text
 

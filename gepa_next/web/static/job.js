@@ -35,7 +35,8 @@ let [timer, next] = [null, 0];
 const matrix = new Matrix(job.job_id, () => drawSoon());
 const curve = new Curve(pick);
 const tree = new Tree(pick);
-const heat = new HeatMap((candidate, example) => openCase(job.job_id, candidate, example));
+const openHere = (candidate, example) => openCase(job.job_id, candidate, example);
+const heat = new HeatMap(openHere);
 const prompt = new PromptPanel(job.job_id, seedPrompt, pick);
 const log = new EventLog(() => drawSoon());
 const actions = new Actions(job.job_id, (state) => {
@@ -96,7 +97,7 @@ function drawNow() {
 }
 
 function draw() {
-  drawSummary(model, matrix, job);
+  drawSummary(model, matrix, job, openHere);
   drawLessons(model, pick);
   actions.draw(model);
   curve.draw(model, view);

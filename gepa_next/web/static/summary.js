@@ -6,7 +6,7 @@ import { count, difference, duration, many, range, reasoned, score, usd } from "
 const REASONS = { disk_full: "the server's disk is full", rate_limited: "the provider limits the rate of calls", provider_down: "the provider does not answer" };
 
 /** Show the numbers of a model. */
-export function drawSummary(model, matrix, job) {
+export function drawSummary(model, matrix, job, onCase) {
   byId("status").firstElementChild.dataset.status = model.status;
   byId("status").firstElementChild.textContent = model.status;
   say("why", reasoned(model.stopReason));
@@ -20,7 +20,7 @@ export function drawSummary(model, matrix, job) {
   say("gain", model.bestScore === null || model.seedScore === null ? "" : difference(model.bestScore - model.seedScore));
   against(matrix.againstSeed(model.bestId), model);
   waiting(model);
-  outcome(model);
+  outcome(model, onCase);
   drawTime(model);
 }
 
@@ -71,17 +71,27 @@ function waiting(model) {
   if (model.error) byId("failure").replaceChildren(el("b", {}, model.error.code), ` ${model.error.message}`);
 }
 
-function outcome(model) {
+function outcome(model, onCase) {
   const box = byId("outcome");
   box.hidden = !model.result;
   if (!model.result || box.dataset.of === String(model.events.length)) return;
   box.dataset.of = String(model.events.length);
-  const { verdict, seed_score: seed, score: best, scored_on: on, test, retest } = model.result;
+  const { verdict, says, seed_score: seed, score: best, scored_on: on, test, retest } = model.result;
   const found = test || retest;
   const words = found?.interval
     ? ` on ${many(found.n, "example")} (difference ${difference(found.difference)}, 95 % between ${found.interval.map(difference).join(" and ")}; ${many(found.wins, "win")}, ${many(found.losses, "loss", "losses")})`
     : ` on the ${on} examples`;
-  box.replaceChildren(el("p", {}, el("b", {}, reasoned(verdict)), `: ${score(seed)} → ${score(best)}${words}.`));
+  box.replaceChildren(el("p", {}, el("b", {}, reasoned(verdict)), `: ${score(seed)} → ${score(best)}${words}.`), el("p", {}, says), ...regressions(found, retest ? 1 : model.bestId, onCase));
+}
+
+function regressions(found, candidate, onCase) {
+  if (!found?.lost?.length) return [];
+  const buttons = found.lost.map((id) => {
+    const button = el("button", { class: "plain" }, id);
+    button.addEventListener("click", () => onCase(candidate, id));
+    return button;
+  });
+  return [el("p", {}, "Scored lower than before on: ", ...buttons.flatMap((each, n) => (n ? [", ", each] : [each])), ".")];
 }
 
 /** Show the lessons of a model. */

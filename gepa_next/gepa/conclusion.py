@@ -1,0 +1,45 @@
+"""What the end of a job says in one plain sentence, composed here alone."""
+
+from gepa_next.gepa.paired import Comparison, PairedTest, is_tie, retest_verdict, verdict
+
+
+def conclusion(champion_id: int, returned_id: int, found: PairedTest | None) -> str:
+    """Say which prompt is returned and why, of a champion and what its held-out test found."""
+    if champion_id == 0:
+        return "The seed prompt stays: no candidate beat it on the examples to select by."
+    if found is None:
+        return (
+            "The champion is returned as the best on the examples to select by: no held-out example could be compared."
+        )
+    held_out = _many(found.n, "held-out example")
+    if returned_id == 0:
+        return f"The seed prompt stays: the best candidate did not beat it on the {held_out}."
+    return _of_champion(found, held_out)
+
+
+def _of_champion(found: PairedTest, held_out: str) -> str:
+    scores = f"{found.score:.2f} to the seed prompt's {found.seed_score:.2f} on the {held_out}"
+    word = verdict(found)
+    if word == "inconclusive":
+        return f"The champion is returned as the best on the examples to select by: the {held_out} decide too little."
+    if is_tie(found):
+        return f"The champion is returned for being shorter: it did as well as the seed prompt on the {held_out}."
+    if word == "improved":
+        return f"The champion is better: {scores}."
+    return f"The champion is returned: {scores}, which may still be chance."
+
+
+def retest_conclusion(found: Comparison | None) -> str:
+    """Say how the pinned prompt did in a re-test."""
+    word = retest_verdict(found)
+    if found is None:
+        return "Nothing could be compared."
+    if word == "loses":
+        return f"The pinned prompt loses: it scored lower on {found.losses} of {_many(found.n, 'example')}."
+    if word == "passes":
+        return f"The pinned prompt passes: it scored lower on none of {_many(found.n, 'example')}."
+    return f"The pinned prompt lost nothing on {_many(found.n, 'example')}, but {found.unscored} could not be compared."
+
+
+def _many(n: int, thing: str) -> str:
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
