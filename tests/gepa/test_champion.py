@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from gepa_next.gepa import fences
 from gepa_next.gepa.acceptance import Comparison, compare, verdict_on
 from gepa_next.gepa.champion import held_out_test
 from gepa_next.gepa.conclusion import conclusion
@@ -223,4 +224,11 @@ def test_scores_of_another_judge_or_rubric_have_another_fingerprint() -> None:
     metrics = [metric_fingerprint(each, judge) for each in described for judge in (None, *judges)]
     assert len({*judges, *metrics}) == 3 + 3 * 4
     assert metric_fingerprint([{"max": 3, "name": "length"}]) == metrics[0]
-    assert judge_fingerprint("a") == judge_fingerprint("a", DEFAULT_RUBRIC)
+    assert judge_fingerprint("a") == judge_fingerprint("a", "")
+
+
+def test_a_judge_that_is_asked_otherwise_has_another_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = judge_fingerprint("a")
+    assert judge_fingerprint("a", DEFAULT_RUBRIC) != before  # which is not sent where there is an ideal
+    monkeypatch.setattr(fences, "harmless", lambda text: text)
+    assert judge_fingerprint("a") != before
