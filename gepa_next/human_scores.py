@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import StringIO
@@ -56,6 +57,8 @@ def _csv_rows(text: str) -> Iterator[tuple[int, Mapping[str, object]]]:
     csv.field_size_limit(LARGEST_FIELD)
     reader = csv.DictReader(StringIO(text, newline=""), strict=True)
     try:
+        if twice := [name for name, count in Counter(reader.fieldnames or ()).items() if count > 1]:
+            raise ValueError(f"line 1: there is more than one column {twice[0]}")
         for missing in {*TEXTS, "score"} - set(reader.fieldnames or ()):
             raise ValueError(f"line 1: there is no column {missing}")
         for row in reader:
@@ -71,7 +74,7 @@ def _scored(line: int, row: Mapping[str, object], scale: int) -> ScoredOutput:
         if not isinstance(row.get(name), str):
             raise ValueError(f"line {line}: {name} must be a text")  # noqa: TRY004 - of the file
     for name in OPTIONAL:
-        if not isinstance(row.get(name) or "", str):
+        if not isinstance(row.get(name), str | None):
             raise ValueError(f"line {line}: {name} must be a text, or left out")  # noqa: TRY004 - as above
     ideal, rubric = row.get("ideal"), row.get("rubric")
     return ScoredOutput(

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from gepa_next.errors import InvalidError
-from gepa_next.metrics import JUDGE, PROGRAM, check_schema, compiled
+from gepa_next.metrics import JUDGE, PROGRAM, check_schema, matches_anything
 from gepa_next.metrics.deterministic import LONGEST_OUTPUT
 
 MOST_PARTS = 16
@@ -55,7 +55,8 @@ class RegexBody(MetricBody):
     @field_validator("pattern")
     @classmethod
     def _can_be_read(cls, pattern: str) -> str:
-        compiled(pattern)
+        if matches_anything(pattern):
+            raise ValueError("it matches any answer, an empty one too")
         return pattern
 
 

@@ -13,7 +13,7 @@ from gepa_next.metrics.choice import (
     scoring_of,
 )
 from gepa_next.metrics.fingerprint import find_other_scoring, scoring_fingerprint
-from gepa_next.metrics.pattern import compiled
+from gepa_next.metrics.pattern import compiled, matches_anything
 from gepa_next.metrics.schema_check import check_schema
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "described",
     "deterministic_parts",
     "find_other_scoring",
+    "matches_anything",
     "scoring_fingerprint",
     "scoring_of",
 ]

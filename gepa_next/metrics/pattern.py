@@ -12,6 +12,7 @@ from gepa_next.metrics.deterministic import DeterministicMetric, quoted, unscora
 LONGEST_PATTERN = 2000
 MOST_WORK = 2 * 10**9  # about 2 s, without the GIL: a search takes some 1 ns for each instruction and character
 _MEMORY_BYTES = 2**22  # bounds the pattern too: to some 60,000 instructions
+_MANY = "".join(map(chr, (*range(128), *range(161, 0xD800, 128), *range(0xE021, 0x110000, 128))))  # of all scripts
 
 
 class Pattern(Protocol):
@@ -69,6 +70,12 @@ def work(pattern: Pattern, text: str) -> int:
 def occurs(pattern: Pattern, text: str) -> bool:
     """Say whether the pattern matches somewhere in the text; a lone surrogate, as JSON may hold one, is a ?."""
     return pattern.search(text.encode(errors="replace").decode()) is not None
+
+
+def matches_anything(text: str) -> bool:
+    """Say whether the pattern matches the empty text and all others: single characters, and very many together."""
+    pattern = compiled(text)
+    return all(occurs(pattern, each) for each in ("", "a", "!", "\ue000", _MANY + text))
 
 
 def _reason(error: Exception) -> str:

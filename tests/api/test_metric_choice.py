@@ -50,6 +50,8 @@ def test_a_metric_is_shown_as_it_was_given(client, metric) -> None:
         ({"name": "regex", "pattern": r"\pL{900}"}, "metric.pattern", "too large"),
         ({"name": "regex", "pattern": "a" * 2001}, "metric.pattern", "2000"),
         ({"name": "regex", "pattern": ""}, "metric.pattern", "at least 1"),
+        ({"name": "regex", "pattern": ".*"}, "metric.pattern", "any answer"),
+        ({"name": "regex", "pattern": "yes|x*"}, "metric.pattern", "any answer"),
         ({"name": "numeric", "tolerance": -0.1}, "metric.tolerance", "greater than or equal to 0"),
         ({"name": "numeric", "tolerance": "1"}, "metric.tolerance", "number"),
         ({"name": "numeric", "tolerance": True}, "metric.tolerance", "number"),

@@ -67,6 +67,9 @@ def test_json_and_csv_are_for_programs(file: Callable[..., Path], capsys: pytest
         ({**ROW, "output": None}, "line 2: output must be a text"),
         ({**ROW, "input": 3}, "line 2: input must be a text"),
         ({**ROW, "ideal": 3}, "line 2: ideal must be a text"),
+        ({**ROW, "ideal": 0}, "line 2: ideal must be a text"),
+        ({**ROW, "ideal": []}, "line 2: ideal must be a text"),
+        ({**ROW, "rubric": False}, "line 2: rubric must be a text"),
     ],
 )
 def test_a_bad_line_is_named_and_nothing_is_asked(
@@ -82,6 +85,7 @@ def test_a_bad_line_is_named_and_nothing_is_asked(
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
+        (["input,score,output,score", "a,0,b,1"], "line 1: there is more than one column score"),
         (["input,output", "a,b"], "line 1: there is no column score"),
         (["input,output,score", "a,b"], "line 2: it has more or fewer cells"),
         (["input,output,score", "a,b,1,2"], "line 2: it has more or fewer cells"),
