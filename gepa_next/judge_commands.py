@@ -124,8 +124,11 @@ def _lines(found: "Calibration") -> Iterator[str]:
         yield f"Spearman's rank correlation: {_number(said.spearman, '.2f')}"
         absolute = f"{said.mean_absolute_error:.3f}"
         yield f"mean error, judge less people: {said.mean_error:+.3f}; in absolute terms: {absolute}"
-        slope = f"{_number(said.length_slope, '+.3f')} for 1,000 characters more"
-        yield f"error and length of the output: correlation {_number(said.length_correlation, '+.2f')}, {slope}"
+        slope, correlation = said.length_slope, said.length_correlation
+        told = "unknown: one of them does not vary"
+        if slope is not None and correlation is not None:
+            told = f"correlation {correlation:+.2f}, {slope:+.3f} for 1,000 characters more"
+        yield f"error and length of the output: {told}"
     yield _paid(found.usage)
 
 
