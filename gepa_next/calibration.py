@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gepa_next.errors import ModelError, ProviderError
 from gepa_next.gepa.agreement import Agreement, agreement
+from gepa_next.gepa.fingerprint import judge_fingerprint
 from gepa_next.gepa.judging import judge_call, judged
 from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.spending import NOTHING_SPENT, Spending, add_spending, by_role, spent_by
@@ -19,9 +20,13 @@ Apply = Callable[[Callable[[ScoredOutput], Judged], Sequence[ScoredOutput]], Ite
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """How a judge agrees with people; None if it scored nothing. `failed` counts the others by their error's code."""
+    """How a judge agrees with people; None if it scored nothing. `failed` counts the others by their error's code.
+
+    `fingerprints` are those that jobs with the same rubrics have: what is found here holds for their scores.
+    """
 
     model_id: str
+    fingerprints: Sequence[str]
     agreement: Agreement | None
     failed: Mapping[str, int]
     usage: Mapping[str, float | None]
@@ -37,6 +42,7 @@ def calibrate(scored: Sequence[ScoredOutput], judge: LanguageModel, *, model_id:
         spending = add_spending(spending, spent)
     return Calibration(
         model_id=model_id,
+        fingerprints=sorted({judge_fingerprint(model_id, one.rubric) for one in scored}),
         agreement=_agreement(pairs) if pairs else None,
         failed=Counter(score for score, _ in results if isinstance(score, str)),
         usage=by_role(spending).get(Role.JUDGE, {}),

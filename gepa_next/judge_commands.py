@@ -119,6 +119,7 @@ def _lines(found: "Calibration") -> Iterator[str]:
     failed = ", ".join(f"{count} {code}" for code, count in sorted(found.failed.items()))
     left_out = f"; without a score: {failed}" if failed else ""
     yield f"{said.n if said else 0} outputs scored by {found.model_id}{left_out}"
+    yield f"for jobs with the fingerprint {' or '.join(found.fingerprints)}"
     if said is not None:
         yield f"the same points: {said.exact:.1%}; at most one point apart: {said.within_one:.1%}"
         yield f"Spearman's rank correlation: {_number(said.spearman, '.2f')}"

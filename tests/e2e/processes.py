@@ -130,7 +130,11 @@ def start(command: list[str], folder: Path, **variables: str) -> Server:
             text=True,
         )
     server = Server(process, _address(command, process, log), settings["DATABASE_PATH"], log)
-    wait_for(lambda: _answers(server))
+    try:
+        wait_for(lambda: _answers(server))
+    except BaseException:
+        server.stop()
+        raise
     return server
 
 

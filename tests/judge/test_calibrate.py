@@ -10,6 +10,7 @@ import pytest
 from gepa_next.calibration import calibrate
 from gepa_next.cli import main
 from gepa_next.errors import ModelError, ProviderError
+from gepa_next.gepa.fingerprint import judge_fingerprint
 from gepa_next.gepa.replies import JudgeReply
 from gepa_next.gepa.types import CallUsage, Completion, ModelCall
 from gepa_next.human_scores import ScoredOutput, read_scored
@@ -50,6 +51,7 @@ def test_json_and_csv_are_for_programs(file: Callable[..., Path], capsys: pytest
     main(["judge", "calibrate", str(table), "--json"])
     said = json.loads(capsys.readouterr().out)
     assert (said["model_id"], said["agreement"]["n"], said["failed"]) == ("sim/judge", 2, {})
+    assert said["fingerprints"] == [judge_fingerprint("sim/judge")]
 
 
 @pytest.mark.parametrize(
