@@ -9,7 +9,7 @@ from gepa_next.client import Candidate, Job, LimitOptions
 from gepa_next.commands.connecting import add_connection, connect
 from gepa_next.commands.limits import add_limits, limits_of
 from gepa_next.commands.outcome import Exit, UsageError, ending
-from gepa_next.commands.terminal import plain, score, tell
+from gepa_next.commands.terminal import SIMULATED, for_people, plain, score, tell
 from gepa_next.commands.watching import conclusion, watch
 
 STATUSES = ("queued", "running", "finished", "failed", "cancelled")
@@ -48,7 +48,7 @@ def tell_job(options: argparse.Namespace, job: Job) -> None:
     scores = f"{score(job.seed_score)} -> {score(job.best_score)}"
     verdict = job.result.verdict if job.result else job.error.code if job.error else ""
     line = f"{job.job_id}  {job.status:9}  {job.iteration:3}/{job.iterations:<3}  {scores:12}  {when}  {verdict}"
-    tell(options, job.raw, line)
+    tell(options, job.raw, f"{line}  simulated" if job.simulated else line)
 
 
 def _jobs(options: argparse.Namespace) -> Exit:
@@ -67,6 +67,8 @@ def _watch(options: argparse.Namespace) -> Exit:
 
 def _candidates(options: argparse.Namespace) -> Exit:
     with connect(options) as client:
+        if for_people(options) and client.job(options.job).simulated:
+            print(SIMULATED)
         for each in client.candidates(options.job):
             tell(options, each.raw, _line(each))
     return Exit.DONE

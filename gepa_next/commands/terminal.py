@@ -10,6 +10,7 @@ WIDTH = 20
 DONE, LEFT = "#", "-"
 CLEAR = "\r\x1b[K"
 MINUTE, HOUR = 60, 3600
+SIMULATED = "simulated: its scores mean nothing"
 
 
 def for_people(options: argparse.Namespace) -> bool:

@@ -6,7 +6,7 @@ import sys
 
 from gepa_next.client import Client, Event, Job
 from gepa_next.commands.outcome import EXIT_BY_STATUS, Exit
-from gepa_next.commands.terminal import CLEAR, bar, draw, for_people, plain, score, seconds, usd
+from gepa_next.commands.terminal import CLEAR, SIMULATED, bar, draw, for_people, plain, score, seconds, usd
 
 
 def watch(client: Client, job: Job, options: argparse.Namespace) -> Exit:
@@ -27,7 +27,7 @@ def watch(client: Client, job: Job, options: argparse.Namespace) -> Exit:
 
 
 def _draw(client: Client, job: Job) -> None:
-    print(f"job {job.job_id}{', simulated: its scores mean nothing' if job.simulated else ''}")
+    print(f"job {job.job_id}{f', {SIMULATED}' if job.simulated else ''}")
     if job.is_over:
         return
     shown = _Shown(job)

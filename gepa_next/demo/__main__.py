@@ -113,7 +113,7 @@ def _conclude(client: Client, job: Job, seed_prompt: str) -> None:
     print("".join(_diff(seed_prompt, result.prompt)))
     print(client.artifact(job.job_id, "lessons.md"))
     print(result.says)
-    print(f"verdict: {result.verdict} (on {job.split['test']} examples that nothing saw before)")
+    print(f"verdict: {result.verdict} (simulated, on {job.split['test']} examples that nothing saw before)")
     print(f"look next: DATABASE_PATH={DATABASE} {sys.executable} -m gepa_next --dev")
     print(f"           then http://127.0.0.1:8000/jobs/{job.job_id} in a browser, and {job.links['artifacts']}")
     print(f"seed score: {_score(result.seed_score)}")

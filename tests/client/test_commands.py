@@ -190,6 +190,9 @@ def test_a_terminal_gets_a_bar_and_the_verdict(serve) -> None:
     assert "Traceback" not in shown
     shown, _ = on_a_terminal(server.url, "jobs")
     assert f"{job_id}  finished" in shown
+    assert "inconclusive  simulated" in shown
+    shown, _ = on_a_terminal(server.url, "candidates", job_id)
+    assert shown.startswith("simulated: its scores mean nothing")
 
 
 def test_watching_outlives_the_server_and_letting_go_leaves_the_job(serve, provider) -> None:
