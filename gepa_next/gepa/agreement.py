@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, sqrt
 
+from gepa_next.gepa.ranks import ranks
 from gepa_next.gepa.replies import SCORE_POINTS
 from gepa_next.gepa.statistics import mean
 
@@ -48,14 +49,6 @@ def agreement(judged: Sequence[float], human: Sequence[float], lengths: Sequence
 def points(score: float) -> int:
     """Return the whole points of the judge's scale that are nearest to a score in [0, 1]; a half is rounded up."""
     return floor(score * SCORE_POINTS + 0.5 + 1e-9)
-
-
-def ranks(values: Sequence[float]) -> list[float]:
-    """Return the rank of each value, from 1; equal ones share the mean of theirs."""
-    places: dict[float, list[int]] = {}
-    for place, value in enumerate(sorted(values), 1):
-        places.setdefault(value, []).append(place)
-    return [mean(places[value]) for value in values]
 
 
 def correlation(one: Sequence[float], other: Sequence[float]) -> float | None:

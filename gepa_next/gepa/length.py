@@ -1,12 +1,12 @@
 """Whether scores go with the length of the outputs: a rank correlation, for judges are known to like long answers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import groupby
 from math import atanh, erfc, sqrt
 from statistics import correlation
 
 from gepa_next.gepa.pause import pause
+from gepa_next.gepa.ranks import ranks
 from gepa_next.gepa.state import SAME_TEXT
 from gepa_next.gepa.types import Rollout
 
@@ -48,17 +48,3 @@ def length_correlation(rollouts: Iterable[Rollout]) -> LengthCorrelation | None:
     pause()
     p_value = erfc(abs(atanh(r)) * sqrt((n - 3) / SPREAD_OF_RANKS) / sqrt(2)) if abs(r) < 1 else 0.0
     return LengthCorrelation(n=n, r=r, p_value=p_value)
-
-
-def ranks(values: Sequence[float]) -> list[float]:
-    """Return the rank of each value, from 1; equals share the mean of theirs."""
-    order = sorted(range(len(values)), key=values.__getitem__)
-    pause()
-    found = [0.0] * len(values)
-    before = 0
-    for _, group in groupby(order, key=values.__getitem__):
-        places = list(group)
-        for place in places:
-            found[place] = before + (len(places) + 1) / 2
-        before += len(places)
-    return found

@@ -5,7 +5,8 @@ import statistics
 
 import pytest
 
-from gepa_next.gepa.agreement import agreement, correlation, points, ranks
+from gepa_next.gepa.agreement import agreement, correlation, points
+from gepa_next.gepa.ranks import ranks
 
 
 def test_agreement_is_told_in_the_judges_points() -> None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from gepa_next.gepa.length import LengthCorrelation, length_correlation, ranks
+from gepa_next.gepa.length import LengthCorrelation, length_correlation
+from gepa_next.gepa.ranks import ranks
 from gepa_next.gepa.state import SAME_TEXT
 from gepa_next.gepa.types import Rollout, Split
 from gepa_next.gepa.warning import length_warning, same_model_warning
