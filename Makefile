@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page bench-search bench-truth bench-clock bench-noise crash crash-mutants format clean boot
+.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page bench-search bench-truth bench-clock bench-noise bench-import crash crash-mutants format clean boot
 
 all: lint types contracts test
 
@@ -74,6 +74,10 @@ bench-clock: $(VENV)/.installed build/reference/.installed
 # What it is worth to count the judge's noise in acceptance, by margin (minutes).
 bench-noise: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.noise $(ARGS)
+
+# A hundred thousand examples into the bank and out of it, from the command line.
+bench-import: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.importing $(ARGS)
 
 # Verdicts and intervals where the truth is known, on the real engine (minutes).
 bench-truth: $(VENV)/.installed

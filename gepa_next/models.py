@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
 
 from gepa_next.gepa.drift import Drift, Scores
 from gepa_next.gepa.spending import NOTHING_SPENT, Spent
@@ -222,6 +223,16 @@ class LedgerCall:
     def perhaps_paid(self) -> int:
         """How many requests may have been paid at a price that nobody knows."""
         return self.doubtful + (0 if self.is_free else self.lost)
+
+
+def content_hash(text: str, ideal: str | None) -> str:
+    """Return 16 hex digits for what an example asks and hopes for."""
+    return sha256("\0".join((text, ideal or "")).encode()).hexdigest()[:16]
+
+
+def content_id(hashed: str) -> str:
+    """Return the id of an example that has none of its own, made from the hash of its content."""
+    return f"x-{hashed[:12]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import sha256
 
 from gepa_next.api.schemas import MOST_EXAMPLES, BudgetBody, ExampleBody, OptimizeBody, SplitBody
 from gepa_next.errors import InvalidError, ModelError
@@ -15,7 +14,7 @@ from gepa_next.gepa.quote import usable_rollouts
 from gepa_next.gepa.splits import SplitSizes, default_sizes, divide
 from gepa_next.gepa.types import Budget, Example
 from gepa_next.metrics import Chosen, asks_judge, deterministic_parts
-from gepa_next.models import JobSpec
+from gepa_next.models import JobSpec, content_hash, content_id
 
 DEFAULT_ITERATIONS = 10
 SIMULATED_PREFIX = "sim/"
@@ -42,9 +41,8 @@ def _refuse_twice(ids: Iterable[str]) -> None:
 
 def to_example(body: ExampleBody) -> Example:
     """Return the example; without an id of its own it is named after its content."""
-    content = sha256("\0".join((body.input, body.ideal or "")).encode()).hexdigest()[:12]
     return Example(
-        id=body.id or f"x-{content}",
+        id=body.id or content_id(content_hash(body.input, body.ideal)),
         input=body.input,
         ideal=body.ideal,
         tags=tuple(sorted(set(body.tags))),

@@ -113,10 +113,13 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         summary="Read an artifact", content_type="*/*", errors=_JOB
     ),
     ("get", "/v1/examples"): Operation(
-        summary="List the example bank", query=("tag", "limit", "cursor"), errors=("validation_error",)
+        summary="List the example bank, or get all of it as a file in the format jsonl or csv",
+        query=("tag", "limit", "cursor", "format"),
+        errors=("validation_error",),
     ),
     ("post", "/v1/examples"): Operation(
         summary="Write one example (201) or many (200)",
+        query=("dry_run",),
         success=201,
         request=ExampleBody,
         errors=_WRITE,

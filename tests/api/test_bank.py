@@ -54,13 +54,44 @@ def test_many_are_counted_and_errors_told_by_row(client, content_type) -> None:
 def test_what_the_bank_holds_already_is_counted(client) -> None:
     for _ in range(2):
         answer = import_text(client, "input\n1\n2\n")
-    assert answer.json == {"upserted": 2, "duplicates": 2, "errors": []}
+    assert (answer.json["upserted"], answer.json["duplicates"]) == (2, 2)
+    assert sorted(each["row"] for each in answer.json["first_duplicates"]) == [2, 3]
+    assert {each["id"] for each in answer.json["first_duplicates"]} == set(ids(client))
+
+
+def test_content_is_known_under_another_id_and_within_a_request(client) -> None:
+    client.post("/v1/examples", json={"id": "mine", "input": "1"})
+    answer = import_text(client, "id,input\n,1\nb,2\nc,2\n")
+    assert (answer.json["upserted"], answer.json["duplicates"]) == (3, 2)
+    assert {each["row"] for each in answer.json["first_duplicates"]} == {2, 4}
+    client.post("/v1/examples", json={"id": "mine", "input": "changed"})
+    assert import_text(client, "id,input\nd,changed\n").json["duplicates"] == 1
+
+
+def test_of_rows_with_one_id_the_last_stays_in_whatever_pieces_they_are_written(client, monkeypatch) -> None:
+    monkeypatch.setattr("gepa_next.api.importing.WRITTEN_AT_ONCE", 2)
+    rows = [{"id": f"e{n % 3}", "input": f"{n}"} for n in range(10)]
+    assert import_text(client, json.dumps(rows), "application/json").json["upserted"] == 10
+    assert [(item["id"], item["input"]) for item in bank(client)] == [("e0", "9"), ("e1", "7"), ("e2", "8")]
+
+
+def test_a_dry_run_says_what_would_happen_and_writes_nothing(client) -> None:
+    client.post("/v1/examples", json={"input": "1"})
+    text = "input,colour\n1,\n2,\n2,\n,red\n"
+    told = client.post("/v1/examples?dry_run=true", data=text, content_type="text/csv").json
+    assert len(bank(client)) == 1
+    assert told == import_text(client, text).json
+    assert (told["upserted"], told["duplicates"], told["left_out"]) == (3, 2, 1)
+    wrong(client.post("/v1/examples?dry_run=true", json={"input": "1"}), "dry_run")
+    wrong(client.post("/v1/examples?dry_run=yes", json=[]), "dry_run")
 
 
 @pytest.mark.parametrize("text", ["[]", ""])
 def test_nothing_imported_is_no_error(client, text) -> None:
     content_type = "application/json" if text else "application/x-ndjson"
-    assert import_text(client, text, content_type).json == {"upserted": 0, "duplicates": 0, "errors": []}
+    assert import_text(client, text, content_type).json == {
+        "upserted": 0, "duplicates": 0, "left_out": 0, "errors": [], "first_duplicates": [],
+    }  # fmt: skip
 
 
 def test_a_broken_line_does_not_spoil_the_others(client) -> None:
@@ -121,7 +152,7 @@ def test_bytes_that_are_no_text_are_400(client) -> None:
 
 def test_a_hundred_errors_are_told_at_most(client) -> None:
     answer = import_text(client, "[" + ",".join(["1"] * 500) + "]", "application/json")
-    assert len(answer.json["errors"]) == 100
+    assert (len(answer.json["errors"]), answer.json["left_out"]) == (100, 500)
 
 
 @pytest.mark.parametrize("value", ["1", '"a"', "null", '{"input": ""}', '{"input": "a", "id": "a/b"}'])

@@ -174,12 +174,12 @@ CREATE TABLE bank (
     ideal TEXT,
     tags TEXT NOT NULL,
     meta TEXT NOT NULL,
-    content_sha256 TEXT NOT NULL,
+    content_hash TEXT, -- null where the id is made from it
     created_at REAL NOT NULL,
-    PRIMARY KEY (token_id, id)
-) STRICT, WITHOUT ROWID;
+    PRIMARY KEY (token_id, id) -- with rowids: ids are spread at random, and a tree of ids alone has few pages to write
+) STRICT;
 
-CREATE INDEX bank_by_content ON bank (token_id, content_sha256);
+CREATE INDEX bank_by_content ON bank (token_id, content_hash) WHERE content_hash IS NOT NULL;
 
 CREATE TABLE pin_versions ( -- complete without the job, which may be deleted
     token_id TEXT NOT NULL,
