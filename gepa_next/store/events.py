@@ -44,9 +44,8 @@ def list_events(database: Database, job_id: str, *, after: int, limit: int) -> l
     return [_event(row) for row in rows]
 
 
-def iterate_events(database: Database, job_id: str, *, upto: int) -> Iterator[StoredEvent]:
-    """Yield the job's events with ids up to `upto`, in order, reading a page at a time."""
-    after = 0
+def iterate_events(database: Database, job_id: str, *, upto: int, after: int = 0) -> Iterator[StoredEvent]:
+    """Yield the job's events with ids above `after`, up to `upto`, in order, reading a page at a time."""
     while after < upto and (page := list_events(database, job_id, after=after, limit=min(PAGE, upto - after))):
         yield from page
         after = page[-1].id

@@ -15,6 +15,13 @@ _CANDIDATES = (
     " AND candidate_id = candidates.id AND split = 'validation') AS validation_score"
     " FROM candidates WHERE job_id = ?"
 )
+_OUTCOMES = """
+    SELECT event_id, max(position) AS position, candidate_id, split, json_group_array(example_id) AS example_ids,
+        group_concat(coalesce(cast(round(10000 * score) AS INTEGER), -1)) AS scores
+    FROM (SELECT event_id, position, candidate_id, split, example_id, score FROM rollouts
+        WHERE job_id = ? AND (event_id, position) > (?, ?) AND event_id <= ? ORDER BY event_id, position LIMIT ?)
+    GROUP BY event_id, candidate_id, split ORDER BY event_id, min(position)
+"""
 PAGE = 100  # rows may be long, and whoever reads them between two turns of others must be quick
 PAGE_OF_OUTCOMES = 1000  # these are short
 LONGEST_HEAD = 100
@@ -48,25 +55,28 @@ def iterate_ancestry(database: Database, job_id: str, candidate_id: int) -> Iter
             yield found[0]
 
 
-class Outcome(NamedTuple):
-    """What a rollout came to, without its texts; `score` is None if it failed."""
+class Outcomes(NamedTuple):
+    """What a candidate's rollouts on some examples came to, without their texts, in the order of the examples.
+
+    `example_ids` is a JSON list, the same text for the same examples; `scores` are whole numbers with commas between
+    them, in ten thousandths, -1 for what failed.
+    """
 
     candidate_id: int
-    example_id: str
     split: str
-    score: float | None
+    example_ids: str
+    scores: str
 
 
-def iterate_outcomes(database: Database, job_id: str, *, after: int, upto: int) -> Iterator[Outcome]:
-    """Yield the rollouts told of by the events above `after`, up to `upto`, in the order recorded, a page at a time."""
+def iterate_outcomes(database: Database, job_id: str, *, after: int, upto: int) -> Iterator[Outcomes]:
+    """Yield the rollouts told of by the events above `after`, up to `upto`, event after event, a page at a time.
+
+    They come as text and by the hundred: SQLite puts that together several times as fast as it hands over rows.
+    """
     event_id, position = after, 1 << 60
-    while rows := database.rows(
-        "SELECT event_id, position, candidate_id, example_id, split, score FROM rollouts"
-        " WHERE job_id = ? AND (event_id, position) > (?, ?) AND event_id <= ? ORDER BY event_id, position LIMIT ?",
-        (job_id, event_id, position, upto, PAGE_OF_OUTCOMES),
-    ):
-        yield from (Outcome(row["candidate_id"], row["example_id"], row["split"], row["score"]) for row in rows)
-        event_id, position = rows[-1]["event_id"], rows[-1]["position"]
+    while rows := database.rows(_OUTCOMES, (job_id, event_id, position, upto, PAGE_OF_OUTCOMES)):
+        yield from (Outcomes(row["candidate_id"], row["split"], row["example_ids"], row["scores"]) for row in rows)
+        event_id, position = max((row["event_id"], row["position"]) for row in rows)
 
 
 def list_rollouts_on(database: Database, job_id: str, example_id: str, candidate_ids: Sequence[int]) -> list[Rollout]:

@@ -13,6 +13,7 @@ from gepa_next.api.identity import COOKIE
 from gepa_next.api.wiring import wiring
 from gepa_next.errors import RefusedError
 from gepa_next.web.assets import STYLE, STYLE_HASH, scripts, url_of
+from gepa_next.web.packing import packed
 
 Given = ParamSpec("Given")
 POLICY = (
@@ -54,7 +55,7 @@ def render(template: str, *, status: int = 200, **values: object) -> Response:
     }
     response = make_response(render_template(template, **shown, **values), status)
     response.headers.update(HEADERS)
-    return response
+    return packed(response)
 
 
 def to_log_in() -> Response:

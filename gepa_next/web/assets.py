@@ -10,14 +10,19 @@ from flask import Blueprint, Response, request
 
 from gepa_next.api.auth import open_route
 from gepa_next.errors import NotFoundError
+from gepa_next.web.packing import gzipped, takes_gzip
 
 bp = Blueprint("assets", __name__, url_prefix="/static")
 
 TYPES = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "svg": "image/svg+xml"}
+SMALLEST = 9  # once for each file, when the process starts
 FOR_EVER = "public, max-age=31536000, immutable"
 _FOLDER = files("gepa_next.web").joinpath("static")
 FILES: Mapping[str, bytes] = MappingProxyType(
     {each.name: each.read_bytes() for each in sorted(_FOLDER.iterdir(), key=lambda each: each.name)}
+)
+PACKED: Mapping[str, bytes] = MappingProxyType(
+    {name: b"".join(gzipped([content], level=SMALLEST)) for name, content in FILES.items()}
 )
 EDITION = sha256(b"".join(FILES.values())).hexdigest()[:12]
 STYLE = FILES["style.css"].decode()
@@ -34,6 +39,10 @@ def static_file(edition: str, name: str) -> Response:
     response = Response(FILES[name], content_type=TYPES[name.rpartition(".")[2]])
     response.headers["Cache-Control"] = FOR_EVER if edition == EDITION else "no-cache"
     response.set_etag(f"{EDITION}-{name}")
+    if takes_gzip(response):
+        response.set_data(PACKED[name])
+        response.headers["Content-Encoding"] = "gzip"
+        response.set_etag(f"{EDITION}-{name}-gzip")
     response.make_conditional(request)
     return response
 

@@ -1,6 +1,9 @@
 """What the page of a job fetches beside the event stream; made for it alone, and changed with it."""
 
+import json
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
 
 from flask import Blueprint, Response, jsonify
 
@@ -8,11 +11,12 @@ from gepa_next.api.auth import token_id
 from gepa_next.api.pacing import in_chunks
 from gepa_next.api.paging import number, refuse_unknown
 from gepa_next.api.wiring import wiring
-from gepa_next.errors import NotFoundError
+from gepa_next.errors import DamagedError, NotFoundError
 from gepa_next.gepa.types import Candidate, Rollout
 from gepa_next.models import Job
 from gepa_next.store.codec import to_json
 from gepa_next.store.database import Database
+from gepa_next.store.events import iterate_events
 from gepa_next.store.evidence import (
     find_job_example,
     iterate_ancestry,
@@ -21,6 +25,7 @@ from gepa_next.store.evidence import (
     list_rollouts_on,
 )
 from gepa_next.store.jobs import get_job
+from gepa_next.web.packing import packed
 
 bp = Blueprint("data", __name__, url_prefix="/jobs")
 
@@ -28,23 +33,38 @@ LARGEST = 2**63 - 1
 SPLITS = {"train": 0, "validation": 1, "test": 2}
 
 
+@bp.get("/<job_id>/history")
+def history(job_id: str) -> Response:
+    """Return the events after one, all that there are by now in one piece, and whether they were the last."""
+    after, job = _after(), _job(job_id)
+    return _streamed(_history(wiring().database, job, after))
+
+
+def _history(database: Database, job: Job, after: int) -> Iterator[str]:
+    """Yield `{events: [[id, type, ts, data]], ended}`; an event's data is the text that was committed.
+
+    Up to one that cannot be read: the event stream, which goes on from there, says what is wrong with it.
+    """
+    yield '{"events":['
+    before = ""
+    with suppress(DamagedError):
+        for each in iterate_events(database, job.id, after=after, upto=job.last_event_id):
+            yield f'{before}[{each.id},"{each.type}",{round(each.ts, 3)},{each.data}]'
+            before, after = ",", each.id
+    yield f'],"ended":{json.dumps(job.status.terminal and after >= job.last_event_id)}}}'
+
+
 @bp.get("/<job_id>/scores")
 def scores(job_id: str) -> Response:
     """Return the examples and what every rollout told of after an event came to."""
-    refuse_unknown("after")
-    after = number("after", smallest=0, largest=LARGEST) or 0
-    job = _job(job_id)
-    return Response(
-        in_chunks(_scores(wiring().database, job, after)),
-        content_type="application/json",
-        headers={"Cache-Control": "no-store"},
-    )
+    after, job = _after(), _job(job_id)
+    return _streamed(_scores(wiring().database, job, after))
 
 
 def _scores(database: Database, job: Job, after: int) -> Iterator[str]:
-    """Yield `{upto, examples: [[id, beginning]], outcomes: [[candidate, place of the example, split, score]]}`.
+    """Yield `{upto, examples: [[id, beginning]], outcomes: [[candidate, split, [place of an example], [score]]]}`.
 
-    The examples are told once, to who asks for everything.
+    The examples are told once, to who asks for everything. Scores are ten thousandths, -1 is a rollout that failed.
     """
     places: dict[str, int] = {}
     yield f'{{"upto":{job.last_event_id},"examples":['
@@ -53,10 +73,10 @@ def _scores(database: Database, job: Job, after: int) -> Iterator[str]:
         if not after:
             yield f"{',' if place else ''}{to_json(head)}"
     yield '],"outcomes":['
+    placed = cache(lambda ids: ",".join(str(places[each]) for each in json.loads(ids)))  # many have the same examples
     before = ""
     for each in iterate_outcomes(database, job.id, after=after, upto=job.last_event_id):
-        score = "null" if each.score is None else round(each.score, 4)
-        yield f"{before}[{each.candidate_id},{places[each.example_id]},{SPLITS[each.split]},{score}]"
+        yield f"{before}[{each.candidate_id},{SPLITS[each.split]},[{placed(each.example_ids)}],[{each.scores}]]"
         before = ","
     yield "]}"
 
@@ -96,7 +116,7 @@ def ancestry(job_id: str, candidate_id: str) -> Response:
     latest = next(found, None)
     if latest is None:
         raise NotFoundError("there is no such candidate")
-    return Response(in_chunks(_ancestry(latest, found)), content_type="application/json")
+    return _streamed(_ancestry(latest, found))
 
 
 def _ancestry(latest: Candidate, others: Iterator[Candidate]) -> Iterator[str]:
@@ -113,6 +133,17 @@ def _candidate(candidate: Candidate) -> dict[str, object]:
         "iteration": candidate.iteration,
         "text": candidate.text,
     }
+
+
+def _streamed(pieces: Iterator[str]) -> Response:
+    """Return JSON that is sent, and made smaller, as it is made."""
+    headers = {"Cache-Control": "no-store"}
+    return packed(Response(in_chunks(pieces), content_type="application/json", headers=headers))
+
+
+def _after() -> int:
+    refuse_unknown("after")
+    return number("after", smallest=0, largest=LARGEST) or 0
 
 
 def _job(job_id: str) -> Job:

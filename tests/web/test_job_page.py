@@ -107,7 +107,11 @@ def test_a_case_is_opened_by_keyboard_and_shows_both_outputs_and_what_was_said(j
 def test_the_filters_leave_the_examples_they_name(job_page, done, only, kept) -> None:
     service, _, job_id = done
     outcomes = service.client().get(f"/jobs/{job_id}/scores").json["outcomes"]
-    by = {(candidate, place): score for candidate, place, _, score in outcomes}
+    by = {
+        (candidate, place): points / 10_000
+        for candidate, _, places, all_points in outcomes
+        for place, points in zip(places, all_points, strict=True)
+    }
     job_page.select_option("#candidate", "1")
     seed = {place: score for (candidate, place), score in by.items() if candidate == 0}
     mine = {place: score for (candidate, place), score in by.items() if candidate == 1}

@@ -1,6 +1,8 @@
 """Pages as the server makes them: who sees them, what they are sent with, and that they show the state as text."""
 
 import base64
+import gzip
+import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,6 +16,7 @@ from tests.support.service import OTHER_TOKEN, TOKEN, Service, open_service
 
 HERE = {"Sec-Fetch-Site": "same-origin"}
 SCRIPT = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
+SPLITS = {"train": 0, "validation": 1, "test": 2}
 LARGEST_PAGE = 150_000
 
 
@@ -74,6 +77,7 @@ def test_a_visitor_sees_the_jobs_of_the_token_and_no_others(done, visitor, job_i
     assert job_id not in stranger.get("/").text
     for path in (
         f"/jobs/{job_id}",
+        f"/jobs/{job_id}/history",
         f"/jobs/{job_id}/scores",
         f"/jobs/{job_id}/case/0/e1",
         f"/jobs/{job_id}/ancestry/0",
@@ -230,7 +234,7 @@ def test_a_page_and_all_it_loads_are_small(visitor, job_id) -> None:
 def test_the_scores_are_all_of_them_and_after_an_event_the_rest(visitor, job_id) -> None:
     every = visitor.get(f"/jobs/{job_id}/scores").json
     rollouts = visitor.get(f"/v1/optimize/{job_id}/artifacts/rollouts.jsonl").text.splitlines()
-    assert len(every["outcomes"]) == len(rollouts) > 0
+    assert cells(every) == sorted(map(cell, map(json.loads, rollouts)))
     assert [head[0] for head in every["examples"]] == [f"e{n}" for n in range(1, 7)]
     later = visitor.get(f"/jobs/{job_id}/scores?after=4").json
     assert later["examples"] == []
@@ -239,8 +243,63 @@ def test_the_scores_are_all_of_them_and_after_an_event_the_rest(visitor, job_id)
     assert visitor.get(f"/jobs/{job_id}/scores?after={every['upto']}").json["outcomes"] == []
 
 
+def cells(scores):
+    """Return candidate, split, place and ten thousandths of each rollout."""
+    return sorted(
+        (candidate, split, *each)
+        for candidate, split, places, points in scores["outcomes"]
+        for each in zip(places, points, strict=True)
+    )
+
+
+def cell(rollout):
+    points = -1 if rollout["score"] is None else round(10_000 * rollout["score"])
+    return rollout["candidate_id"], SPLITS[rollout["split"]], int(rollout["example_id"][1:]) - 1, points
+
+
+def test_the_history_is_the_events_of_the_stream_and_says_if_there_will_be_more(visitor, job_id) -> None:
+    lines = visitor.get(f"/v1/optimize/{job_id}/artifacts/events.jsonl").text.splitlines()
+    wanted = [[each["id"], each["type"], each["ts"], each["data"]] for each in map(json.loads, lines)]
+    assert visitor.get(f"/jobs/{job_id}/history").json == {"events": wanted, "ended": True}
+    assert visitor.get(f"/jobs/{job_id}/history?after=3").json == {"events": wanted[3:], "ended": True}
+    assert visitor.get(f"/jobs/{job_id}/history?after={len(wanted)}").json == {"events": [], "ended": True}
+    assert visitor.get(f"/jobs/{job_id}/history?after=x").status_code == 422
+
+
+def test_the_history_of_a_job_at_work_does_not_end_it(open_with) -> None:
+    service = open_with()
+    job_id = service.create()
+    service.begin(job_id)
+    found = service.client().get(f"/jobs/{job_id}/history").json
+    assert ([each[1] for each in found["events"]], found["ended"]) == (["started"], False)
+
+
+def test_an_event_that_cannot_be_read_does_not_keep_the_earlier_ones_back(open_with) -> None:
+    service = open_with()
+    job_id = service.finished_job()
+    spoil = "UPDATE events SET data = CAST(x'ff' AS TEXT) WHERE job_id = ? AND id = 101"
+    service.tell(job_id, 100)
+    service.database.write(lambda db: db.execute(spoil, (job_id,)))
+    found = service.client().get(f"/jobs/{job_id}/history").json
+    assert ([each[0] for each in found["events"]], found["ended"]) == (list(range(1, 101)), False)
+
+
+@pytest.mark.parametrize("path", ["/jobs/{}", "/jobs/{}/history", "/jobs/{}/scores", "/jobs/{}/ancestry/1", "static"])
+def test_what_a_page_loads_is_compressed_for_who_takes_that(visitor, job_id, path) -> None:
+    url = url_of("style.css") if path == "static" else path.format(job_id)
+    plain, smaller = visitor.get(url), visitor.get(url, headers={"Accept-Encoding": "gzip, br"})
+    assert "Accept-Encoding" in plain.headers["Vary"]
+    assert "Content-Encoding" not in plain.headers
+    assert smaller.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(smaller.data) == plain.data
+    assert len(smaller.data) < len(plain.data)
+    assert plain.headers.get("ETag") != smaller.headers.get("ETag") or path != "static"
+    refused = visitor.get(url, headers={"Accept-Encoding": "gzip;q=0"})
+    assert refused.data == plain.data
+
+
 def test_a_case_has_the_example_and_what_both_prompts_made_of_it(visitor, job_id) -> None:
-    candidate, place, _, score = visitor.get(f"/jobs/{job_id}/scores").json["outcomes"][-1]
+    candidate, _, place, points = cells(visitor.get(f"/jobs/{job_id}/scores").json)[-1]
     case = visitor.get(f"/jobs/{job_id}/case/{candidate}/e{place + 1}").json
     assert case["example"] == {
         "id": f"e{place + 1}",
@@ -249,7 +308,7 @@ def test_a_case_has_the_example_and_what_both_prompts_made_of_it(visitor, job_id
         "tags": [],
     }
     last = case["rollouts"][-1]
-    assert (last["candidate_id"], round(last["score"], 4)) == (candidate, score)
+    assert (last["candidate_id"], round(10_000 * last["score"])) == (candidate, points)
     assert {"output", "feedback", "error", "flags", "split"} <= set(last)
 
 

@@ -8,12 +8,12 @@ export class Refusal extends Error {
   }
 }
 
-/** Return the JSON of an answer; Refusal if it is an error, or if there is none. */
-export async function ask(path, { method = "GET", body, headers = {} } = {}) {
+/** Return the JSON of an answer; Refusal if it is an error, if there is none, or if it breaks off. */
+export async function ask(path, { method = "GET", body, headers = {}, signal } = {}) {
   const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { ...headers, "Content-Type": "application/json" } };
-  const answer = await fetch(path, { method, headers, ...sent }).catch(() => null);
+  const answer = await fetch(path, { method, headers, signal, ...sent }).catch(() => null);
   if (answer === null) throw new Refusal(0, { code: "unreachable", message: "the server does not answer" });
-  const said = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refusal(answer.status, said.error || { code: "unreadable", message: `the server answered ${answer.status}` });
+  const said = await answer.json().catch(() => null);
+  if (!answer.ok || said === null) throw new Refusal(answer.status, said?.error || { code: "unreadable", message: `the server answered ${answer.status}` });
   return said;
 }

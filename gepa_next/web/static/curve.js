@@ -17,12 +17,24 @@ export class Curve {
       const found = event.target.closest("[data-id]");
       if (found) onPick(Number(found.dataset.id));
     });
+    this.figure.addEventListener("pointerover", ({ target }) => this.name(target));
+  }
+
+  /** Have a dot say what it is; of thousands only those that are asked. */
+  name(dot) {
+    const candidate = this.model?.candidates.get(Number(dot.dataset.id));
+    if (!candidate || dot.firstChild) return;
+    const about = `#${candidate.id} ${score(candidate.score)}, ${this.model.kindOf(candidate)}${candidate.reason ? `: ${reasoned(candidate.reason)}` : ""}`;
+    dot.append(svg("title", {}, about));
   }
 
   draw(model, { by, picked }) {
+    const width = Math.max(260, this.figure.clientWidth);
+    const shown = [model.events.length, model.iterations, by, picked, width].join();
+    if (shown === this.shown) return;
+    Object.assign(this, { model, shown });
     const dots = [...model.candidates.values()].filter((each) => each.score !== null && each.x !== null && each.x[by] !== null);
     if (!dots.length) return;
-    const width = Math.max(260, this.figure.clientWidth);
     const scales = scalesOf(dots, model, by, width);
     const drawing = svg("svg", { width, height: HEIGHT, role: "img", "aria-label": summary(model, dots) });
     drawing.append(...axes(scales, by, width), line(model, scales, by));
@@ -94,10 +106,5 @@ function seatsOf(dots) {
 function mark(model, candidate, { x, y }, by, seats, picked) {
   const kind = model.kindOf(candidate);
   const at = by === "iteration" && kind !== "seed" ? Math.max(0, candidate.x[by] + (seats.get(candidate.id) || 0)) : candidate.x[by];
-  const about = `#${candidate.id} ${score(candidate.score)}, ${kind}${candidate.reason ? `: ${reasoned(candidate.reason)}` : ""}`;
-  return svg(
-    "path",
-    { d: dot(kind), class: `dot ${kind}${candidate.id === picked ? " picked" : ""}`, transform: `translate(${x(at).toFixed(1)} ${y(candidate.score).toFixed(1)})`, "data-id": candidate.id },
-    svg("title", {}, about),
-  );
+  return svg("path", { d: dot(kind), class: `dot ${kind}${candidate.id === picked ? " picked" : ""}`, transform: `translate(${x(at).toFixed(1)} ${y(candidate.score).toFixed(1)})`, "data-id": candidate.id });
 }

@@ -46,7 +46,7 @@ const actions = new Actions(job.job_id, (state) => {
   stream.open();
   drawSoon();
 });
-const stream = new Stream(job.job_id, { onEvent: take, onConnection: connection });
+const stream = new Stream(job.job_id, { onEvents: take, onConnection: connection });
 
 onChosen("by", () => choose({ by: chosen("by") }));
 onChosen("only", () => choose({ only: chosen("only") }));
@@ -57,10 +57,10 @@ localTimes(document.querySelector(".facts"));
 actions.draw(model);
 stream.open();
 
-function take(event) {
-  model.fold(event);
-  if (event.id < lastEventId) return; // until all that had happened is here, what the server has drawn is truer
-  if (event.id === lastEventId || event.type !== "progress" || SCORED.has(event.data.stage)) matrix.refresh();
+function take(events) {
+  for (const event of events) model.fold(event);
+  if (stream.last < lastEventId) return; // until all that had happened is here, what the server has drawn is truer
+  if (events.some(({ type, data }) => type !== "progress" || SCORED.has(data.stage))) matrix.refresh();
   drawSoon();
 }
 

@@ -8,7 +8,7 @@ const PART = 200;
 /** Show the events of a model. */
 export class EventLog {
   constructor(onChange) {
-    Object.assign(this, { most: PART, kinds: 0, onChange });
+    Object.assign(this, { most: PART, kinds: new Set(), seen: 0, onChange });
     byId("log-only").hidden = false;
     byId("log-only").addEventListener("change", onChange);
     byId("log-more").addEventListener("click", () => {
@@ -42,10 +42,10 @@ export class EventLog {
   }
 
   offer(model, only) {
-    const kinds = [...new Set(model.events.map(kind))];
-    if (kinds.length === this.kinds) return;
-    this.kinds = kinds.length;
-    byId("log-only").replaceChildren(el("option", { value: "" }, "all stages"), ...kinds.sort().map((each) => el("option", { value: each, selected: each === only }, each)));
+    const known = this.kinds.size;
+    for (; this.seen < model.events.length; this.seen += 1) this.kinds.add(kind(model.events[this.seen]));
+    if (this.kinds.size === known) return;
+    byId("log-only").replaceChildren(el("option", { value: "" }, "all stages"), ...[...this.kinds].sort().map((each) => el("option", { value: each, selected: each === only }, each)));
   }
 }
 

@@ -5,12 +5,13 @@ import { ask } from "./api.js";
 export const FAILED = -1;
 export const [TRAIN, VALIDATION, TEST] = [0, 1, 2];
 export const SPLITS = ["to reflect on", "to select by", "held out"];
+const UNIT = 10000;
 const EVEN = 1e-9;
 const PAUSE_MS = 1000;
 
 export class Matrix {
   constructor(jobId, onChange) {
-    Object.assign(this, { jobId, onChange, examples: [], splits: [], rows: new Map(), upto: 0, asking: false, wanted: false });
+    Object.assign(this, { jobId, onChange, examples: [], splits: [], run: [], rows: new Map(), upto: 0, asking: false, wanted: false });
   }
 
   /** Fetch what is new, once it has been a second since the last time. */
@@ -32,14 +33,21 @@ export class Matrix {
     if (!after) {
       this.examples = found.examples.map(([id, beginning]) => ({ id, beginning }));
       this.splits = new Uint8Array(this.examples.length).fill(TRAIN);
+      this.run = new Uint8Array(this.examples.length);
       this.rows.clear();
     }
-    for (const [candidate, place, split, score] of found.outcomes) {
-      this.row(candidate)[place] = score === null ? FAILED : score;
-      this.splits[place] = Math.max(split, this.splits[place]);
-    }
+    for (const outcome of found.outcomes) this.take(...outcome);
     this.upto = found.upto;
     if (found.outcomes.length || !after) this.onChange();
+  }
+
+  take(candidate, split, places, scores) {
+    const row = this.row(candidate);
+    places.forEach((place, turn) => {
+      row[place] = scores[turn] < 0 ? FAILED : scores[turn] / UNIT;
+      this.run[place] = 1;
+      this.splits[place] = Math.max(split, this.splits[place]);
+    });
   }
 
   row(candidate) {
@@ -60,6 +68,11 @@ export class Matrix {
     return found;
   }
 
+  /** Return the places of the examples that serve this. */
+  placesOf(split) {
+    return [...this.splits.keys()].filter((place) => this.splits[place] === split);
+  }
+
   /** Return the places of the examples that were run, those to select by first; only what the filter leaves. */
   places(only, candidate) {
     const [seed, mine] = [this.rows.get(0), this.rows.get(candidate)];
@@ -69,11 +82,9 @@ export class Matrix {
       changed: (place) => mine && seed && Math.abs(mine[place] - seed[place]) > EVEN,
       regressions: (place) => mine && seed && seed[place] >= 0 && mine[place] < seed[place] - EVEN,
     }[only];
-    const run = new Uint8Array(this.examples.length);
-    for (const row of this.rows.values()) row.forEach((score, place) => (run[place] |= score === score));
     const order = [1, 0, 2]; // by split: to select by, to reflect on, held out
-    return [...run.keys()]
-      .filter((place) => run[place] && kept(place))
+    return [...this.run.keys()]
+      .filter((place) => this.run[place] && kept(place))
       .sort((a, b) => order[this.splits[a]] - order[this.splits[b]] || a - b);
   }
 }

@@ -8,80 +8,87 @@ const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30000;
 
 /**
- * One stream of a page. It is closed while the page is hidden, and opened again after the last event when it is seen.
+ * One connection of a page: what has happened since its last event comes in one piece, then a stream goes on from there.
  *
- * A browser reconnects by itself only after a stream that broke; after an answer such as 401, 502 or 503 it gives up.
- * Then the state of the job says what to do: nothing more, or another try after a wait that doubles each time.
+ * There is none while the page is hidden. A browser reconnects by itself only after a stream that broke; after an answer
+ * such as 401, 502 or 503 it gives up. Then all of it begins anew, after a wait that doubles each time.
  */
 export class Stream {
-  constructor(jobId, { onEvent, onConnection }) {
-    Object.assign(this, { jobId, onEvent, onConnection, last: 0, ended: false, wait: FIRST_WAIT_MS });
+  constructor(jobId, { onEvents, onConnection }) {
+    Object.assign(this, { jobId, onEvents, onConnection, last: 0, ended: false, wait: FIRST_WAIT_MS, connected: null });
     document.addEventListener("visibilitychange", () => (document.hidden ? this.pause() : this.open()));
     window.addEventListener("pagehide", () => this.pause());
     window.addEventListener("pageshow", (event) => event.persisted && this.open());
   }
 
   /** Connect, unless the page is hidden or it is connected. */
-  open() {
+  async open() {
     clearTimeout(this.timer);
-    if (this.source || document.hidden) return;
+    if (this.connected || document.hidden) return;
+    const { signal } = (this.connected = new AbortController());
     this.onConnection("connecting");
-    const source = new EventSource(`/v1/optimize/${this.jobId}/events${this.last ? `?last_event_id=${this.last}` : ""}`);
-    this.source = source;
-    for (const type of TYPES) source.addEventListener(type, (event) => this.take(event));
+    try {
+      const found = await ask(`/jobs/${this.jobId}/history?after=${this.last}`, { signal });
+      if (signal.aborted) return;
+      this.take(found.events.map(([id, type, ts, data]) => ({ id, type, ts, data })));
+      if (found.ended) this.leave("ended");
+      else this.listen(signal);
+    } catch (refusal) {
+      if (!signal.aborted) this.refused(refusal);
+    }
+  }
+
+  listen(signal) {
+    const source = new EventSource(`/v1/optimize/${this.jobId}/events?last_event_id=${this.last}`);
+    signal.addEventListener("abort", () => source.close());
+    for (const type of TYPES) source.addEventListener(type, (event) => this.take([JSON.parse(event.data)]));
     source.onopen = () => {
       this.wait = FIRST_WAIT_MS;
       this.onConnection("live");
     };
-    source.onerror = () => this.source === source && this.broken();
+    source.onerror = () => this.broken(source);
   }
 
   /** Disconnect until the page is seen again. */
   pause() {
-    this.close();
-    this.onConnection("paused");
+    this.leave("paused");
   }
 
-  close() {
+  /** Disconnect. */
+  leave(state) {
     clearTimeout(this.timer);
-    this.source?.close();
-    this.source = null;
+    this.connected?.abort();
+    this.connected = null;
+    this.onConnection(state);
   }
 
-  take(message) {
-    const id = Number(message.lastEventId);
-    if (id <= this.last) return;
-    this.last = id;
-    this.ended = TERMINAL.has(message.type);
-    this.onEvent(JSON.parse(message.data));
+  /** Hand on what is new of these events. */
+  take(events) {
+    const fresh = events.filter((event) => event.id > this.last);
+    if (!fresh.length) return;
+    this.last = fresh.at(-1).id;
+    this.ended = TERMINAL.has(fresh.at(-1).type);
+    this.onEvents(fresh);
   }
 
-  broken() {
-    if (this.source.readyState !== EventSource.CLOSED && !this.ended) {
-      this.onConnection("connecting");
-      return;
-    }
-    this.close();
-    this.look();
+  broken(source) {
+    if (this.ended) {
+      this.leave("connecting"); // the history says whether it has ended or goes on
+      this.open();
+    } else if (source.readyState === EventSource.CLOSED) this.later();
+    else this.onConnection("connecting");
   }
 
-  /** See how the job stands, and go on accordingly. */
-  async look() {
-    try {
-      const job = await ask(`/v1/optimize/${this.jobId}`);
-      if (TERMINAL.has(job.status) && this.ended) this.onConnection("ended", job);
-      else this.later();
-    } catch (refusal) {
-      if (refusal.status === 401) this.onConnection("refused");
-      else if (refusal.status === 404) this.onConnection("gone");
-      else this.later();
-    }
+  refused({ status }) {
+    if (status === 401) this.leave("refused");
+    else if (status === 404) this.leave("gone");
+    else this.later();
   }
 
+  /** Connect again after a while, and after a longer one the next time. */
   later() {
-    const wait = this.wait * (0.5 + Math.random() / 2);
+    this.leave("waiting");
+    this.timer = setTimeout(() => this.open(), this.wait * (0.5 + Math.random() / 2));
     this.wait = Math.min(2 * this.wait, LONGEST_WAIT_MS);
-    this.onConnection("waiting");
-    this.timer = setTimeout(() => this.open(), wait);
   }
 }

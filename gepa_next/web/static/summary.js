@@ -3,6 +3,7 @@
 import { byId, el, say } from "./dom.js";
 import { count, difference, duration, many, range, reasoned, score, usd } from "./words.js";
 
+const PART = 100;
 const REASONS = { disk_full: "the server's disk is full", rate_limited: "the provider limits the rate of calls", provider_down: "the provider does not answer" };
 
 /** Show the numbers of a model. */
@@ -94,12 +95,19 @@ function regressions(found, candidate, onCase) {
   return [el("p", {}, "Scored lower than before on: ", ...buttons.flatMap((each, n) => (n ? [", ", each] : [each])), ".")];
 }
 
-/** Show the lessons of a model. */
+/** Show the latest lessons of a model, and more of them on demand. */
 export function drawLessons(model, onPick) {
-  const list = byId("lessons");
-  if (!model.lessons.length || list.dataset.count === String(model.lessons.length)) return;
-  list.dataset.count = String(model.lessons.length);
-  list.replaceChildren(...model.lessons.map((each) => lesson(each, onPick)).reverse());
+  const [list, more] = [byId("lessons"), byId("lessons-more")];
+  const most = more.dataset.wanted ? Infinity : PART;
+  const shown = `${model.lessons.length} ${most}`;
+  if (!model.lessons.length || list.dataset.shown === shown) return;
+  list.dataset.shown = shown;
+  list.replaceChildren(...model.lessons.slice(-most).map((each) => lesson(each, onPick)).reverse());
+  more.hidden = model.lessons.length <= most;
+  more.onclick = () => {
+    more.dataset.wanted = "all";
+    drawLessons(model, onPick);
+  };
 }
 
 function lesson(each, onPick) {

@@ -1,7 +1,7 @@
 // The family tree: a column for each iteration, a node for each candidate, a ring with a part for each example.
 
 import { byId, svg } from "./dom.js";
-import { reasoned, score } from "./words.js";
+import { many, reasoned, score } from "./words.js";
 import { node } from "./shapes.js";
 import { VALIDATION } from "./matrix.js";
 
@@ -9,15 +9,19 @@ const [NARROWEST, WIDEST] = [58, 92];
 const ROW = 46;
 const EDGE = 30;
 const RADIUS = 18.5;
+const NEAR = 1500; // pixels to either side of what is in sight
+const SMALL_PART = 0.15;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const KEPT = new Set(["seed", "accepted", null]);
 
 /** Draw the tree of a model; a click or Enter picks a candidate, arrow keys go from one to the next. */
 export class Tree {
   constructor(onPick) {
-    Object.assign(this, { figure: byId("tree"), onPick, places: new Map(), at: 0 });
+    Object.assign(this, { figure: byId("tree"), onPick, places: new Map(), at: null, drawn: [0, 0] });
     this.figure.addEventListener("click", (event) => this.pick(event));
     this.figure.addEventListener("keydown", (event) => this.pressed(event));
+    this.figure.addEventListener("scroll", () => this.scrolled());
+    window.addEventListener("beforeprint", () => this.size && this.paint(Infinity));
   }
 
   draw(model, matrix, { picked, rejected }) {
@@ -26,16 +30,32 @@ export class Tree {
     const columns = columnsOf(shown, model);
     const step = Math.max(NARROWEST, Math.min(WIDEST, (this.figure.clientWidth - 2 * EDGE) / Math.max(1, columns.length - 1)));
     this.places = placesOf(columns, step);
-    const lineage = lineageOf(model, picked);
-    const [width, height] = [(columns.length - 1) * step + 2 * EDGE, Math.max(...columns.map((each) => each.length)) * ROW + 2 * EDGE - 20];
-    const drawing = svg("svg", { width, height, role: "group", "aria-label": `${shown.length} candidates` });
-    drawing.append(...shown.flatMap((each) => edges(each, this.places, lineage)));
-    drawing.append(...shown.map((each) => drawn(each, this.places.get(each.id), model, matrix, picked)));
+    if (!this.places.has(this.at)) this.at = shown[0].id;
+    const size = { width: (columns.length - 1) * step + 2 * EDGE, height: Math.max(...columns.map((each) => each.length)) * ROW + 2 * EDGE - 20 };
+    Object.assign(this, { shown, model, matrix, picked, size, edges: edgesOf(shown, this.places, lineageOf(model, picked)) });
+    this.paint(NEAR);
+  }
+
+  /** Put into the page what is so near to what is in sight, and the candidate that Tab reaches. */
+  paint(near) {
+    const { scrollLeft: left, scrollTop: top, clientWidth: width } = this.figure;
+    const [from, to] = (this.drawn = [left - near, left + width + near]);
+    const isNear = ({ id }) => id === this.at || (this.places.get(id).x >= from && this.places.get(id).x <= to);
+    const drawing = svg("svg", { ...this.size, role: "group", "aria-label": many(this.shown.length, "candidate") });
+    for (const [kind, edges] of Object.entries(this.edges)) drawing.append(drawnEdges(kind, edges.filter((each) => each.from.x <= to && each.to.x >= from)));
+    const selecting = this.matrix.placesOf(VALIDATION);
+    const node = (each) => drawn(each, this.places.get(each.id), this.model, each.id === this.picked, rings(this.matrix.rows.get(each.id), selecting));
+    drawing.append(...this.shown.filter(isNear).map(node));
     const focused = this.figure.contains(document.activeElement);
-    const kept = [this.figure.scrollLeft, this.figure.scrollTop];
     this.figure.replaceChildren(drawing);
-    [this.figure.scrollLeft, this.figure.scrollTop] = kept;
-    this.settle(this.places.has(this.at) ? this.at : shown[0].id, focused);
+    [this.figure.scrollLeft, this.figure.scrollTop] = [left, top];
+    this.settle(this.at, focused);
+  }
+
+  scrolled() {
+    const { scrollLeft: left, clientWidth: width } = this.figure;
+    const [from, to] = this.drawn;
+    if (this.size && ((left < from && from > 0) || (left + width > to && to < this.size.width))) this.paint(NEAR);
   }
 
   pick(event) {
@@ -63,26 +83,29 @@ export class Tree {
 
   /** Have one node, and no other, reached by Tab. */
   settle(id, focus) {
-    this.figure.querySelector("[tabindex='0']")?.setAttribute("tabindex", "-1");
     this.at = id;
-    const found = this.figure.querySelector(`[data-id="${id}"]`);
-    found?.setAttribute("tabindex", "0");
-    if (focus) found?.focus({ preventScroll: false });
+    if (!this.nodeOf(id)) this.paint(NEAR);
+    this.figure.querySelector("[tabindex='0']")?.setAttribute("tabindex", "-1");
+    this.nodeOf(id).setAttribute("tabindex", "0");
+    if (focus) this.nodeOf(id).focus({ preventScroll: false });
+  }
+
+  nodeOf(id) {
+    return this.figure.querySelector(`[data-id="${id}"]`);
   }
 }
 
 function columnsOf(shown, model) {
   const order = ["best", "frontier", "seed", "accepted", "undecided", "rejected", "refused"];
-  const iterations = [...new Set(shown.map((each) => each.iteration))].sort((a, b) => a - b);
-  return iterations.map((iteration) =>
-    shown
-      .filter((each) => each.iteration === iteration)
-      .sort((a, b) => order.indexOf(model.kindOf(a)) - order.indexOf(model.kindOf(b)) || a.id - b.id));
+  const columns = new Map();
+  for (const each of shown) columns.set(each.iteration, [...(columns.get(each.iteration) || []), { rank: order.indexOf(model.kindOf(each)), id: each.id }]);
+  const iterations = [...columns.keys()].sort((a, b) => a - b);
+  return iterations.map((iteration) => columns.get(iteration).sort((a, b) => a.rank - b.rank || a.id - b.id));
 }
 
 function placesOf(columns, step) {
   const places = new Map();
-  columns.forEach((each, column) => each.forEach((candidate, row) => places.set(candidate.id, { column, row, x: EDGE + column * step, y: EDGE + row * ROW })));
+  columns.forEach((each, column) => each.forEach(({ id }, row) => places.set(id, { column, row, x: EDGE + column * step, y: EDGE + row * ROW })));
   return places;
 }
 
@@ -97,46 +120,62 @@ function lineageOf(model, picked) {
   return found;
 }
 
-function edges(candidate, places, lineage) {
-  const to = places.get(candidate.id);
-  return candidate.parents.filter((id) => places.has(id)).map((id) => {
-    const from = places.get(id);
-    const kind = lineage.has(candidate.id) && lineage.has(id) ? "line" : KEPT.has(candidate.decision) ? "kept" : "";
-    const middle = (from.x + to.x) / 2;
-    return svg("path", { class: `edge ${kind}`, d: `M${from.x} ${from.y}C${middle} ${from.y} ${middle} ${to.y} ${to.x} ${to.y}` });
-  });
+/** Return the edges by how they are drawn, those on top last. */
+function edgesOf(shown, places, lineage) {
+  const found = { "": [], kept: [], line: [] };
+  for (const each of shown) {
+    for (const parent of each.parents.filter((id) => places.has(id))) {
+      const kind = lineage.has(each.id) && lineage.has(parent) ? "line" : KEPT.has(each.decision) ? "kept" : "";
+      found[kind].push({ from: places.get(parent), to: places.get(each.id) });
+    }
+  }
+  return found;
 }
 
-function drawn(candidate, { x, y }, model, matrix, picked) {
+function drawnEdges(kind, edges) {
+  const paths = edges.map(({ from, to }) => {
+    const middle = (from.x + to.x) / 2;
+    return `M${from.x} ${from.y}C${middle} ${from.y} ${middle} ${to.y} ${to.x} ${to.y}`;
+  });
+  return svg("path", { class: `edge ${kind}`, d: paths.join("") || null });
+}
+
+function drawn(candidate, { x, y }, model, picked, ring) {
   const kind = model.kindOf(candidate);
   const about = `Candidate ${candidate.id}, ${kind}, score ${score(candidate.score)}${candidate.reason ? `, ${reasoned(candidate.reason)}` : ""}, iteration ${candidate.iteration}, ${candidate.operator}`;
   return svg(
     "g",
-    { class: `node ${kind}`, transform: `translate(${x} ${y})`, role: "button", tabindex: -1, "data-id": candidate.id, "aria-label": about, "aria-pressed": String(candidate.id === picked) },
+    { class: `node ${kind}`, transform: `translate(${x} ${y})`, role: "button", tabindex: -1, "data-id": candidate.id, "aria-label": about, "aria-pressed": String(picked) },
     svg("title", {}, about),
     svg("circle", { class: "picked", r: RADIUS + 3.5 }),
-    ...rings(matrix.rows.get(candidate.id), matrix.splits),
+    ...ring,
     svg("path", { class: "body", d: node(kind) }),
     kind === "refused" ? null : svg("text", { y: 3.5 }, candidate.score === null ? "…" : score(candidate.score).replace(/^0/, "")),
   );
 }
 
 /** Return the ring: a part for each example to select by, in four paths whatever their number. */
-function rings(row, splits) {
+function rings(row, places) {
   if (!row) return [];
-  const places = [...splits.keys()].filter((place) => splits[place] === VALIDATION);
   const part = (2 * Math.PI) / places.length;
+  const kinds = places.map((place) => kindOf(row[place]));
   const paths = { high: "", mid: "", low: "", failed: "" };
-  places.forEach((place, turn) => {
-    const value = row[place];
-    if (value !== value) return;
-    paths[value < 0 ? "failed" : value >= 0.75 ? "high" : value >= 0.25 ? "mid" : "low"] += arc(turn * part, part);
-  });
+  for (let turn = 0, next; turn < kinds.length; turn = next) {
+    next = turn + 1;
+    while (part < SMALL_PART && kinds[next] === kinds[turn]) next += 1; // with many examples, equal neighbours are one
+    if (kinds[turn]) paths[kinds[turn]] += arc(turn * part, (next - turn) * part, part);
+  }
   return Object.entries(paths).filter(([, path]) => path).map(([kind, path]) => svg("path", { class: `ring ${kind}`, d: path }));
 }
 
-function arc(start, length) {
-  const gap = Math.min(0.1, length * 0.2);
+function kindOf(value) {
+  if (value !== value) return null;
+  if (value < 0) return "failed";
+  return value >= 0.75 ? "high" : value >= 0.25 ? "mid" : "low";
+}
+
+function arc(start, length, part) {
+  const gap = Math.min(0.1, part * 0.2);
   const [from, to] = [start - Math.PI / 2, start - Math.PI / 2 + Math.min(length, 2 * Math.PI - 0.01) - gap];
   const at = (angle) => `${(RADIUS * Math.cos(angle)).toFixed(1)} ${(RADIUS * Math.sin(angle)).toFixed(1)}`;
   return `M${at(from)}A${RADIUS} ${RADIUS} 0 ${to - from > Math.PI ? 1 : 0} 1 ${at(to)}`;
