@@ -2,7 +2,7 @@
 
 import logging
 import time
-from hashlib import sha256
+from pathlib import Path
 
 from flask import Flask
 
@@ -37,6 +37,8 @@ from gepa_next.store.judge_checks import find_last_check
 from gepa_next.streaming.stream import StreamSettings
 from gepa_next.streaming.tailer import Tailer
 from gepa_next.telemetry import ServiceCollector, register_telemetry
+from gepa_next.tokens.book import TokenBook
+from gepa_next.tokens.key import ticket_key
 from gepa_next.web import assets, data, pages, session
 
 log = logging.getLogger(__name__)
@@ -132,13 +134,17 @@ def close_app(app: Flask) -> None:
 
 
 def _wiring(settings: Settings, database: Database, tailer: Tailer) -> Wiring:
-    tokens = [token.get_secret_value() for token in settings.api_bearer_tokens]
     return Wiring(
         database=database,
         tailer=tailer,
         access=Access(
             required=settings.require_auth,
-            token_ids={_digest(token): _digest(_digest(token))[:16] for token in tokens},
+            tokens=TokenBook(
+                settings.tokens(),
+                path=Path(settings.api_tokens_file) if settings.require_auth and settings.api_tokens_file else None,
+                copy=_beside(settings.database_path, ".tokens"),
+            ),
+            ticket_key=ticket_key(_beside(settings.database_path, ".key")),
             metrics_required=settings.metrics_require_auth,
             origins=settings.cors_allowed_origins,
         ),
@@ -160,5 +166,5 @@ def _wiring(settings: Settings, database: Database, tailer: Tailer) -> Wiring:
     )
 
 
-def _digest(text: str) -> str:
-    return sha256(text.encode()).hexdigest()
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)

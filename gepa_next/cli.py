@@ -22,6 +22,7 @@ from gepa_next.store.checks import refuse_damaged, refuse_read_only
 from gepa_next.store.database import Database
 from gepa_next.store.housekeeping import back_up, check_file, prune_jobs
 from gepa_next.store.jobs import get_job
+from gepa_next.token_commands import add_token_commands
 from gepa_next.version import VERSION
 
 USAGE_ERROR = 2
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     replay.set_defaults(run=_replay)
     add_client_commands(commands)
     add_judge_commands(commands, open_database=_database)
+    add_token_commands(commands)
     return parser
 
 
@@ -85,6 +87,7 @@ def _serve(options: argparse.Namespace) -> None:
     if options.port is not None:
         os.environ["PORT"] = str(options.port)
     settings = load_settings()
+    settings.check_token_file()
     listener = _bind(settings)
     os.environ["GEPA_NEXT_LISTEN"] = f"fd://{listener.fileno()}"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host

@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from gepa_next.llm.endpoint import Endpoint
 from gepa_next.llm.pricing import Prices
 from gepa_next.llm.program_urls import ProgramUrls
+from gepa_next.tokens.book import read_tokens, said
+from gepa_next.tokens.lines import SCOPES, Token, digest_of_token
 
 OPENROUTER_URL = "https://openrouter.ai/api/v1"
 OPENAI_URL = "https://api.openai.com/v1"
@@ -77,6 +79,7 @@ class Settings(BaseSettings):
     database_path: Path = Path("instance/gepa_next.sqlite3")
 
     api_bearer_tokens: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed)] = ()
+    api_tokens_file: str = ""
     require_auth: bool = True
     allow_insecure_bind: bool = False
     metrics_require_auth: bool = False
@@ -163,8 +166,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":
-        if self.require_auth and not self.api_bearer_tokens:
-            raise ValueError("API_BEARER_TOKENS: set at least one token, or start with --dev on loopback")
+        if self.require_auth and not (self.api_bearer_tokens or self.api_tokens_file):
+            raise ValueError(
+                "API_BEARER_TOKENS: set at least one token, or API_TOKENS_FILE, or start with --dev on loopback"
+            )
         if not self.require_auth and self.host not in LOOPBACK and not self.allow_insecure_bind:
             raise ValueError("HOST: without authentication only a loopback address, or set ALLOW_INSECURE_BIND=true")
         self._check_endpoints()
@@ -186,6 +191,20 @@ class Settings(BaseSettings):
             _check_endpoint(name, base_url, key)
         _check_endpoint("OPENROUTER_API_KEY", OPENROUTER_URL, self.openrouter_api_key)
         _check_endpoint("OPENAI_API_KEY", OPENAI_URL, self.openai_api_key)
+
+    def tokens(self) -> tuple[Token, ...]:
+        """Return the tokens of API_BEARER_TOKENS, which may do everything; each is its own owner."""
+        digests = [digest_of_token(each.get_secret_value()) for each in self.api_bearer_tokens]
+        return tuple(Token(digest=each, owner=digest_of_token(each)[:16], scopes=frozenset(SCOPES)) for each in digests)
+
+    def check_token_file(self) -> None:
+        """Raise ConfigurationError if API_TOKENS_FILE cannot be used; later, a file that cannot changes nothing."""
+        if not self.api_tokens_file or not self.require_auth:
+            return
+        try:
+            read_tokens(Path(self.api_tokens_file), taken={each.digest for each in self.tokens()})
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(f"API_TOKENS_FILE: {self.api_tokens_file}: {said(error)}") from None
 
     def public(self) -> dict[str, object]:
         """Return the settings that are no secrets, by variable."""

@@ -46,6 +46,12 @@ loglevel = _settings.log_level.lower()
 def on_starting(server: Any) -> None:  # Any: gunicorn has no types
     """Bring the database up to date, say what serves, and start the runner."""
     try:
+        # Here and not with the settings, which a SIGHUP loads again: a slip in the file must not end the service.
+        _settings.check_token_file()
+    except ConfigurationError as error:
+        sys.stderr.write(f"gepa-next: {error}\n")
+        sys.exit(2)
+    try:
         with closing(Database(_settings.database_path)) as database:
             free = check_at_start(database)
     except (StoreError, UnavailableError) as error:

@@ -1,16 +1,21 @@
 """Tickets: good for one purpose, until a moment, and as long as their token is one of the server's."""
 
+from functools import partial
+
 import pytest
 
-from gepa_next.tickets import find_signer, issue_ticket
+from gepa_next.tickets import find_signer
+from gepa_next.tickets import issue_ticket as issue
 
+KEY = b"a key"
+issue_ticket = partial(issue, key=KEY)
 NOW = 1_000.0
 
 
 def signer(
     ticket: str, *, purpose: str = "session", now: float = NOW, digests: tuple[str, ...] = ("a1", "b2")
 ) -> object:
-    return find_signer(digests, ticket, purpose, now=now)
+    return find_signer(digests, ticket, purpose, key=KEY, now=now)
 
 
 def test_a_ticket_says_which_token_it_was_signed_with() -> None:
@@ -32,6 +37,10 @@ def test_a_ticket_for_one_purpose_is_none_for_another() -> None:
 
 def test_a_ticket_ends_with_its_token() -> None:
     assert signer(issue_ticket("gone", "session", until=NOW + 1)) is None
+
+
+def test_who_knows_a_digest_and_not_the_key_makes_no_ticket() -> None:
+    assert signer(issue("a1", "session", key=b"another", until=NOW + 1)) is None
 
 
 def test_a_later_end_cannot_be_written_into_it() -> None:

@@ -8,9 +8,10 @@ from typing import TypeVar
 from flask import Flask, Response, current_app, g, request
 
 from gepa_next.api.errors import error_response
-from gepa_next.api.identity import find_identity, is_from_elsewhere
+from gepa_next.api.identity import SAFE, find_identity, is_from_elsewhere
 from gepa_next.api.rates import RateLimiter
 from gepa_next.api.wiring import wiring
+from gepa_next.tokens.lines import Token
 
 ALLOWED_HEADERS = (
     "Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "If-Match", "If-None-Match"
@@ -24,6 +25,16 @@ def open_route(view: View) -> View:
     """Mark a view that answers without a token."""
     view.is_open = True  # type: ignore[attr-defined]  # read by is_open below
     return view
+
+
+def needs(scope: str) -> Callable[[View], View]:
+    """Mark a view with the scope that it asks for, where its method does not say it."""
+
+    def mark(view: View) -> View:
+        view.scope = scope  # type: ignore[attr-defined]  # read by _scope below
+        return view
+
+    return mark
 
 
 def is_open(endpoint: str | None) -> bool:
@@ -40,7 +51,14 @@ def register_auth(app: Flask) -> None:
 
 def token_id() -> str:
     """Return whose request this is."""
-    return str(g.token_id)
+    return token().owner
+
+
+def token() -> Token:
+    """Return the token behind this request."""
+    found = g.token
+    assert isinstance(found, Token)  # noqa: S101 - set by admit and nobody else
+    return found
 
 
 def _admit() -> Response | None:
@@ -60,8 +78,24 @@ def admit() -> Response | None:
         return _unauthorized()
     if is_from_elsewhere():
         return error_response("cross_origin", "a page of another origin asked for this")
-    g.token_id = known
-    return _too_many(wiring().requests, known)
+    g.token = known
+    return _too_many(wiring().requests, known.owner, per_minute=known.limits.requests_per_min) or _forbidden(known)
+
+
+def _forbidden(known: Token) -> Response | None:
+    scope = _scope()
+    if scope in known.scopes:
+        return None
+    message = f"this needs the scope {scope}; the token has {', '.join(sorted(known.scopes))}"
+    response = error_response("forbidden", message, [{"path": "scope", "message": scope}])
+    response.headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{scope}"'
+    return response
+
+
+def _scope() -> str:
+    """Return what the view asks for: to read what only reads, else to write, unless it is marked."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return str(getattr(view, "scope", "read" if request.method in SAFE else "write"))
 
 
 def refuse_failed_log_in() -> Response | None:
@@ -73,10 +107,10 @@ def _unauthorized() -> Response:
     return refuse_failed_log_in() or error_response("unauthorized", "send a valid token: Authorization: Bearer TOKEN")
 
 
-def _too_many(limiter: RateLimiter, client: str) -> Response | None:
-    allowance = limiter.take(client)
-    if limiter.per_minute:
-        g.rate_limit = f"limit={limiter.per_minute}, remaining={allowance.remaining}, reset={allowance.retry_after_s}"
+def _too_many(limiter: RateLimiter, client: str, *, per_minute: int | None = None) -> Response | None:
+    allowance = limiter.take(client, per_minute=per_minute)
+    if allowance.per_minute:
+        g.rate_limit = f"limit={allowance.per_minute}, remaining={allowance.remaining}, reset={allowance.retry_after_s}"
     if allowance.allowed:
         return None
     response = error_response("rate_limited", f"too many requests; try again in {allowance.retry_after_s} s")

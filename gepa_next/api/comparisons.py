@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from flask import Blueprint, Response, jsonify, request
 
-from gepa_next.api.auth import token_id
+from gepa_next.api.auth import needs, token_id
 from gepa_next.api.comparison_shapes import ComparisonBody
 from gepa_next.api.comparison_states import comparison_state, comparison_url, quotes_state, status_of
 from gepa_next.api.costs import refuse_unknowable_cost
@@ -58,6 +58,7 @@ def create() -> Response:
 
 
 @bp.post("/quote")
+@needs("read")
 def quote() -> Response:
     """Return what the comparison of this body would take; nothing is stored and no model is asked."""
     refuse_unknown("iterations")

@@ -16,6 +16,7 @@ STATUS_BY_CODE: Mapping[str, int] = MappingProxyType(
         "invalid_json": 400,
         "unauthorized": 401,
         "cross_origin": 403,
+        "forbidden": 403,
         "not_found": 404,
         "method_not_allowed": 405,
         "not_cancelable": 409,

@@ -2,11 +2,13 @@
 
 import re
 import time
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from math import ceil
 
 from flask import Blueprint, Response, jsonify, request
 
-from gepa_next.api.auth import token_id
+from gepa_next.api.auth import needs, token, token_id
 from gepa_next.api.identity import STREAM_TOKEN_S, issue_stream_token
 from gepa_next.api.paging import refuse_unknown
 from gepa_next.api.states import StreamTokenState, job_url
@@ -15,6 +17,7 @@ from gepa_next.errors import UnavailableError
 from gepa_next.models import Job
 from gepa_next.store.jobs import get_job
 from gepa_next.streaming.stream import stream
+from gepa_next.tokens.lines import Token
 
 bp = Blueprint("events", __name__, url_prefix="/v1/optimize")
 
@@ -36,10 +39,11 @@ def follow(job_id: str) -> Response:
     if parts.tailer.clients >= parts.limits.sse_clients:
         raise UnavailableError("too_many_streams", f"{parts.limits.sse_clients} streams are open; try again later")
     frames = stream(parts.database, parts.tailer, parts.stream, job_id, after=after)
-    return Response(frames, content_type="text/event-stream; charset=utf-8", headers=HEADERS)
+    return Response(_while_good(frames, token()), content_type="text/event-stream; charset=utf-8", headers=HEADERS)
 
 
 @bp.post("/<job_id>/stream-token")
+@needs("read")
 def stream_token(job_id: str) -> Response:
     """Return a token that opens the event stream of this job, and nothing else, for a while."""
     refuse_unknown()
@@ -48,6 +52,20 @@ def stream_token(job_id: str) -> Response:
     issued = issue_stream_token(job.id, until=until)
     url = f"{job_url(job.id)}/events?stream_token={issued}"
     return jsonify(StreamTokenState(stream_token=issued, expires_at=until, url=url).model_dump())
+
+
+def _while_good(frames: Generator[bytes, None, None], asked_with: Token) -> Iterator[bytes]:
+    """Return the frames for as long as the token is good; it is looked at before each, heartbeats too."""
+    access = wiring().access
+
+    def checked() -> Iterator[bytes]:
+        with closing(frames):
+            for each in frames:
+                if access.tokens.find(asked_with.digest) is None:
+                    return
+                yield each
+
+    return checked() if access.required else frames
 
 
 def _last_event_id(job: Job) -> int:

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, jsonify
 
-from gepa_next.api.auth import token_id
+from gepa_next.api.auth import needs, token_id
 from gepa_next.api.body import has_body, read_json
 from gepa_next.api.fork_shapes import ForkBody
 from gepa_next.api.forking import asked_of_fork
@@ -29,6 +29,7 @@ def create(job_id: str) -> Response:
 
 
 @bp.post("/<job_id>/fork/quote")
+@needs("read")
 def quote(job_id: str) -> Response:
     """Return what the fork of this body would take; nothing is stored and no model is asked."""
     refuse_unknown()

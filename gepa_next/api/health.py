@@ -103,5 +103,15 @@ def _judge(parts: Wiring) -> str:
 CHECKS: Mapping[str, Callable[[Wiring], str]] = MappingProxyType(
     {"database": _database, "migrations": _migrations, "runner": _runner, "draining": _draining, "disk": _disk}
 )
+
+
+def _tokens(parts: Wiring) -> str:
+    tokens = parts.access.tokens
+    tokens.look()
+    if not tokens.has_file:
+        return "skipped"
+    return f"warning: the file cannot be used, what it said before holds: {tokens.problem}" if tokens.problem else "ok"
+
+
 # What is no reason not to be ready.
-NOTICES: Mapping[str, Callable[[Wiring], str]] = MappingProxyType({"judge": _judge})
+NOTICES: Mapping[str, Callable[[Wiring], str]] = MappingProxyType({"judge": _judge, "tokens": _tokens})

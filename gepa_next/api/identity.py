@@ -1,46 +1,41 @@
 """Whose request it is: by a bearer token, by the cookie of a page, or by the token of one event stream."""
 
 import time
-from hashlib import sha256
 from urllib.parse import urlsplit
 
 from flask import request
 
 from gepa_next.api.wiring import wiring
 from gepa_next.tickets import find_signer, issue_ticket
+from gepa_next.tokens.lines import SCOPES, Token, digest_of_token
 
-NOBODY = "anonymous"
+ANYBODY = Token(digest="", owner="anonymous", scopes=frozenset(SCOPES))
 COOKIE = "gepa_next_session"
 SESSION = "session"
 SESSION_S = 7 * 86_400
 STREAM_TOKEN_S = 300
 _STREAM_ENDPOINT = "events.follow"
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def find_identity() -> str | None:
-    """Return the token id of the request, None if it shows nothing valid."""
+def find_identity() -> Token | None:
+    """Return the token behind the request, None if it shows nothing valid."""
     access = wiring().access
     if not access.required:
-        return NOBODY
+        return ANYBODY
     digest = _bearer() if "Authorization" in request.headers else _stream_token() or _cookie()
-    return access.token_ids.get(digest or "")
+    return access.tokens.find(digest or "")
 
 
-def digest_of_token(token: str) -> str:
-    """Return what a token is known by. The digest is looked up, never the token compared: the time says nothing."""
-    return sha256(token.strip().encode("utf-8", "surrogatepass")).hexdigest()  # bytes of any kind have a digest
-
-
-def issue_session(digest: str) -> str:
-    """Return what the cookie of a page holds."""
-    return issue_ticket(digest, SESSION, until=time.time() + SESSION_S)
+def issue_session(token: Token) -> str:
+    """Return what the cookie of a page holds; it ends with its token."""
+    return issue_ticket(token.digest, SESSION, key=wiring().access.ticket_key, until=time.time() + SESSION_S)
 
 
 def issue_stream_token(job_id: str, *, until: float) -> str:
-    """Return a token for the events of one job, on behalf of whose request this is."""
+    """Return a token for the events of one job, on behalf of whose request this is; it ends with their token."""
     signer = _bearer() if "Authorization" in request.headers else _cookie()
-    return issue_ticket(signer or "", _stream_of(job_id), until=until)
+    return issue_ticket(signer or "", _stream_of(job_id), key=wiring().access.ticket_key, until=until)
 
 
 def is_from_elsewhere() -> bool:
@@ -50,7 +45,7 @@ def is_from_elsewhere() -> bool:
     come from, in `Sec-Fetch-Site` or else `Origin`: where a cookie lets it in it must, and without authentication what
     says neither is no browser.
     """
-    if request.method in _SAFE or "Authorization" in request.headers:
+    if request.method in SAFE or "Authorization" in request.headers:
         return False
     access = wiring().access
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
@@ -78,7 +73,8 @@ def _stream_token() -> str | None:
 
 
 def _signer(ticket: str, purpose: str) -> str | None:
-    return find_signer(wiring().access.token_ids, ticket, purpose, now=time.time())
+    access = wiring().access
+    return find_signer(access.tokens.digests(), ticket, purpose, key=access.ticket_key, now=time.time())
 
 
 def _stream_of(job_id: str) -> str:

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, current_app, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from gepa_next.api.auth import open_route
+from gepa_next.api.auth import needs, open_route
 from gepa_next.telemetry import ServiceCollector
 
 bp = Blueprint("metrics", __name__, url_prefix="/v1")
@@ -14,6 +14,7 @@ Parts = tuple[CollectorRegistry, ServiceCollector]
 
 @bp.get("/metrics")
 @open_route
+@needs("admin")
 def prometheus() -> Response:
     """Return the metrics in Prometheus's text format."""
     registry, _ = _parts()
@@ -22,6 +23,7 @@ def prometheus() -> Response:
 
 @bp.get("/metricsz")
 @open_route
+@needs("admin")
 def flat() -> Response:
     """Return the service's own numbers as one flat object."""
     _, collector = _parts()

@@ -240,7 +240,7 @@ def _responses(method: str, operation: Operation) -> dict[str, object]:
     content = {} if operation.success == 204 else {"content": _answer(operation)}  # noqa: PLR2004
     responses: dict[str, object] = {str(operation.success): {"description": "Success", **content}}
     responses |= {str(status): {"description": said} for status, said in operation.also.items()}
-    checked = () if operation.is_open else ("unauthorized", "rate_limited", "validation_error")
+    checked = () if operation.is_open else ("unauthorized", "forbidden", "rate_limited", "validation_error")
     foreign = ("cross_origin",) if method != "get" and not operation.is_open else ()
     codes = tuple(dict.fromkeys((*operation.errors, *checked, *foreign, "internal_error")))
     for status in sorted({STATUS_BY_CODE[code] for code in codes}):

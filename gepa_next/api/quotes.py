@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, jsonify
 
+from gepa_next.api.auth import needs
 from gepa_next.api.costs import models_of, price_of
 from gepa_next.api.optimize import asked_for, read_body
 from gepa_next.api.paging import refuse_unknown
@@ -19,6 +20,7 @@ bp = Blueprint("quotes", __name__, url_prefix="/v1/optimize")
 
 
 @bp.post("/quote")
+@needs("read")
 def create() -> Response:
     """Return what the job of this body would take; nothing is stored and no model is asked."""
     refuse_unknown("iterations")

@@ -12,9 +12,13 @@ MOST_CLIENTS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """Whether a request may pass, how many more may, and after how many seconds another one may."""
+    """Whether a request may pass, how many more may, and after how many seconds another one may.
+
+    `per_minute` is what is allowed, 0 if there is no limit.
+    """
 
     allowed: bool
+    per_minute: int
     remaining: int
     retry_after_s: int
 
@@ -29,11 +33,12 @@ class RateLimiter:
         self._lock = threading.Lock()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, client: str) -> Allowance:
-        """Take one request out of the client's bucket."""
-        if not self.per_minute:
-            return Allowance(allowed=True, remaining=self.burst, retry_after_s=0)
-        now, per_second = self._clock(), self.per_minute / 60
+    def take(self, client: str, *, per_minute: int | None = None) -> Allowance:
+        """Take one request out of the client's bucket, which may be refilled at a pace of its own."""
+        pace = self.per_minute if per_minute is None else per_minute
+        if not pace:
+            return Allowance(allowed=True, per_minute=0, remaining=self.burst, retry_after_s=0)
+        now, per_second = self._clock(), pace / 60
         with self._lock:
             level, filled_at = self._buckets.pop(client, (float(self.burst), now))
             level = min(self.burst, level + (now - filled_at) * per_second)
@@ -44,6 +49,7 @@ class RateLimiter:
                 self._buckets.popitem(last=False)
         return Allowance(
             allowed=allowed,
+            per_minute=pace,
             remaining=int(level),
             retry_after_s=0 if allowed else ceil((1 - level) / per_second),
         )

@@ -15,16 +15,18 @@ from gepa_next.models import Judge
 from gepa_next.store.database import Database
 from gepa_next.streaming.stream import StreamSettings
 from gepa_next.streaming.tailer import Tailer
+from gepa_next.tokens.book import TokenBook
 
 EXTENSION = "gepa_next"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """Who may do what: token ids by SHA-256 of the token; nobody is asked when `required` is False."""
+    """Who may do what; nobody is asked for a token when `required` is False."""
 
     required: bool
-    token_ids: dict[str, str]
+    tokens: TokenBook
+    ticket_key: bytes
     metrics_required: bool
     origins: tuple[str, ...]
 

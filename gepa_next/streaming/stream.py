@@ -1,6 +1,6 @@
 """One SSE stream: the job's history from the store, then its tail, until the job has ended."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from gepa_next.store.database import Database
@@ -26,7 +26,9 @@ def has_ended(database: Database, job_id: str, *, after: int) -> bool:
     return job is None or (job.status.terminal and after >= job.last_event_id)
 
 
-def stream(database: Database, tailer: Tailer, settings: StreamSettings, job_id: str, *, after: int) -> Iterator[bytes]:
+def stream(
+    database: Database, tailer: Tailer, settings: StreamSettings, job_id: str, *, after: int
+) -> Generator[bytes, None, None]:
     """Yield frames of the events with ids above `after`, heartbeats between them, and end with the job.
 
     The history comes many frames at a time: to send each alone takes longer than to read it.

@@ -7,14 +7,15 @@ from flask import Blueprint, Response, make_response, redirect, request
 from gepa_next.api.auth import open_route, refuse_failed_log_in
 from gepa_next.api.errors import error_response
 from gepa_next.api.identity import (
+    ANYBODY,
     COOKIE,
     SESSION_S,
-    digest_of_token,
     find_identity,
     is_from_elsewhere,
     issue_session,
 )
 from gepa_next.api.wiring import wiring
+from gepa_next.tokens.lines import digest_of_token
 from gepa_next.web.admission import refused_page, render
 
 bp = Blueprint("session", __name__)
@@ -38,14 +39,15 @@ def log_in() -> Response:
     """Take a token, and have the browser keep a session of it."""
     if is_from_elsewhere():
         return _from_elsewhere()
-    digest = digest_of_token(request.form.get("token", ""))
-    if wiring().access.required and digest not in wiring().access.token_ids:
+    access = wiring().access
+    token = access.tokens.find(digest_of_token(request.form.get("token", ""))) if access.required else ANYBODY
+    if token is None:
         too_many = refuse_failed_log_in()
         return refused_page(too_many) if too_many else render("login.html", status=401, next=_next(), wrong=True)
     response = _go_on()
     response.set_cookie(
         COOKIE,
-        issue_session(digest),
+        issue_session(token),
         max_age=SESSION_S,
         secure=request.is_secure,
         httponly=True,

@@ -30,7 +30,15 @@ def test_health_is_answered_without_touching_the_disk(open_with, tmp_path) -> No
 def test_a_server_without_a_runner_of_its_own_is_ready(service) -> None:
     assert ready(service) == (
         200,
-        {"database": "ok", "migrations": "ok", "runner": "skipped", "draining": "ok", "disk": "ok", "judge": "skipped"},
+        {
+            "database": "ok",
+            "migrations": "ok",
+            "runner": "skipped",
+            "draining": "ok",
+            "disk": "ok",
+            "judge": "skipped",
+            "tokens": "skipped",
+        },
     )
 
 

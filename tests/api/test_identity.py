@@ -6,8 +6,9 @@ from contextlib import closing
 
 import pytest
 
-from gepa_next.api.identity import COOKIE, digest_of_token, issue_session
+from gepa_next.api.identity import COOKIE
 from gepa_next.tickets import issue_ticket
+from gepa_next.tokens.lines import digest_of_token
 from tests.api.answers import refused
 from tests.support.service import OTHER_TOKEN, TOKEN, Service, open_service
 from tests.support.sse import parse_frames
@@ -30,6 +31,10 @@ def stream_token(service, job_id, *, token=TOKEN):
     return answer.json
 
 
+def ticket(service, token, purpose, *, until) -> str:
+    return issue_ticket(digest_of_token(token), purpose, key=service.parts.access.ticket_key, until=until)
+
+
 @pytest.fixture(scope="module")
 def done(tmp_path_factory, no_settings_from_outside) -> Iterator[Service]:
     """A service of these tests' own: failed log-ins are counted."""
@@ -47,7 +52,7 @@ def done_id(done) -> str:
 def visitor(done):
     """A client with the cookie that a page sends, and no token."""
     client = done.client(token=None)
-    client.set_cookie(COOKIE, issue_session(digest_of_token(TOKEN)))
+    client.set_cookie(COOKIE, ticket(done, TOKEN, "session", until=time.time() + 9))
     return client
 
 
@@ -79,13 +84,13 @@ def test_a_stream_token_opens_no_other_job(open_with) -> None:
 
 
 def test_a_stream_token_ends(done, done_id) -> None:
-    over = issue_ticket(digest_of_token(TOKEN), f"stream/{done_id}", until=time.time() - 1)
+    over = ticket(done, TOKEN, f"stream/{done_id}", until=time.time() - 1)
     answer = done.client(token=None).get(f"/v1/optimize/{done_id}/events?stream_token={over}")
     refused(answer, 401, "unauthorized")
 
 
 def test_a_stream_token_signed_by_another_token_finds_no_job(done, done_id) -> None:
-    theirs = issue_ticket(digest_of_token(OTHER_TOKEN), f"stream/{done_id}", until=time.time() + 9)
+    theirs = ticket(done, OTHER_TOKEN, f"stream/{done_id}", until=time.time() + 9)
     refused(done.client(token=None).get(f"/v1/optimize/{done_id}/events?stream_token={theirs}"), 404, "not_found")
 
 

@@ -6,9 +6,12 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+import requests
 
+from gepa_next.tokens.private_file import write_private
 from tests.e2e.processes import BY_FILE, GUNICORN, SERVE, Server, wait_for
 
+ADA = "ada-0123456789-abcdef"
 WAYS = pytest.mark.parametrize("command", [SERVE, GUNICORN, BY_FILE], ids=["serve", "gunicorn", "by-file"])
 
 
@@ -69,6 +72,17 @@ def test_a_server_told_to_stop_after_a_reload_waits_for_the_calls_in_flight(
     again = serve(command, **provider.variables)
     (resumed,) = [frame for frame in again.events(job_id) if frame.type == "resumed"]
     assert resumed.envelope["data"]["calls_of_unknown_outcome"] == 0
+
+
+def test_a_slip_in_the_file_of_tokens_does_not_end_the_service_at_a_reload(serve, tmp_path) -> None:
+    tokens = tmp_path / "tokens"
+    write_private(tokens, f"ada read {ADA}", over=True)
+    server = serve(RUNNER="none", API_TOKENS_FILE=str(tokens))
+    write_private(tokens, "ada", over=True)
+    reload(server)
+    answer = requests.get(f"{server.url}/v1/optimize", headers={"Authorization": f"Bearer {ADA}"}, timeout=30)
+    assert answer.status_code == 200
+    assert "line 1" in server.get("/v1/readyz").json()["checks"]["tokens"]
 
 
 def test_settings_are_read_at_start_and_not_at_a_reload(serve, tmp_path) -> None:

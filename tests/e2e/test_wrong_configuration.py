@@ -16,6 +16,7 @@ from tests.store.jobs_on_file import insert
 
 WRONG = [
     ("API_BEARER_TOKENS", {"API_BEARER_TOKENS": ""}),
+    ("API_TOKENS_FILE: missing", {"API_TOKENS_FILE": "missing"}),
     ("MAX_ITERATIONS", {"MAX_ITERATIONS": "many"}),
     ("HOST", {"REQUIRE_AUTH": "false", "HOST": "0.0.0.0"}),  # noqa: S104 - refused is the point
     ("JUDGE_MODEL_ID", {"OPENAI_API_KEY": "sk-canary"}),
