@@ -39,7 +39,7 @@ from gepa_next.streaming.tailer import Tailer
 from gepa_next.telemetry import ServiceCollector, register_telemetry
 from gepa_next.tokens.book import TokenBook
 from gepa_next.tokens.key import ticket_key
-from gepa_next.web import assets, data, pages, session
+from gepa_next.web import assets, data, ordering, pages, session
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ BLUEPRINTS = (
     metrics,
     openapi,
 )
-WEB_BLUEPRINTS = (pages, session, data, assets)
+WEB_BLUEPRINTS = (pages, ordering, session, data, assets)
 
 
 def create_app(settings: Settings) -> Flask:

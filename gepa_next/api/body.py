@@ -66,7 +66,7 @@ def parse_json(text: str) -> object:
         raise RefusedError("invalid_json", f"the body is not JSON: {error}") from None
     # Looking at every value takes several times as long as reading them all.
     if _is_doubtful(text):
-        _refuse_unstorable(value)
+        refuse_unstorable(value)
     return value
 
 
@@ -83,7 +83,8 @@ def _is_doubtful(text: str) -> bool:
     return levels > DEEPEST or "\\u0000" in text or "\\ud" in text or "\\uD" in text or bool(_LARGE_NUMBER.search(text))
 
 
-def _refuse_unstorable(value: object) -> None:
+def refuse_unstorable(value: object) -> None:
+    """Raise InvalidError for a number, text or depth in the value that the store could not hold."""
     waiting: list[tuple[str, int, object]] = [("", 0, value)]
     while waiting:
         path, depth, each = waiting.pop()

@@ -62,7 +62,7 @@ def create() -> Response:
 def quote() -> Response:
     """Return what the comparison of this body would take; nothing is stored and no model is asked."""
     refuse_unknown("iterations")
-    specs, examples = _asked(wiring(), read_body(ComparisonBody))
+    specs, examples = asked_of_comparison(wiring(), read_body(ComparisonBody))
     quotes = [
         (spec.target_model_id, quote_state(wiring().roles, spec, quoted(wiring(), spec, examples))) for spec in specs
     ]
@@ -109,16 +109,18 @@ def _answer(comparison_id: str, jobs: list[Job]) -> Response:
 
 
 def _new_jobs(parts: Wiring, digest: str, body: ComparisonBody) -> list[NewJob]:
-    specs, examples = _asked(parts, body)
-    comparison_id = secrets.token_urlsafe(9)
-    made = [
-        replace(new_job(parts, digest, spec, examples), comparison_id=comparison_id, place=place)
-        for place, spec in enumerate(specs)
-    ]
+    specs, examples = asked_of_comparison(parts, body)
+    return compared([new_job(parts, digest, spec, examples) for spec in specs])
+
+
+def compared(jobs: list[NewJob]) -> list[NewJob]:
+    """Return the jobs as those of one comparison, of which the first stands for the request."""
+    comparison_id = secrets.token_urlsafe(9).replace("-", "_")  # as those of jobs
+    made = [replace(each, comparison_id=comparison_id, place=place) for place, each in enumerate(jobs)]
     return [made[0], *(replace(each, idempotency_key=None) for each in made[1:])]
 
 
-def _asked(parts: Wiring, body: ComparisonBody) -> tuple[list[JobSpec], tuple[Example, ...]]:
+def asked_of_comparison(parts: Wiring, body: ComparisonBody) -> tuple[list[JobSpec], tuple[Example, ...]]:
     """Return a spec for each model, the same in all else, and the examples; InvalidError if they cannot be had."""
     for place, model_id in enumerate(body.target_model_ids):
         try:

@@ -1,4 +1,4 @@
-"""The pages: all jobs, one job, a new job."""
+"""The pages that show: all jobs, one job."""
 
 from flask import Blueprint, Response, request
 
@@ -7,7 +7,6 @@ from gepa_next.api.paging import cursor, encode_cursor
 from gepa_next.api.states import job_state
 from gepa_next.api.wiring import wiring
 from gepa_next.errors import RefusedError
-from gepa_next.metrics import METRICS
 from gepa_next.models import Job, JobStatus
 from gepa_next.store.events import list_events
 from gepa_next.store.evidence import list_lessons, list_usage
@@ -64,19 +63,6 @@ def job(job_id: str) -> Response:
         last_event_id=found.last_event_id,
         lessons=list_lessons(database, job_id)[: -LATEST_LESSONS - 1 : -1],
         events=[words.told(each) for each in reversed(latest)],
-    )
-
-
-@bp.get("/new")
-@page
-def new() -> Response:
-    """Show the form for a new job."""
-    parts = wiring()
-    return render(
-        "new.html",
-        target=parts.roles.target_default,
-        metrics=["judge", *(name for name in METRICS if name not in {"regex", "json_schema", "length"})],
-        most_iterations=parts.limits.iterations,
     )
 
 

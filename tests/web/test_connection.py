@@ -8,7 +8,6 @@ import time
 import pytest
 
 from gepa_next.store.housekeeping import prune_jobs
-from tests.support.service import TOKEN
 from tests.web.browser import needs_chromium
 from tests.web.looking import connection, dots, log_in, logged_ids, status, wait_for
 
@@ -113,53 +112,3 @@ def test_a_job_that_is_deleted_under_the_page_is_said_to_be_gone(open_with, open
         connection(page, "gone")
         page.close()
     trouble.forgive("404")
-
-
-def test_a_job_is_followed_from_the_form_to_its_end_and_the_visitor_leaves(open_with, open_page) -> None:
-    service = open_with(runner="thread")
-    with service.served() as url:
-        page = open_page(url)
-        log_in(page)
-        page.get_by_role("link", name="New job").first.click()
-        page.get_by_label("Prompt to improve").fill("Add the two numbers.")
-        page.get_by_label("Examples").first.fill("input,ideal\n1 + 1,2\n2 + 2,4\n3 + 3,6\n4 + 4,8\n")
-        assert page.get_by_text("4 examples").is_visible()
-        page.get_by_label("Iterations").fill("2")
-        assert page.get_by_role("button", name="Start the job").is_disabled()
-        page.get_by_role("button", name="Get a quote").click()
-        page.wait_for_selector("#quote table")
-        assert service.client().get("/v1/optimize").json["items"] == []
-        page.get_by_label("Iterations").fill("3")
-        assert page.get_by_role("button", name="Start the job").is_disabled()
-        page.get_by_role("button", name="Get a quote").click()
-        page.wait_for_selector("#quote table")
-        page.get_by_role("button", name="Start the job").click()
-        page.wait_for_url("**/jobs/*")
-        status(page, "finished")
-        assert page.text_content("#iteration") == "3 / 3"
-        wait_for(lambda: dots(page) > 1)
-        page.get_by_role("link", name="Jobs").click()
-        assert page.locator("#jobs tbody tr").count() == 1
-        page.get_by_role("button", name="Log out").click()
-        page.wait_for_url("**/login")
-        page.goto(url)
-        assert page.url.endswith("/login")
-
-
-def test_what_is_wrong_with_a_job_is_said_beside_its_field(open_with, open_page, trouble) -> None:
-    service = open_with(require_auth=False, api_bearer_tokens=[])
-    with service.served() as url:
-        page = open_page(f"{url}/new")
-        page.get_by_role("button", name="Get a quote").click()
-        page.wait_for_selector("#prompt[aria-invalid=true]")
-        page.get_by_label("Prompt to improve").fill("Add.")
-        page.get_by_label("Examples").first.fill('{"input": "1"}\n{"input": 2}')
-        page.get_by_role("button", name="Get a quote").click()
-        page.wait_for_function(
-            "() => document.querySelector('[data-for=examples]').textContent.startsWith('examples.1.input')"
-        )
-        page.get_by_label("Examples").first.fill('{"input": "1"}\n{"inp')
-        page.get_by_role("button", name="Get a quote").click()
-        page.wait_for_function("() => document.querySelector('[data-for=examples]').textContent.includes('line 2')")
-    trouble.forgive("422")
-    assert TOKEN not in page.content()
