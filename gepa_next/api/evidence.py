@@ -6,6 +6,7 @@ from flask import Blueprint, Response, jsonify
 
 from gepa_next.api.artifacts import ARTIFACTS
 from gepa_next.api.auth import token_id
+from gepa_next.api.evidence_states import ArtifactIndex, ArtifactState, CandidateState, ComparedScores
 from gepa_next.api.pacing import in_chunks
 from gepa_next.api.paging import refuse_unknown, truth
 from gepa_next.api.states import job_url
@@ -13,7 +14,6 @@ from gepa_next.api.wiring import wiring
 from gepa_next.errors import NotFoundError
 from gepa_next.gepa.types import Candidate
 from gepa_next.models import Job
-from gepa_next.store.codec import to_json
 from gepa_next.store.database import Database
 from gepa_next.store.evidence import iterate_candidates
 from gepa_next.store.jobs import get_job
@@ -37,7 +37,7 @@ def _listed(database: Database, job: Job, *, wanted: bool | None) -> Iterator[st
     for each, mean in iterate_candidates(database, job.id):
         stands = None if (dominated := known.get(each.id)) is None else not dominated
         if wanted in {None, stands}:
-            yield before + to_json({**_item(each, mean), "nondominated": stands})
+            yield before + _state(each, mean, nondominated=stands).model_dump_json()
             before = ","
     yield "]}\n" if before == "," else before + "]}\n"
 
@@ -51,24 +51,23 @@ def _dominated(job: Job) -> dict[int, bool]:
     return {each: each not in best for each in found["comparable"]}
 
 
-def _item(candidate: Candidate, mean: float | None) -> dict[str, object]:
-    return {
-        "id": candidate.id,
-        "text": candidate.text,
-        "prompts": candidate.prompts,
-        "parent_ids": candidate.parents,
-        "operator": candidate.operator,
-        "iteration": candidate.iteration,
-        "decision": candidate.decision,
-        "accepted": candidate.decision in {"seed", "accepted"},
-        "reason": candidate.reason,
-        "score": mean,
-        "comparison": {
-            "score": candidate.score,
-            "parent_score": candidate.parent_score,
-            "compared": candidate.compared,
-        },
-    }
+def _state(candidate: Candidate, mean: float | None, *, nondominated: bool | None) -> CandidateState:
+    return CandidateState(
+        id=candidate.id,
+        text=candidate.text,
+        prompts=dict(candidate.prompts),
+        parent_ids=list(candidate.parents),
+        operator=candidate.operator,
+        iteration=candidate.iteration,
+        decision=candidate.decision,
+        accepted=candidate.decision in {"seed", "accepted"},
+        reason=candidate.reason,
+        score=mean,
+        comparison=ComparedScores(
+            score=candidate.score, parent_score=candidate.parent_score, compared=candidate.compared
+        ),
+        nondominated=nondominated,
+    )
 
 
 @bp.get("/<job_id>/artifacts")
@@ -79,16 +78,16 @@ def artifacts(job_id: str) -> Response:
     job = get_job(database, job_id, token_id=token_id())
     marks = wiring().artifacts.marks(database, job)
     items = [
-        {
-            "name": name,
-            "content_type": content_type,
-            "bytes": marks[name].bytes,
-            "sha256": marks[name].sha256,
-            "url": f"{job_url(job.id)}/artifacts/{name}",
-        }
+        ArtifactState(
+            name=name,
+            content_type=content_type,
+            bytes=marks[name].bytes,
+            sha256=marks[name].sha256,
+            url=f"{job_url(job.id)}/artifacts/{name}",
+        )
         for name, content_type in ARTIFACTS.items()
     ]
-    return jsonify({"items": items})
+    return jsonify(ArtifactIndex(items=items).model_dump(mode="json"))
 
 
 @bp.get("/<job_id>/artifacts/<name>")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from flask import Blueprint, Response, jsonify, request
 
 from gepa_next.api.auth import token_id
+from gepa_next.api.bank_states import ExamplePage, ExampleState, ImportState
 from gepa_next.api.body import parse_json, read_text
 from gepa_next.api.csv_rows import Row, csv_rows
 from gepa_next.api.exporting import FORMATS, bank_of
@@ -28,7 +29,7 @@ def index() -> Response:
     """Return a page of this token's examples by id, those with every `tag` asked for; with a `format`, all of them."""
     if "format" in request.args:
         return _exported()
-    refuse_unknown("tag", "limit", "cursor")
+    refuse_unknown("tag", "limit", "cursor", "format")
     size = limit()
     after = cursor(str)
     found = list_examples(
@@ -39,7 +40,8 @@ def index() -> Response:
         after=str(after[0]) if after else None,
     )
     more = encode_cursor(found[size - 1].example.id) if len(found) > size else None
-    return jsonify({"items": [_shown(each) for each in found[:size]], "next_cursor": more})
+    page = ExamplePage(items=[_shown(each) for each in found[:size]], next_cursor=more)
+    return jsonify(page.model_dump(mode="json"))
 
 
 @bp.post("")
@@ -64,7 +66,7 @@ def create() -> tuple[Response, int]:
 def read(example_id: str) -> Response:
     """Return one example."""
     refuse_unknown()
-    return jsonify(_shown(get_example(wiring().database, token_id(), example_id)))
+    return _answer(get_example(wiring().database, token_id(), example_id))
 
 
 @bp.delete("/<example_id>")
@@ -89,20 +91,25 @@ def _exported() -> Response:
 
 def _created(example: Example) -> tuple[Response, int]:
     upsert_examples(wiring().database, token_id(), [example], now=time.time())
-    return jsonify(_shown(get_example(wiring().database, token_id(), example.id))), 201
+    return _answer(get_example(wiring().database, token_id(), example.id)), 201
 
 
 def _imported(rows: Iterator[Row], *, dry_run: bool) -> tuple[Response, int]:
-    return jsonify(import_rows(rows, dry_run=dry_run)), 200
+    told = ImportState.model_validate(import_rows(rows, dry_run=dry_run), from_attributes=True)
+    return jsonify(told.model_dump(mode="json")), 200
 
 
-def _shown(found: BankExample) -> dict[str, object]:
+def _answer(found: BankExample) -> Response:
+    return jsonify(_shown(found).model_dump(mode="json"))
+
+
+def _shown(found: BankExample) -> ExampleState:
     example = found.example
-    return {
-        "id": example.id,
-        "input": example.input,
-        "ideal": example.ideal,
-        "tags": example.tags,
-        "meta": example.meta,
-        "created_at": found.created_at,
-    }
+    return ExampleState(
+        id=example.id,
+        input=example.input,
+        ideal=example.ideal,
+        tags=list(example.tags),
+        meta=dict(example.meta),
+        created_at=found.created_at,
+    )

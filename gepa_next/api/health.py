@@ -9,6 +9,7 @@ from types import MappingProxyType
 from flask import Blueprint, Response, jsonify
 
 from gepa_next.api.auth import open_route
+from gepa_next.api.health_states import HealthState, ReadyState, VersionState
 from gepa_next.api.wiring import Wiring, wiring
 from gepa_next.errors import RefusedError, StoreError
 from gepa_next.gepa.drift import anchors_fingerprint
@@ -26,7 +27,7 @@ bp = Blueprint("health", __name__, url_prefix="/v1")
 @open_route
 def healthz() -> Response:
     """Say that the process answers; no I/O."""
-    return jsonify({"status": "ok"})
+    return jsonify(HealthState(status="ok").model_dump())
 
 
 @bp.get("/readyz")
@@ -36,7 +37,8 @@ def readyz() -> Response:
     checks = {name: _said(check, wiring()) for name, check in CHECKS.items()}
     ready = all(said in {"ok", "skipped"} for said in checks.values())
     notices = {name: _said(notice, wiring()) for name, notice in NOTICES.items()}
-    response = jsonify({"status": "ready" if ready else "not_ready", "checks": checks | notices})
+    told = ReadyState(status="ready" if ready else "not_ready", checks=checks | notices)
+    response = jsonify(told.model_dump())
     response.status_code = 200 if ready else 503
     return response
 
@@ -46,15 +48,14 @@ def readyz() -> Response:
 def version() -> Response:
     """Say what runs here: versions, the judge, and the settings that are not secret."""
     parts = wiring()
-    return jsonify(
-        {
-            "version": VERSION,
-            "schema_version": schema_version(),
-            "judge_fingerprint": judge_fingerprint(parts.roles.judge_model_id),
-            "simulated": parts.roles.simulated,
-            "settings": parts.public_settings,
-        }
+    told = VersionState(
+        version=VERSION,
+        schema_version=schema_version(),
+        judge_fingerprint=judge_fingerprint(parts.roles.judge_model_id),
+        simulated=parts.roles.simulated,
+        settings=parts.public_settings,
     )
+    return jsonify(told.model_dump(mode="json"))
 
 
 def _said(check: Callable[[Wiring], str], parts: Wiring) -> str:

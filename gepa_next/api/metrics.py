@@ -4,6 +4,7 @@ from flask import Blueprint, Response, current_app, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from gepa_next.api.auth import needs, open_route
+from gepa_next.api.health_states import FlatMetrics
 from gepa_next.telemetry import ServiceCollector
 
 bp = Blueprint("metrics", __name__, url_prefix="/v1")
@@ -27,7 +28,7 @@ def prometheus() -> Response:
 def flat() -> Response:
     """Return the service's own numbers as one flat object."""
     _, collector = _parts()
-    return jsonify(collector.flat())
+    return jsonify(FlatMetrics(collector.flat()).model_dump())
 
 
 def _parts() -> Parts:

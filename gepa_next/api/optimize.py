@@ -32,7 +32,7 @@ bp = Blueprint("optimize", __name__, url_prefix="/v1/optimize")
 
 RETRY_AFTER_S = 2
 MOST_DETAILS = 100
-_KEY = re.compile(r"[!-~]{1,255}")
+KEY = re.compile(r"[!-~]{1,255}")
 # Where pydantic speaks of Python's types.
 MESSAGES = {"tuple_type": "Input should be a list", "model_type": "Input should be an object"}
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -178,7 +178,7 @@ def _banked(parts: Wiring, body: OptimizeBody, given: Sequence[Example]) -> list
 
 def _idempotency_key() -> str | None:
     key = request.headers.get("Idempotency-Key")
-    if key is not None and not _KEY.fullmatch(key):
+    if key is not None and not KEY.fullmatch(key):
         raise invalid("Idempotency-Key", "1 to 255 visible ASCII characters")
     return key
 

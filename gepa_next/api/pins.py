@@ -32,8 +32,8 @@ bp = Blueprint("pins", __name__, url_prefix="/v1/prompts")
 
 JSON, TEXT = "application/json", "text/plain"
 # Not a dot first: a client would take `..` for a step upwards.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
 @bp.get("")
@@ -94,7 +94,7 @@ def read_version(name: str, number: str) -> Response:
     """Return one version, its text alone or all of it, or 304."""
     refuse_unknown()
     checked_name(name)
-    if not _NUMBER.fullmatch(number):
+    if not NUMBER.fullmatch(number):
         raise NotFoundError("there is no such version")
     return _served(get_version(wiring().database, token_id(), name, int(number)))
 
@@ -122,7 +122,7 @@ def roll_back(name: str) -> Response:
 
 def checked_name(name: str) -> str:
     """Return the name; InvalidError if it is none."""
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise invalid("name", "1 to 64 of the characters A-Z a-z 0-9 . _ -, the first a letter or a digit")
     return name
 

@@ -21,18 +21,19 @@ MOST_EXAMPLES = 10_000
 LONGEST_PROMPT = 100_000
 LONGEST_TEXT = 100_000
 LONGEST_URL = 2_000
+LONGEST_TAG = 64
 MOST_COMPONENTS = 16
-_ID = re.compile(r"[A-Za-z0-9._:@+-]{1,128}")
+ID = re.compile(r"[A-Za-z0-9._:@+-]{1,128}")
 
 
 def _checked_id(value: str) -> str:
-    if not _ID.fullmatch(value):
+    if not ID.fullmatch(value):
         raise ValueError("an id is 1 to 128 of the characters A-Z a-z 0-9 . _ : @ + -")
     return value
 
 
-Id = Annotated[str, AfterValidator(_checked_id)]
-Tag = Annotated[str, Field(min_length=1, max_length=64)]
+Id = Annotated[str, AfterValidator(_checked_id), Field(json_schema_extra={"pattern": f"^{ID.pattern}$"})]
+Tag = Annotated[str, Field(min_length=1, max_length=LONGEST_TAG)]
 ComponentName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 PositiveInt = Annotated[int, Field(ge=1, le=10**9, strict=True)]
 Score = Annotated[float, Field(ge=0, le=1, strict=True)]
@@ -100,7 +101,13 @@ def _checked_share(value: object) -> int | float:
     raise ValueError(f"a count (a whole number from 0 to {MOST_EXAMPLES}) or a fraction (from 0.0 to 1.0)")
 
 
-SplitNumber = Annotated[int | float, PlainValidator(_checked_share, json_schema_input_type=int | float)]
+SplitNumber = Annotated[
+    int | float,
+    PlainValidator(
+        _checked_share,
+        json_schema_input_type=Annotated[int, Field(ge=0, le=MOST_EXAMPLES)] | Annotated[float, Field(ge=0, le=1)],
+    ),
+]
 
 
 class SplitBody(Body):

@@ -19,11 +19,11 @@ from gepa_next.api.comparison_states import (
     DifferenceState,
     LatencyState,
 )
+from gepa_next.api.description import document
 from gepa_next.api.errors import STATUS_BY_CODE
 from gepa_next.api.fork_shapes import ForkBody
 from gepa_next.api.health import CHECKS, NOTICES
 from gepa_next.api.metric_shapes import SHAPES
-from gepa_next.api.openapi import document
 from gepa_next.api.pin_states import ActivationState, PinState, RetestItem
 from gepa_next.api.quote_state import QuoteState, RoleCallState, SmallestGainState, TokensState, WarningState
 from gepa_next.api.schemas import (
