@@ -24,7 +24,7 @@ from gepa_next.api.wiring import EXTENSION  # noqa: E402
 from gepa_next.app import create_app  # noqa: E402
 from gepa_next.config import Settings  # noqa: E402
 from gepa_next.gepa.run import Standing  # noqa: E402
-from gepa_next.store.codec import standing_to_json  # noqa: E402
+from gepa_next.store.codec import standing_to_json, to_json  # noqa: E402
 from gepa_next.store.database import Database  # noqa: E402
 
 CANDIDATES = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
@@ -33,7 +33,19 @@ ROLES = ("target", "judge")
 TEXT = "Extract the items and the day from the order. Answer in JSON. " * 10
 OUTPUT = "The order is two lamps and a chair, to be sent on Friday. " * 5
 FEEDBACK = "Right about the lamps; the chair is missing its colour. " * 3
-ASKED = ("prompt.txt", "receipt.json", "candidates.jsonl", "rollouts.jsonl", "calls.jsonl")
+RESULT = {
+    "prompt": TEXT,
+    "prompts": {},
+    "candidate_id": 1,
+    "score": 0.5,
+    "seed_score": 0.4,
+    "scored_on": "validation",
+    "verdict": "inconclusive",
+    "says": "The champion is returned as the best on the examples to select by.",
+    "test": None,
+    "test_seen": False,
+}
+ASKED = ("prompt.txt", "receipt.json", "report.html", "candidates.jsonl", "rollouts.jsonl", "calls.jsonl")
 
 
 def main() -> None:
@@ -101,10 +113,12 @@ def add_job(client: FlaskClient, database: Database) -> str:
 def add_candidate(db: sqlite3.Connection, job_id: str, number: int) -> None:
     event_id = number + 1
     last = event_id % (CANDIDATES // ITERATIONS) == 0
-    data = {"stage": "iteration", "iteration": event_id * ITERATIONS // CANDIDATES} if last else {"stage": "evaluate"}
+    data: dict[str, object] = {"stage": "evaluate"}
+    if last:
+        data = {"stage": "iteration", "iteration": event_id * ITERATIONS // CANDIDATES, "best_score": 0.5}
     db.execute(
         "INSERT INTO events (job_id, id, key, type, ts, data, checkpoint) VALUES (?, ?, ?, 'progress', 1.0, ?, ?)",
-        (job_id, event_id, f"k{number}", json.dumps(data), 1 if last else None),
+        (job_id, event_id, f"k{number}", to_json(data), 1 if last else None),
     )
     db.execute(
         "INSERT INTO candidates (job_id, id, event_id, iteration, text, prompts, parents, operator, decision,"
@@ -142,8 +156,8 @@ def finish(db: sqlite3.Connection, job_id: str) -> None:
     )
     db.execute(
         "UPDATE jobs SET status = 'finished', started_at = 1, finished_at = 2, last_event_id = ?, standing = ?,"
-        " result = ?, iteration = ?, best_candidate_id = 0 WHERE id = ?",
-        (CANDIDATES, standing_to_json(standing), json.dumps({"prompt": TEXT}), ITERATIONS, job_id),
+        " result = ?, iteration = ?, best_candidate_id = 1 WHERE id = ?",
+        (CANDIDATES, standing_to_json(standing), to_json(RESULT), ITERATIONS, job_id),
     )
 
 

@@ -1,4 +1,4 @@
-"""Artifacts: the records of a job and the receipt over them, made anew for whoever asks."""
+"""Artifacts: the records of a job, the receipt over them and the report over that, made anew for whoever asks."""
 
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
@@ -7,12 +7,17 @@ from types import MappingProxyType
 from gepa_next.api.pacing import in_chunks
 from gepa_next.api.receipt import receipt
 from gepa_next.api.records import RECORDS, Mark
+from gepa_next.api.report.page import report
 from gepa_next.models import Job, JobStatus
 from gepa_next.store.database import Database
 
-RECEIPT = "receipt.json"
+RECEIPT, REPORT = "receipt.json", "report.html"
 ARTIFACTS: Mapping[str, str] = MappingProxyType(
-    {**{name: each.content_type for name, each in RECORDS.items()}, RECEIPT: "application/json"}
+    {
+        **{name: each.content_type for name, each in RECORDS.items()},
+        RECEIPT: "application/json",
+        REPORT: "text/html; charset=utf-8",
+    }
 )
 
 
@@ -29,17 +34,26 @@ class Artifacts:
 
     def chunks(self, database: Database, job: Job, name: str) -> Iterator[bytes]:
         """Yield one artifact."""
+        if name in RECORDS:
+            return in_chunks(RECORDS[name].pieces(database, job))
+        marks = self._marks_of_records(database, job)
         if name == RECEIPT:
-            return in_chunks(receipt(database, job, self._marks_of_records(database, job)))
-        return in_chunks(RECORDS[name].pieces(database, job))
+            return in_chunks(receipt(database, job, marks))
+        return in_chunks(report(database, job, self._mark_of_receipt(database, job, marks)))
 
     def marks(self, database: Database, job: Job) -> Mapping[str, Mark]:
         """Return the size and hash of every artifact."""
         known = self._known.get(_version(job), {})
-        if RECEIPT in known:
+        if REPORT in known:
             return known
         marks = self._marks_of_records(database, job)
-        return self._remember(job, {**marks, RECEIPT: _mark(in_chunks(receipt(database, job, marks)))})
+        sealed = self._mark_of_receipt(database, job, marks)
+        told = _mark(in_chunks(report(database, job, sealed)))
+        return self._remember(job, {**marks, RECEIPT: sealed, REPORT: told})
+
+    def _mark_of_receipt(self, database: Database, job: Job, marks: Mapping[str, Mark]) -> Mark:
+        known = self._known.get(_version(job), {})
+        return known.get(RECEIPT) or _mark(in_chunks(receipt(database, job, marks)))
 
     def _marks_of_records(self, database: Database, job: Job) -> Mapping[str, Mark]:
         if (known := self._known.get(_version(job))) is not None:

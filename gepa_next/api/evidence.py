@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 from flask import Blueprint, Response, jsonify
 
-from gepa_next.api.artifacts import ARTIFACTS
+from gepa_next.api.artifacts import ARTIFACTS, REPORT
 from gepa_next.api.auth import token_id
 from gepa_next.api.evidence_states import ArtifactIndex, ArtifactState, CandidateState, ComparedScores
 from gepa_next.api.pacing import in_chunks
 from gepa_next.api.paging import refuse_unknown, truth
+from gepa_next.api.report.page import POLICY
 from gepa_next.api.states import job_url
 from gepa_next.api.wiring import wiring
 from gepa_next.errors import NotFoundError
@@ -98,4 +99,7 @@ def artifact(job_id: str, name: str) -> Response:
     job = get_job(database, job_id, token_id=token_id())
     if name not in ARTIFACTS:
         raise NotFoundError(f"there is no such artifact; there are {', '.join(ARTIFACTS)}")
-    return Response(wiring().artifacts.chunks(database, job, name), content_type=ARTIFACTS[name])
+    response = Response(wiring().artifacts.chunks(database, job, name), content_type=ARTIFACTS[name])
+    if name == REPORT:
+        response.headers["Content-Security-Policy"] = POLICY
+    return response

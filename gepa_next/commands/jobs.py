@@ -13,7 +13,7 @@ from gepa_next.commands.terminal import SIMULATED, for_people, plain, score, tel
 from gepa_next.commands.watching import conclusion, watch
 
 STATUSES = ("queued", "running", "finished", "failed", "cancelled")
-ARTIFACT_BY_FORMAT = {"txt": "prompt.txt", "diff": "prompt.diff"}
+ARTIFACT_BY_FORMAT = {"txt": "prompt.txt", "diff": "prompt.diff", "html": "report.html"}
 SHOWN = 50
 LINE = 60
 
@@ -39,7 +39,7 @@ def add_job_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPars
         add_connection(parser)
     add_limits(commands.choices["resume"])
     commands.choices["resume"].add_argument("--watch", action="store_true", help="follow it")
-    commands.choices["result"].add_argument("--format", choices=("txt", "diff", "json"), default="txt")
+    commands.choices["result"].add_argument("--format", choices=("txt", "diff", "json", "html"), default="txt")
 
 
 def tell_job(options: argparse.Namespace, job: Job) -> None:
@@ -106,9 +106,9 @@ def _result(options: argparse.Namespace) -> Exit:
     """Print the result, also into a file or a pipe, as it is."""
     with connect(options) as client:
         job = client.job(options.job)
-        if job.result is None:
+        if job.result is None and options.format != "html":  # a report says what there is
             raise UsageError("; ".join(conclusion(job))) if job.is_over else UsageError(f"the job is {job.status}")
-        if options.format == "json":
+        if job.result is not None and options.format == "json":
             text = json.dumps(job.result.raw, ensure_ascii=False)
         else:
             text = client.artifact(options.job, ARTIFACT_BY_FORMAT[options.format])

@@ -84,7 +84,8 @@ def list_rollouts_on(database: Database, job_id: str, example_id: str, candidate
     marks = ", ".join("?" * len(candidate_ids))
     rows = database.rows(
         "SELECT event_id, position, candidate_id, example_id, split, output, score, feedback, error, flags"  # noqa: S608 - marks
-        f" FROM rollouts WHERE job_id = ? AND candidate_id IN ({marks}) AND example_id = ? ORDER BY event_id, position",
+        f" FROM rollouts INDEXED BY rollouts_by_candidate WHERE job_id = ? AND candidate_id IN ({marks})"
+        " AND example_id = ? ORDER BY event_id, position",
         (job_id, *candidate_ids, example_id),
     )
     return list({row["candidate_id"]: rollout_from(row) for row in rows}.values())
@@ -124,6 +125,19 @@ def iterate_rollouts(database: Database, job_id: str) -> Iterator[Rollout]:
         "SELECT event_id, position, candidate_id, example_id, split, output, score, feedback, error, flags"
         " FROM rollouts WHERE job_id = ? AND (event_id, position) > (?, ?) ORDER BY event_id, position LIMIT ?",
         (job_id, event_id, position, PAGE),
+    ):
+        yield from map(rollout_from, rows)
+        event_id, position = rows[-1]["event_id"], rows[-1]["position"]
+
+
+def iterate_rollouts_of(database: Database, job_id: str, candidate_id: int, *, split: Split) -> Iterator[Rollout]:
+    """Yield the rollouts of one candidate on one split in the order recorded, reading a page at a time."""
+    event_id, position = 0, -1
+    while rows := database.rows(  # without the index SQLite reads all of the job, for that is in order
+        "SELECT event_id, position, candidate_id, example_id, split, output, score, feedback, error, flags"
+        " FROM rollouts INDEXED BY rollouts_by_candidate WHERE job_id = ? AND candidate_id = ? AND split = ?"
+        " AND (event_id, position) > (?, ?) ORDER BY event_id, position LIMIT ?",
+        (job_id, candidate_id, split, event_id, position, PAGE),
     ):
         yield from map(rollout_from, rows)
         event_id, position = rows[-1]["event_id"], rows[-1]["position"]

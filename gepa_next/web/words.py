@@ -1,13 +1,10 @@
-"""How a page words numbers, times and events; its scripts word them alike."""
+"""How a page words events, and the filters that word its numbers; its scripts word both alike."""
 
 import json
-from datetime import UTC, datetime
 
+from gepa_next.api.words import count, difference, duration, machine, moment, score, signed_split, usd
 from gepa_next.models import StoredEvent
 
-UNKNOWN = "–"  # noqa: RUF001 - a dash
-SECONDS_PER_MINUTE = 60
-CENT = 0.01
 SHOWN = (
     "stage",
     "iteration",
@@ -21,58 +18,6 @@ SHOWN = (
     "text",
     "message",
 )
-
-
-def score(value: float | None) -> str:
-    """Return a score with two decimals."""
-    return UNKNOWN if value is None else _rounded(value)
-
-
-def difference(value: float | None) -> str:
-    """Return a difference with its sign."""
-    return UNKNOWN if value is None else ("−" if value < 0 else "+") + _rounded(abs(value))  # noqa: RUF001 - a real minus
-
-
-def _rounded(value: float) -> str:
-    return f"{round(value, 9):.2f}"  # 0.22499999999999998 is a mean of 0.225
-
-
-def usd(value: float | None) -> str:
-    """Return an amount of money; more decimals where there is little of it."""
-    if value is None:
-        return "unknown"
-    return f"${value:.4f}" if 0 < value < CENT else f"${value:.2f}"
-
-
-def count(value: float | None) -> str:
-    """Return a number with its thousands apart."""
-    return UNKNOWN if value is None else f"{value:,}"
-
-
-def duration(seconds: float | None) -> str:
-    """Return a length of time in its two largest units."""
-    if seconds is None:
-        return UNKNOWN
-    minutes, rest = divmod(int(seconds), SECONDS_PER_MINUTE)
-    hours, minutes = divmod(minutes, SECONDS_PER_MINUTE)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def moment(epoch_s: float | None) -> str:
-    """Return a time of day in UTC; scripts put it into the reader's zone."""
-    return UNKNOWN if epoch_s is None else f"{datetime.fromtimestamp(epoch_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def machine(epoch_s: float) -> str:
-    """Return a time as the attribute of a time element."""
-    return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="milliseconds")
-
-
-def signed_split(split: dict[str, int]) -> str:
-    """Return how many examples serve what."""
-    return f"{split['train']} to reflect on, {split['val']} to select by, {split['test']} held out"
 
 
 FILTERS = (score, difference, usd, count, duration, moment, machine, signed_split)

@@ -101,6 +101,7 @@ def test_jobs_candidates_and_results_are_printed(service) -> None:
         assert run(url, "result", job_id).stdout == "Add the two numbers.\n"
         assert run(url, "result", job_id, "--format", "diff").stdout == ""
         assert lines(run(url, "result", job_id, "--format", "json"))[0]["verdict"] == "inconclusive"
+        assert "<title>Report of job" in run(url, "result", job_id, "--format", "html").stdout
 
 
 def test_a_job_is_stopped_cancelled_and_resumed(service) -> None:

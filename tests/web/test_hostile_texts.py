@@ -2,33 +2,11 @@
 
 import pytest
 
+from tests.support.hostile import HOSTILE, PAYLOADS
 from tests.web.browser import needs_chromium
 from tests.web.looking import connection, log_in
 
 pytestmark = needs_chromium
-PAYLOADS = [
-    "<script>window.broken = 1</script>",
-    "</script><script>window.broken = 1</script>",
-    "<img src=x onerror='window.broken = 1'>",
-    "<svg/onload=window.broken=1>",
-    "<iframe srcdoc='<script>parent.broken=1</script>'></iframe>",
-    '"><input autofocus onfocus=window.broken=1>',
-    "'-window.broken=1-'",
-    "javascript:window.broken=1",
-    "<a href='javascript:window.broken=1'>x</a>",
-    "<style>*{display:none}</style>",
-    "<base href='https://evil.example/'>",
-    "<meta http-equiv=refresh content='0;url=https://evil.example/'>",
-    "<!--",
-    "]]>",
-    "{{ 7 * 7 }}",
-    "{% raw %}",
-    "${window.broken=1}",
-    "&lt;script&gt;",
-    "\u202egnp.exe",
-    "\u2028window.broken=1",
-]
-HOSTILE = "\n".join(PAYLOADS)
 ADDED = "img, iframe, base, input[autofocus], main script:not([src]), main style, meta[http-equiv]"
 
 
@@ -74,3 +52,18 @@ def test_a_log_in_that_leads_elsewhere_does_not(hostile, open_page) -> None:
     page = open_page(f"{url}/login?next=javascript:window.broken=1")
     log_in(page)
     assert page.url == f"{url}/"
+
+
+def test_a_report_opened_from_disk_shows_them_as_text_and_asks_for_nothing(hostile, open_page, tmp_path) -> None:
+    service, _, job_id = hostile
+    url, file = f"/v1/optimize/{job_id}/artifacts", tmp_path / "report.html"
+    file.write_bytes(service.client().get(f"{url}/report.html").data)
+    page = open_page(file.as_uri())
+    prompt = service.client().get(f"{url}/prompt.txt").text
+    assert PAYLOADS[1] in prompt
+    assert page.locator("#prompt ~ pre").first.text_content() == prompt
+    assert HOSTILE[:1000] in page.locator(".case .text").first.text_content()
+    assert page.locator("script, img, iframe, base, input, form, link, meta[http-equiv=refresh]").count() == 0
+    assert page.locator("style").count() == 1
+    assert page.evaluate("getComputedStyle(document.querySelector('h1')).display") == "block"
+    assert page.evaluate("window.broken === undefined")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gepa_next.web.words import score
+from gepa_next.api.words import score
 from tests.web.browser import needs_chromium
 from tests.web.looking import connection, dots, log_in, logged_ids, status, wait_for
 

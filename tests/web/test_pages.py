@@ -10,8 +10,8 @@ from hashlib import sha256
 
 import pytest
 
+from gepa_next.api.words import score
 from gepa_next.web.assets import FILES, url_of
-from gepa_next.web.words import score
 from tests.support.service import OTHER_TOKEN, TOKEN, Service, open_service
 
 HERE = {"Sec-Fetch-Site": "same-origin"}

@@ -96,7 +96,7 @@ CREATE TABLE rollouts (
     PRIMARY KEY (job_id, event_id, position)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX rollouts_validation ON rollouts (job_id, candidate_id, score, split) WHERE split = 'validation';
+CREATE INDEX rollouts_by_candidate ON rollouts (job_id, candidate_id, split, event_id, position, score);
 
 CREATE TABLE lessons (
     job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,

@@ -1,0 +1,1 @@
+"""The report: a job as one file for people, to be opened, sent on, printed and kept."""
