@@ -52,7 +52,7 @@ def main() -> None:
                 report(f"{name} into an empty bank", server.url, rows, ["import", f"{folder}/{name}"])
                 report(f"{name} again", server.url, rows, ["import", f"{folder}/{name}"])
                 kind = name.partition(".")[2]
-                report(f"out as {kind}", server.url, rows, ["export"])
+                report(f"out as {kind}", server.url, rows, ["export", "--format", kind])
 
 
 def write_rows(path: Path, rows: int) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from gepa_next.api.csv_rows import csv_lines
+from gepa_next.gepa.pause import pause
 from gepa_next.gepa.types import Example
 from gepa_next.store.bank import list_examples
 from gepa_next.store.database import Database
@@ -17,6 +18,7 @@ def bank_of(database: Database, token_id: str, tags: Sequence[str]) -> Iterator[
     while page := list_examples(database, token_id, tags=(), limit=PAGE, after=after):
         after = page[-1].example.id
         yield from (each.example for each in page if wanted <= set(each.example.tags))
+        pause()
 
 
 def json_lines_of(examples: Iterator[Example]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from gepa_next.client.answers import (
     Candidate,
     Example,
     Import,
+    KnownRow,
     ParentComparison,
     PinnedPrompt,
     Quote,
@@ -34,6 +35,7 @@ from gepa_next.client.options import (
     RetestOptions,
     TaskOptions,
 )
+from gepa_next.client.sniffing import FileError
 from gepa_next.client.states import (
     Budget,
     Event,
@@ -64,6 +66,7 @@ __all__ = [
     "Event",
     "Example",
     "ExampleOptions",
+    "FileError",
     "Fork",
     "ForkOptions",
     "HeldOutTest",
@@ -71,6 +74,7 @@ __all__ = [
     "Job",
     "JobError",
     "Judge",
+    "KnownRow",
     "Latency",
     "LimitOptions",
     "NoServerError",

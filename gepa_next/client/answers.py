@@ -116,12 +116,22 @@ class RowError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnownRow:
+    """A row whose content was known before, by its line in the file."""
+
+    row: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Import:
-    """What became of an import."""
+    """What became of an import; of rows left out and known before the first ones are told."""
 
     upserted: int = 0
     duplicates: int = 0
+    left_out: int = 0
     errors: tuple[RowError, ...] = ()
+    first_duplicates: tuple[KnownRow, ...] = ()
     raw: Json = field(repr=False, compare=False, default_factory=dict)
 
 

@@ -1,18 +1,26 @@
 """The example bank: examples that several jobs share."""
 
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import BinaryIO, Unpack
+from typing import BinaryIO, Literal, Unpack
 
 from gepa_next.client.answers import Example, Import, RowError
-from gepa_next.client.chunks import CONTENT_TYPES, Chunk, Kind, chunks
+from gepa_next.client.chunks import Chunk, chunks
 from gepa_next.client.connection import Connection, segment
 from gepa_next.client.errors import ClientError
+from gepa_next.client.json_list import Unreadable
 from gepa_next.client.options import ExampleOptions
+from gepa_next.client.rows import Kind, Row, Rows, rows_of
+from gepa_next.client.source import Source
 
 PATH = "/v1/examples"
+CONTENT_TYPES: Mapping[Kind, str] = {
+    "csv": "text/csv",
+    "jsonl": "application/x-ndjson",
+    "json": "application/x-ndjson",  # sent value by value
+}
+MOST_KEPT = 1000
 TOO_LARGE = "payload_too_large"
 
 OnChunk = Callable[[Import, int], None]
@@ -39,36 +47,98 @@ class Bank(Connection):
 
     def add_examples(self, examples: Iterable[ExampleOptions | Mapping[str, object]]) -> Import:
         """Write many examples; those that could not be used are in `errors`, counted from 1."""
-        lines = "".join(f"{json.dumps(each)}\n" for each in examples)
-        return self.import_examples(io.BytesIO(lines.encode()), "jsonl")
+        return self.add_numbered(enumerate(examples, 1))
 
-    def import_examples(self, file: BinaryIO, kind: Kind, *, on_chunk: OnChunk | None = None) -> Import:
-        """Send a file of CSV or JSON lines in pieces, each written when it has arrived.
+    def add_numbered(
+        self,
+        examples: Iterable[tuple[int, Mapping[str, object]]],
+        *,
+        dry_run: bool = False,
+        on_chunk: Callable[[Import], None] | None = None,
+    ) -> Import:
+        """Write many examples, each with the line that `errors` are to name."""
+        rows = (Row(line, json.dumps(each).encode() + b"\n") for line, each in examples)
+        return self._send_all(Rows(b"", rows), "jsonl", on_chunk, dry_run=dry_run)
 
-        `on_chunk` is told what became of it so far, and how many bytes that is. After an error in the middle what was
-        written stays: send the file again, examples with an id are then replaced.
+    def import_examples(
+        self,
+        file: BinaryIO,
+        kind: Kind,
+        *,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        dry_run: bool = False,
+        on_chunk: OnChunk | None = None,
+    ) -> Import:
+        """Send a file of CSV, JSON lines or a JSON list in pieces, each written when it has arrived.
+
+        Text is UTF-8, or UTF-16 with its mark, if no `encoding` is said. `on_chunk` is told what became of it so far,
+        and how many bytes were read. After an error in the middle what was written stays: send the file again,
+        no row is doubled by that. FileError for a file that is not what it says.
         """
-        found = Import()
-        for chunk in chunks(file, kind):
-            found = self._send_chunk(chunk, CONTENT_TYPES[kind], found)
+        source = Source(file, encoding)
+
+        def told(found: Import) -> None:
             if on_chunk is not None:
-                on_chunk(found, chunk.end)
+                on_chunk(found, source.bytes_read)
+
+        return self._send_all(rows_of(source, kind, delimiter), kind, told, dry_run=dry_run)
+
+    def export_examples(self, kind: Literal["csv", "jsonl"], *, tags: Sequence[str] = ()) -> Iterator[bytes]:
+        """Yield the bank, or what has all the tags, as a file that can be imported; ClientError if it is cut short."""
+        query = {"format": kind, "tag": list(tags)}
+        return self._streamed("GET", PATH, params=query)
+
+    def _send_all(self, given: Rows, kind: Kind, on_chunk: Callable[[Import], None] | None, *, dry_run: bool) -> Import:
+        found, unreadable = Import(), list[Unreadable]()
+        for chunk in chunks(given.header, _readable(given.rows, unreadable)):
+            found = self._send_chunk(chunk, kind, found, dry_run=dry_run)
+            if on_chunk is not None:
+                on_chunk(found)
+        for each in unreadable:
+            found = _and_left_out(found, RowError(row=each.line, path="", message=each.message))
         return found
 
-    def _send_chunk(self, chunk: Chunk, content_type: str, found: Import) -> Import:
+    def _send_chunk(self, chunk: Chunk, kind: Kind, found: Import, *, dry_run: bool) -> Import:
+        query = {"dry_run": "true"} if dry_run else {}
+        headers = {"Content-Type": CONTENT_TYPES[kind]}
         try:
-            answer = self._read(Import, "POST", PATH, data=chunk.body, headers={"Content-Type": content_type})
+            answer = self._read(Import, "POST", PATH, params=query, data=chunk.body, headers=headers)
         except ClientError as error:
             if error.code != TOO_LARGE or not chunk.rows:
                 raise
             if len(chunk.rows) == 1:
-                left_out = RowError(row=chunk.first_line, path="", message=error.message)
-                return replace(found, errors=(*found.errors, left_out))
+                return _and_left_out(found, RowError(row=chunk.rows[0].line, path="", message=error.message))
             for half in chunk.halves():
-                found = self._send_chunk(half, content_type, found)
+                found = self._send_chunk(half, kind, found, dry_run=dry_run)
             return found
-        return Import(
-            upserted=found.upserted + answer.upserted,
-            duplicates=found.duplicates + answer.duplicates,
-            errors=(*found.errors, *(replace(each, row=chunk.line_in_file(each.row)) for each in answer.errors)),
-        )
+        return _together(found, answer, chunk.lines_in_file())
+
+
+def _readable(rows: Iterable[Row | Unreadable], unreadable: list[Unreadable]) -> Iterator[Row]:
+    for each in rows:
+        if isinstance(each, Unreadable):
+            unreadable.append(each)
+        else:
+            yield each
+
+
+def _and_left_out(found: Import, error: RowError) -> Import:
+    return replace(found, left_out=found.left_out + 1, errors=(*found.errors, error)[:MOST_KEPT])
+
+
+def _together(found: Import, answer: Import, lines: Sequence[int]) -> Import:
+    """Return both, with the rows of the answer as lines of the file."""
+    errors = [replace(each, row=_line(each.row, lines)) for each in answer.errors]
+    known = [replace(each, row=_line(each.row, lines)) for each in answer.first_duplicates]
+    return Import(
+        upserted=found.upserted + answer.upserted,
+        duplicates=found.duplicates + answer.duplicates,
+        left_out=found.left_out + max(answer.left_out, len(errors)),
+        errors=(*found.errors, *errors)[:MOST_KEPT],
+        first_duplicates=(*found.first_duplicates, *known)[:MOST_KEPT],
+    )
+
+
+def _line(row: int, lines: Sequence[int]) -> int:
+    return lines[min(row, len(lines) - 1)]

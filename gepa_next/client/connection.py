@@ -15,6 +15,7 @@ from gepa_next.client.reading import UnreadableError, read
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
 PAGE = 100
+BLOCK = 64 * 1024
 NETWORK_ERRORS = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
 T = TypeVar("T")
@@ -103,6 +104,14 @@ class Connection:
             cursor = self._parsed(answer).get("next_cursor")
             if cursor is None:
                 return
+
+    def _streamed(self, method: str, path: str, **options: Any) -> Iterator[bytes]:  # Any: as above
+        """Yield the body of the answer as it comes; NoServerError if it breaks off."""
+        with self._request(method, path, stream=True, **options) as answer:
+            try:
+                yield from answer.iter_content(BLOCK)
+            except NETWORK_ERRORS as error:
+                raise unreachable(self._url, error) from None
 
     def _items_in(self, answer: requests.Response) -> list[object]:
         items = self._parsed(answer).get("items")

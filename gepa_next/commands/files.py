@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gepa_next.client.rows import KINDS, Kind, delimiter_of
 from gepa_next.commands.outcome import UsageError
 
 STDIN = "-"
-KINDS = ("jsonl", "json", "csv")
+ENDINGS = {"ndjson": "jsonl", "tsv": "csv"}
 MOST_BYTES = 64 * 2**20
 COLUMNS = ("input", "ideal", "id", "tags")
 NAMES_OF_IDEAL = ("expected", "output")
@@ -19,13 +20,14 @@ NAMES_OF_IDEAL = ("expected", "output")
 Example = dict[str, Any]  # Any: JSON
 
 
-def kind_of(path: str, said: str | None) -> str:
+def kind_of(path: str, said: str | None) -> Kind:
     """Return what the file holds: as said, by its ending, or JSON lines from stdin."""
     ending = Path(path).suffix.lower().removeprefix(".")
-    found = said or ("jsonl" if path == STDIN else {"ndjson": "jsonl"}.get(ending, ending))
-    if found not in KINDS:
-        raise UsageError(f"{path}: its name does not end in .jsonl, .json or .csv; say --format")
-    return found
+    found = said or ("jsonl" if path == STDIN else ENDINGS.get(ending, ending))
+    for kind in KINDS:
+        if found == kind:
+            return kind
+    raise UsageError(f"{path}: its name does not end in .jsonl, .json, .csv or .tsv; say --format")
 
 
 def read_text(path: str) -> str:
@@ -76,7 +78,7 @@ def _object(value: object) -> Example:
 
 
 def _rows(text: str) -> Iterator[Example]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter_of(text, "input"), strict=True)
     if "input" not in (reader.fieldnames or ()):
         raise ValueError("the header has no column `input`")
     for row in reader:

@@ -6,8 +6,9 @@ import sys
 from typing import Any, Unpack
 
 from gepa_next.client import Client, OptimizeOptions, Quote
+from gepa_next.client.rows import KINDS
 from gepa_next.commands.connecting import add_connection, connect
-from gepa_next.commands.files import KINDS, STDIN, kind_of, read_examples, read_text
+from gepa_next.commands.files import STDIN, kind_of, read_examples, read_text
 from gepa_next.commands.jobs import tell_job
 from gepa_next.commands.limits import add_limits, limits_of
 from gepa_next.commands.outcome import Exit, UsageError, ending

@@ -24,7 +24,15 @@ def for_people(options: argparse.Namespace) -> bool:
 
 def tell(options: argparse.Namespace, value: Mapping[str, object], line: str) -> None:
     """Print the line for people, or the value as a line of JSON."""
-    print(plain(line) if for_people(options) else json.dumps(value, ensure_ascii=False), flush=True)
+    if for_people(options):
+        print(plain(line), flush=True)
+    else:
+        tell_program(value)
+
+
+def tell_program(value: Mapping[str, object]) -> None:
+    """Print the value as a line of JSON."""
+    print(json.dumps(value, ensure_ascii=False), flush=True)
 
 
 def plain(text: str) -> str:

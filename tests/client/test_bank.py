@@ -5,8 +5,7 @@ import json
 
 import pytest
 
-from gepa_next.client import Client, ClientError
-from gepa_next.client.chunks import LONGEST_ROW, RowTooLongError, chunks
+from gepa_next.client import Client, ClientError, FileError
 from tests.support.service import TOKEN
 
 ROWS = [
@@ -79,21 +78,61 @@ def test_a_server_that_takes_less_at_once_gets_less_at_once(open_with) -> None:
         assert client.example("last").input == "one"
 
 
-@pytest.mark.parametrize("kind", ["csv", "jsonl"])
-def test_an_empty_file_is_what_the_service_says_it_is(service, kind) -> None:
+def test_an_empty_file_is_nothing_to_import_or_no_csv(service) -> None:
     with service.served() as url, Client(url, TOKEN) as client:
-        if kind == "jsonl":
-            assert client.import_examples(io.BytesIO(), kind).upserted == 0
-        else:
-            with pytest.raises(ClientError, match="no column `input`"):
-                client.import_examples(io.BytesIO(), kind)
+        assert client.import_examples(io.BytesIO(), "jsonl").upserted == 0
+        with pytest.raises(FileError, match="empty"):
+            client.import_examples(io.BytesIO(), "csv")
 
 
-@pytest.mark.parametrize(
-    ("kind", "content"), [("jsonl", b"\0" * (LONGEST_ROW + 9)), ("csv", b'input\n"a\n' + b"b\n" * LONGEST_ROW)]
-)
-def test_a_file_that_is_not_what_it_says_is_read_no_further_than_a_row_can_be_long(kind, content) -> None:
-    file = io.BytesIO(content)
-    with pytest.raises(RowTooLongError, match="is this the right file"):
-        list(chunks(file, kind))
-    assert file.tell() < LONGEST_ROW + 100
+@pytest.mark.usefixtures("small_pieces")
+def test_what_a_dry_run_says_is_what_happens(service) -> None:
+    text = CSV + "again,a row that is known,1,\nagain2,a row that is known,1,\n"
+    with service.served() as url, Client(url, TOKEN) as client:
+        dry = client.import_examples(io.BytesIO(text.encode()), "csv", dry_run=True)
+        assert list(client.examples()) == []
+        done = client.import_examples(io.BytesIO(text.encode()), "csv")
+    assert (dry.upserted, dry.left_out) == (done.upserted, done.left_out)
+    assert (done.duplicates, done.first_duplicates[0].id) == (1, "again2")
+    assert done.first_duplicates[0].row == text.count("\n")
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_rows_over_several_lines_and_a_list_over_several_lines_are_told_by_their_first_one(service) -> None:
+    rows = [{"input": "a\nb"}, {"ideal": "no input"}, {"input": "c"}, {"input": ""}]
+    cells = 'input,ideal\n"a\nb",\n,no input\n"c\rd",\n,\n'
+    with service.served() as url, Client(url, TOKEN) as client:
+        listed = client.import_examples(io.BytesIO(json.dumps(rows, indent=1).encode()), "json")
+        tabled = client.import_examples(io.BytesIO(cells.encode()), "csv")
+    assert ([each.row for each in listed.errors], listed.left_out) == ([5, 11], 2)
+    assert ([each.row for each in tabled.errors], tabled.left_out) == ([4, 6], 2)
+
+
+def test_what_is_wrong_in_the_middle_is_told_and_what_stands_before_it_is_in(service) -> None:
+    with service.served() as url, Client(url, TOKEN) as client:
+        tabled = client.import_examples(io.BytesIO(b'input\n1\n"2\n3\n'), "csv")
+        listed = client.import_examples(io.BytesIO(b'[{"input": "a"},\n{"input" "b"}]'), "json")
+    assert (tabled.upserted, tabled.left_out, tabled.errors[0].row) == (1, 1, 3)
+    assert "from here on" in tabled.errors[0].message
+    assert (listed.upserted, listed.left_out, listed.errors[0].row) == (1, 1, 2)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_the_bank_goes_out_as_a_file_that_makes_it_again(service, kind) -> None:
+    given = [
+        {"id": f"r{n}", "input": f"=line {n}\n\u2028", "ideal": "" if n % 2 else None, "tags": ["t;u"]}
+        for n in range(300)
+    ]
+    with service.served() as url, Client(url, TOKEN) as client:
+        client.add_examples(given)
+        before = list(client.examples())
+        text = b"".join(client.export_examples(kind, tags=["t;u"]))
+        for each in before:
+            client.delete_example(each.id)
+        assert client.import_examples(io.BytesIO(text), kind).left_out == 0
+        after = list(client.examples())
+        with pytest.raises(ClientError, match="format"):
+            list(client.export_examples("xml"))
+    assert [(each.id, each.input, each.ideal, each.tags) for each in after] == [
+        (each.id, each.input, each.ideal, each.tags) for each in before
+    ]

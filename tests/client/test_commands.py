@@ -40,6 +40,12 @@ def lines(done: subprocess.CompletedProcess[str]) -> list[dict]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def counts(done: subprocess.CompletedProcess[str]) -> tuple[int, int, int]:
+    """Return how many rows an import wrote, knew before and left out."""
+    (told,) = lines(done)
+    return told["upserted"], told["duplicates"], told["left_out"]
+
+
 def on_a_terminal(url: str, *arguments: str) -> tuple[str, int]:
     """Return what a terminal shows of the command, and its exit code."""
     master, slave = pty.openpty()
@@ -117,11 +123,10 @@ def test_a_job_is_stopped_cancelled_and_resumed(service) -> None:
 def test_the_bank_goes_out_and_in_again(service, tmp_path, examples) -> None:
     with service.served() as url:
         done = run(url, "examples", "import", examples["csv"])
-        assert lines(done) == [{"upserted": len(EXAMPLES), "duplicates": 0, "errors": []}]
+        assert counts(done) == (len(EXAMPLES), 0, 0)
         exported = tmp_path / "out.jsonl"
         exported.write_text(run(url, "examples", "export").stdout)
-        again = lines(run(url, "examples", "import", str(exported)))
-        assert again == [{"upserted": len(EXAMPLES), "duplicates": len(EXAMPLES), "errors": []}]
+        assert counts(run(url, "examples", "import", str(exported))) == (len(EXAMPLES), len(EXAMPLES), 0)
         assert len(lines(run(url, "examples", "list"))) == len(EXAMPLES)
         bad = run(url, "examples", "import", "-", input='{"ideal": "no input"}\n')
         assert (bad.returncode, lines(bad)[0]["errors"][0]["row"]) == (1, 1)

@@ -1,0 +1,110 @@
+"""A list in JSON, read value by value, however long it is."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gepa_next.client.source import LONGEST_ROW, RowTooLongError
+
+_DECODER = json.JSONDecoder()
+_BLANKS = re.compile(r"[ \t\r\n]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A value of the list, and the line where it begins."""
+
+    line: int
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A place from which on a file is not what it should be; there are no rows behind it."""
+
+    line: int
+    message: str
+
+
+def json_list(blocks: Iterator[str]) -> Iterator[Item | Unreadable]:
+    """Yield the values of a list; what is wrong with it ends it."""
+    text = _Text(blocks)
+    try:
+        text.take("[")
+        if text.next() == "]":
+            text.take("]")
+        else:
+            yield Item(text.line, text.value())
+            while text.next() == ",":
+                text.take(",")
+                text.next()
+                yield Item(text.line, text.value())
+            text.take("]")
+        text.finish()
+    except _WrongError as error:
+        yield Unreadable(text.line, f"not a list in JSON from here on: {error}")
+
+
+class _WrongError(Exception):
+    """Report what is not JSON."""
+
+
+class _Text:
+    """What was read and not yet used."""
+
+    def __init__(self, blocks: Iterator[str]) -> None:
+        self._blocks = blocks
+        self._text = ""
+        self._at = 0
+        self.line = 1
+
+    def next(self) -> str:
+        """Return the character behind the blanks, none at the end."""
+        while True:
+            self._go(_BLANKS.match(self._text, self._at).end())  # type: ignore[union-attr] # it always matches
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._more():
+                return ""
+
+    def take(self, character: str) -> None:
+        """Go on behind the character."""
+        if (found := self.next()) != character:
+            raise _WrongError(f"{character} is expected" + (f" in place of {found}" if found else ""))
+        self._go(self._at + 1)
+
+    def finish(self) -> None:
+        """Make sure that nothing comes any more."""
+        if self.next():
+            raise _WrongError("something comes after the list")
+
+    def value(self) -> object:
+        """Return the value that begins here, and go on behind it."""
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self._text, self._at)
+            except RecursionError:
+                raise _WrongError("nested too deep") from None
+            except ValueError as error:
+                if not self._more():
+                    raise _WrongError(str(error).partition(":")[0]) from None
+                continue
+            if end == len(self._text) and self._more():
+                continue  # a number may go on
+            self._go(end)
+            return value
+
+    def _more(self) -> bool:
+        self._text, self._at = self._text[self._at :], 0
+        if len(self._text) > LONGEST_ROW:
+            raise RowTooLongError(
+                f"line {self.line}: a value of more than {LONGEST_ROW} characters; is this the right file?"
+            )
+        block = next(self._blocks, "")
+        self._text += block
+        return bool(block)
+
+    def _go(self, end: int) -> None:
+        self.line += self._text.count("\n", self._at, end)
+        self._at = end

@@ -1,0 +1,126 @@
+"""Importing from the command line: what people and programs are told of it, and what is in when it ends early."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.client.stand_in import answer, refusing
+from tests.client.test_commands import GEPA_NEXT, TIMEOUT_S, lines, on_a_terminal, run, surroundings
+from tests.support.service import TOKEN
+
+IN = json.dumps({"upserted": 5, "duplicates": 0, "left_out": 0, "errors": [], "first_duplicates": []})
+
+
+@pytest.fixture
+def rows(tmp_path) -> str:
+    """Rows for three requests, of which one line is known twice and one has no input."""
+    path = tmp_path / "rows.jsonl"
+    text = "".join(json.dumps({"input": f"{n} " + "x" * 900}) + "\n" for n in range(2500))
+    path.write_text(text + '{"ideal": "no input"}\n' + text.partition("\n")[0] + "\n")
+    return str(path)
+
+
+def test_a_terminal_gets_a_bar_and_the_lines_that_matter(service, rows) -> None:
+    with service.served() as url:
+        shown, code = on_a_terminal(url, "examples", "import", rows)
+    assert code == 1
+    assert "[########" in shown
+    assert "100 %" in shown
+    assert "2501 written, 1 of them known before, 1 left out" in shown
+    assert "left out: line 2501: input: Field required" in shown
+    assert "known before: line 2502 (x-" in shown
+
+
+def test_a_program_gets_a_line_for_each_piece_and_the_result_last(service, rows) -> None:
+    with service.served() as url:
+        *progress, result = lines(run(url, "examples", "import", rows))
+    assert [each["progress"]["upserted"] for each in progress] == sorted(
+        each["progress"]["upserted"] for each in progress
+    )
+    assert len(progress) == 3
+    assert progress[-1]["progress"]["bytes"] == Path(rows).stat().st_size
+    assert (result["upserted"], result["duplicates"], result["left_out"]) == (2501, 1, 1)
+    assert [(each["row"], each["path"]) for each in result["errors"]] == [(2501, "input")]
+    assert result["first_duplicates"][0]["row"] == 2502
+
+
+def test_a_dry_run_says_so_and_writes_nothing(service, tmp_path) -> None:
+    file = tmp_path / "rows.tsv"
+    file.write_bytes("input\tideal\nfür\tx\n".encode("windows-1252"))
+    with service.served() as url:
+        assert run(url, "examples", "import", str(file)).returncode == 2
+        (told,) = lines(
+            run(url, "examples", "import", str(file), "--encoding", "windows-1252", "--delimiter", "tab", "--dry-run")
+        )
+        assert (told["dry_run"], told["upserted"]) == (True, 1)
+        assert lines(run(url, "examples", "list")) == []
+        assert (
+            "would be written"
+            in on_a_terminal(url, "examples", "import", str(file), "--encoding", "latin-1", "--dry-run")[0]
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("rows.csv", b"\x1f\x8b\x08\0", "gzip"),
+        ("rows.jsonl", b'[{"input": "a"}]', "--format json"),
+        ("rows.csv", b"question\n1\n", "no column `input`"),
+        ("rows.parquet", b"PAR1", "say --format"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_before_anything_is_sent(stand_in, tmp_path, name, content, said) -> None:
+    file = tmp_path / name
+    file.write_bytes(content)
+    server = stand_in(answer(200, IN))
+    done = run(server.url, "examples", "import", str(file))
+    assert (done.returncode, done.stdout, server.requests) == (2, "", [])
+    assert said in done.stderr
+
+
+def test_a_token_that_expires_midway_says_what_is_in(stand_in, rows) -> None:
+    done = run(stand_in(answer(200, IN), refusing(401, "unauthorized")).url, "examples", "import", rows)
+    assert done.returncode == 4
+    assert "5 rows are in" in done.stderr
+    assert "unauthorized" in done.stderr
+
+
+def test_a_server_that_is_another_one_gets_no_second_piece(stand_in, rows) -> None:
+    server = stand_in(answer(200, "<html>", content_type="text/html"))
+    done = run(server.url, "examples", "import", rows)
+    assert (done.returncode, len(server.requests)) == (4, 1)
+    assert "is no gepa-next server" in done.stderr
+
+
+def test_letting_go_midway_says_what_is_in_and_running_it_again_doubles_nothing(service, rows) -> None:
+    with service.served() as url:
+        command = [*GEPA_NEXT, "examples", "import", "-"]
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        with subprocess.Popen(command, env=surroundings(url, TOKEN), **pipes) as going:
+            going.stdin.write(Path(rows).read_bytes())
+            going.stdin.flush()
+            assert json.loads(going.stdout.readline())["progress"]["upserted"] > 0
+            going.send_signal(signal.SIGINT)
+            assert going.wait(TIMEOUT_S) == 130
+            said = going.stderr.read().decode()
+        assert "rows are in; import the file again" in said
+        assert "Traceback" not in said
+        run(url, "examples", "import", rows)
+        assert len(run(url, "examples", "export").stdout.splitlines()) == 2500
+
+
+def test_the_bank_is_written_to_a_file_as_csv(service, tmp_path) -> None:
+    out = tmp_path / "bank.csv"
+    with service.served() as url:
+        run(
+            url,
+            "examples",
+            "import",
+            "-",
+            input='{"id": "a", "input": "=1", "tags": ["t"]}\n{"id": "b", "input": "2"}\n',
+        )
+        assert run(url, "examples", "export", "--format", "csv", "--tag", "t", "--out", str(out)).returncode == 0
+    assert out.read_bytes() == b"id,input,ideal,tags,meta\r\na,'=1,,t,\r\n"
