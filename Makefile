@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page bench-search bench-truth bench-clock bench-noise bench-import crash crash-mutants format clean boot
+.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page bench-cluster bench-search bench-truth bench-clock bench-noise bench-import crash crash-mutants format clean boot
 
 all: lint types contracts test
 
@@ -57,6 +57,10 @@ bench: $(VENV)/.installed
 # The page of a big job in Chromium, which has to be installed.
 bench-page: $(VENV)/.dev-installed
 	$(BIN)/python -m benchmarks.page
+
+# What a Dask cluster takes off the box.
+bench-cluster: $(VENV)/.dev-installed
+	$(BIN)/python -m benchmarks.cluster
 
 # Our search against the reference implementation, which is installed beside and never imported by the product.
 build/reference/.installed:

@@ -26,6 +26,7 @@ from gepa_next.api.errors import register_error_handlers
 from gepa_next.api.rates import RateLimiter
 from gepa_next.api.wiring import EXTENSION, Access, Limits, Wiring
 from gepa_next.config import Settings, load_settings
+from gepa_next.elsewhere import QUEUED_S
 from gepa_next.gepa.drift import anchors_fingerprint
 from gepa_next.llm.program_urls import ProgramUrls
 from gepa_next.roles import judge_watch_of, models_for, roles_of, ways_of
@@ -110,10 +111,11 @@ def create_runner(settings: Settings, database: Database) -> Runner:
         models_for(settings, ways),
         concurrent_jobs=settings.max_concurrent_jobs,
         concurrent_calls=settings.max_concurrent_calls,
-        longest_call_s=settings.llm_timeout_s + LOOK_UP_S,
+        longest_call_s=settings.llm_timeout_s + LOOK_UP_S + (QUEUED_S if ways.elsewhere else 0),
         kill_hung=settings.kill_hung_runners,
         brake=DiskBrake(settings.database_path.parent, least_free_bytes=settings.min_free_disk_mb * MEGABYTE),
         checks_judge=judge_watch_of(settings, ways),
+        elsewhere=ways.elsewhere,
     )
 
 

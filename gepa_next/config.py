@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,6 +21,7 @@ OPENAI_URL = "https://api.openai.com/v1"
 SECRET = frozenset(
     {"api_bearer_tokens", "openrouter_api_key", "openai_api_key", "llm_api_key", "judge_api_key", "reflection_api_key"}
 )
+_SCHEDULER = re.compile(r"(tcp|tls)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 _TOKEN = re.compile(r"[!-~]+")
 # As browsers send it: lower case, no path, no port that the scheme implies.
 _ORIGIN = re.compile(
@@ -97,6 +99,7 @@ class Settings(BaseSettings):
     drain_timeout_s: float = Field(30, ge=0, le=86_400)
     kill_hung_runners: bool = True
     min_free_disk_mb: int = Field(64, ge=0)
+    dask_scheduler: str = ""
 
     sse_retry_ms: int = Field(2000, ge=1)
     sse_ping_interval_s: float = Field(15, gt=0, le=3600)
@@ -131,6 +134,15 @@ class Settings(BaseSettings):
     def _can_be_sent(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if not all(_TOKEN.fullmatch(token.get_secret_value()) for token in value):
             raise ValueError("a token is one or more visible ASCII characters")
+        return value
+
+    @field_validator("dask_scheduler")
+    @classmethod
+    def _is_a_scheduler(cls, value: str) -> str:
+        if value and not _SCHEDULER.fullmatch(value):
+            raise ValueError("the address of a Dask scheduler: tcp://HOST:PORT or tls://HOST:PORT")
+        if value and find_spec("distributed") is None:
+            raise ValueError("Dask is not installed: pip install 'gepa-next[dask]'")
         return value
 
     @field_validator("llm_ca_file")
@@ -172,6 +184,8 @@ class Settings(BaseSettings):
             )
         if not self.require_auth and self.host not in LOOPBACK and not self.allow_insecure_bind:
             raise ValueError("HOST: without authentication only a loopback address, or set ALLOW_INSECURE_BIND=true")
+        if self.dask_scheduler and self.runner == "thread":
+            raise ValueError("DASK_SCHEDULER: not with RUNNER=thread, for Dask cannot share a process with the server")
         self._check_endpoints()
         if not self.simulated and not (self.judge_model_id and self.target_model_default):
             raise ValueError("JUDGE_MODEL_ID, TARGET_MODEL_DEFAULT: set both when a key or base URL is given")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gepa_next.api.wiring import Roles
 from gepa_next.config import Settings
+from gepa_next.elsewhere import Elsewhere
 from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.types import ModelCall, Role
 from gepa_next.llm.endpoint import Endpoint
@@ -15,9 +16,10 @@ from gepa_next.llm.pricing import Prices, states_cost
 from gepa_next.llm.program import ProgramModel, Programs
 from gepa_next.llm.program_urls import ProgramUrls
 from gepa_next.llm.provider import Provider
+from gepa_next.llm.remote import RemoteTransport, TransportLimits
 from gepa_next.llm.simulator import Simulator
 from gepa_next.llm.throttle import Throttle
-from gepa_next.llm.transport import Transport
+from gepa_next.llm.transport import Posts
 from gepa_next.llm.turnstile import Lane, Traffic, Turnstile
 from gepa_next.models import JobSpec
 from gepa_next.runner.call_pool import aside
@@ -56,18 +58,30 @@ def _model_ids(settings: Settings) -> dict[Role, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ways:
-    """What all that is asked in one process shares: a provider for each role, none if simulated, and the gate."""
+    """What all that is asked in one process shares: a provider for each role, none if simulated, and the gate.
+
+    With `elsewhere` requests are sent from there, and metrics computed there.
+    """
 
     providers: Mapping[Role, Provider]
     turnstile: Turnstile
+    elsewhere: Elsewhere | None = None
 
 
 def ways_of(settings: Settings) -> Ways:
     """Return new ways to the models; whoever asks in the same process takes the same."""
+    elsewhere = _cluster(settings.dask_scheduler) if settings.dask_scheduler else None
     return Ways(
-        providers={} if settings.simulated else _providers(settings),
+        providers={} if settings.simulated else _providers(settings, elsewhere),
         turnstile=Turnstile(most=settings.max_concurrent_calls, patience_s=settings.provider_patience_s),
+        elsewhere=elsewhere,
     )
+
+
+def _cluster(address: str) -> Elsewhere:
+    from gepa_next.cluster import Cluster  # noqa: PLC0415  # of an optional extra
+
+    return Cluster(address)
 
 
 def models_for(settings: Settings, ways: Ways) -> ModelsFor:
@@ -149,24 +163,27 @@ def _request_id(job_id: str, call: ModelCall) -> str:
     return f"{job_id}/{call.key}"
 
 
-def _providers(settings: Settings) -> dict[Role, Provider]:
+def _providers(settings: Settings, elsewhere: Elsewhere | None = None) -> dict[Role, Provider]:
     """Return the provider of each role; roles with the same base URL and key share it."""
     places, prices = _places(settings), Prices.from_mapping(settings.model_prices)
     per_minute = _limits_per_minute(settings, places)
-    # A job that has nothing under way may go over the limit by one.
-    connections = settings.max_concurrent_calls + settings.max_concurrent_jobs
     made: dict[tuple[str, str], Provider] = {}
     for place in places.values():
         if place not in made:
             made[place] = Provider(
                 Endpoint(*place),
-                transport=Transport(
-                    timeout_s=settings.llm_timeout_s, connections=connections, ca_file=settings.llm_ca_file
-                ),
+                transport=_transport(settings, elsewhere),
                 prices=prices,
                 throttle=Throttle(settings.max_concurrent_calls, per_minute=per_minute.get(place)),
             )
     return {role: made[place] for role, place in places.items()}
+
+
+def _transport(settings: Settings, elsewhere: Elsewhere | None) -> Posts:
+    # A job that has nothing under way may go over the limit by one.
+    connections = settings.max_concurrent_calls + settings.max_concurrent_jobs
+    limits = TransportLimits(timeout_s=settings.llm_timeout_s, connections=connections, ca_file=settings.llm_ca_file)
+    return RemoteTransport(elsewhere, limits) if elsewhere else limits.transport()
 
 
 def _places(settings: Settings) -> dict[Role, tuple[str, str]]:

@@ -82,7 +82,7 @@ class Failure(Exception):
 
     `complaint` is what the provider says, for finding the parameter that it complains of, `usage` what it says that
     the failed request consumed. `ends` says what the failure ends if that is decided already, and then there is no
-    further try.
+    further try. `repeated` counts how often the request was sent before by what died over it.
     """
 
     def __init__(
@@ -93,6 +93,7 @@ class Failure(Exception):
         retry_after_s: float | None = None,
         complaint: Complaint = NO_COMPLAINT,
         ends: Scope | None = None,
+        repeated: int = 0,
     ) -> None:
         super().__init__(f"{fault.name}: {detail}")
         self.fault = fault
@@ -100,4 +101,5 @@ class Failure(Exception):
         self.retry_after_s = retry_after_s
         self.complaint = complaint
         self.ends = ends
+        self.repeated = repeated
         self.usage: Mapping[str, object] = {}

@@ -215,6 +215,7 @@ class HttpModel:
         bill.sends += 1
         try:
             answer = self.provider.send(payload, request_id=self.request_id(call), fresh=fresh, permit=self.permit)
+            bill.add_repeated(answer.repeated, question.messages)
             return self._read(answer, [message.content for message in question.messages])
         except (Interrupted, ProviderError):
             bill.sends -= 1  # nothing was sent
@@ -222,6 +223,7 @@ class HttpModel:
         except Failure as failure:
             if failure.fault in faults.NOTHING_SENT:
                 bill.sends -= 1  # as above
+            bill.add_repeated(failure.repeated, question.messages)
             bill.add_failed(failure.usage, question.messages, perhaps=failure.fault.billed)
             raise
 

@@ -12,7 +12,7 @@ from gepa_next.llm.pricing import Prices
 from gepa_next.llm.probe import Probing
 from gepa_next.llm.retry import RetryBudget
 from gepa_next.llm.throttle import Throttle
-from gepa_next.llm.transport import Answer, Transport
+from gepa_next.llm.transport import Answer, Posts, Transport
 
 
 class Provider:
@@ -25,7 +25,7 @@ class Provider:
         self,
         endpoint: Endpoint,
         *,
-        transport: Transport | None = None,
+        transport: Posts | None = None,
         prices: Prices | None = None,
         throttle: Throttle | None = None,
     ) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from types import MappingProxyType
+from typing import Protocol
 
 import requests
 from urllib3 import Timeout
@@ -45,11 +46,25 @@ class CrossedAnswer(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back over HTTP: header names in lower case, the body unpacked, that of a redirect left unread."""
+    """What came back over HTTP: header names in lower case, the body unpacked, that of a redirect left unread.
+
+    `repeated` counts how often the request was sent before by what died over it.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    repeated: int = 0
+
+
+class Posts(Protocol):
+    """Post a body and return the answer; share it among threads and close it at the end."""
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str], *, fresh: bool = False) -> Answer:
+        """Return the answer, on a connection of its own when `fresh`."""
+
+    def close(self) -> None:
+        """Close all connections."""
 
 
 class _Session(requests.Session):

@@ -1,7 +1,7 @@
 """Count what a call consumed, from what the provider says of it when that can be believed."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gepa_next.gepa.types import CallUsage, Message
@@ -67,6 +67,12 @@ class Bill:
         elif perhaps:
             self.flag("possibly_billed")
             self.doubtful += not self._is_charged(estimate_input_tokens(messages), 0)
+
+    def add_repeated(self, times: int, messages: Sequence[Message]) -> None:
+        """Add requests whose senders died before there was an answer: each was perhaps charged."""
+        self.sends += times
+        for _ in range(times):
+            self.add_failed({}, messages, perhaps=True)
 
     @property
     def usage(self) -> CallUsage:

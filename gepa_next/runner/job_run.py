@@ -8,14 +8,17 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from threading import Event
 
+from gepa_next.elsewhere import Elsewhere
 from gepa_next.errors import DamagedError, GepaNextError, Interrupted, RefusedError, StoreError, UnavailableError
 from gepa_next.gepa.engine import optimize
+from gepa_next.gepa.ports import Metric
 from gepa_next.gepa.run import Run, standing_of
 from gepa_next.gepa.spending import cost_usd, sends
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Step
 from gepa_next.gepa.types import Role
 from gepa_next.metrics import find_other_scoring, scoring_of
+from gepa_next.metrics.remote import RemoteMetric
 from gepa_next.models import Job, JobSpec
 from gepa_next.runner.asking import Asking
 from gepa_next.runner.fan_out import PooledFanOut
@@ -51,6 +54,7 @@ class JobRun:
     clock: Callable[[], float]
     brake: Callable[[], str | None] = lambda: None
     asking: Asking = field(default_factory=Asking)
+    elsewhere: Elsewhere | None = None  # where metrics are computed, if not here
     let_go: Event = field(default_factory=Event)
     is_loaded: bool = False
     got_on: bool = False  # by a step that no run before it had recorded
@@ -132,7 +136,7 @@ class JobRun:
             model=UntilRefused(ledger, tell=tenure.refuse),
             fan_out=PooledFanOut(self.pool, let_go=self.let_go),
             control=lambda point, reason=None: self._control(holder, job, point, reason),
-            metric=scoring.metric,
+            metric=self._metric(scoring.metric),
             judge_weight=scoring.judge_weight,
             program_weight=scoring.program_weight,
         )
@@ -142,6 +146,9 @@ class JobRun:
                 self._finish(step, job, state)
             else:
                 self._record(job, state, step)
+
+    def _metric(self, chosen: Metric | None) -> Metric | None:
+        return RemoteMetric(chosen, self.elsewhere) if chosen and self.elsewhere else chosen
 
     def _finish(self, step: Step, job: Job, state: State) -> None:
         self._settle()

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
 
+from gepa_next.elsewhere import Elsewhere
 from gepa_next.errors import GepaNextError, StoreError, UnavailableError
 from gepa_next.processes import PULSE_S, tell_parent
 from gepa_next.runner import judge_watch, watch
@@ -49,6 +50,7 @@ class Runner:
         kill_hung: bool = True,
         brake: Callable[[], str | None] = lambda: None,
         checks_judge: JudgeWatch | None = None,
+        elsewhere: Elsewhere | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._watch = watch.Watch(database, kill_hung=kill_hung)
@@ -57,6 +59,7 @@ class Runner:
         self._clock = clock
         self._brake = brake
         self._checks_judge = checks_judge
+        self._elsewhere = elsewhere
         self._asking = Asking()
         self._most_jobs = concurrent_jobs
         self._jobs_pool = self._new_jobs_pool()
@@ -211,6 +214,7 @@ class Runner:
             clock=self._clock,
             brake=self._brake,
             asking=self._asking,
+            elsewhere=self._elsewhere,
         )
         self._held.begin(run)
         log.info("job %s: claimed", claim.job_id, extra={"job_id": claim.job_id, "epoch": claim.epoch})

@@ -246,3 +246,17 @@ def test_a_file_without_certificates_is_refused(load, tmp_path, text, said) -> N
 def test_what_cannot_be_the_url_of_a_program_is_refused_by_name(load, text) -> None:
     with pytest.raises(ConfigurationError, match=r"PROGRAM_URLS: .* the (path of the )?URL"):
         load(PROGRAM_URLS=f"https://fine.example/,{text}")
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"DASK_SCHEDULER": "http://10.0.0.5:8786"}, "DASK_SCHEDULER: the address of a Dask scheduler"),
+        ({"DASK_SCHEDULER": "tcp://10.0.0.5:8786", "RUNNER": "thread"}, "not with RUNNER=thread"),
+    ],
+)
+def test_a_cluster_that_cannot_be_used_is_refused(monkeypatch, variables, words) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=words):
+        load_settings(require_auth=False)
