@@ -32,7 +32,7 @@ wsgi_app = "gepa_next.app:create_app_from_environment()"
 bind = os.environ.get(LISTEN_VARIABLE) or (
     f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 )
-worker_class = "gevent"
+worker_class = "gepa_next.web_worker.WebWorker"
 workers = 1
 worker_connections = _settings.max_sse_clients + 200
 keepalive = 5

@@ -8,6 +8,7 @@ from typing import TypeVar
 from flask import Flask, Response, current_app, g, request
 
 from gepa_next.api.errors import error_response
+from gepa_next.api.headers import EVERYWHERE
 from gepa_next.api.identity import SAFE, find_identity, is_from_elsewhere
 from gepa_next.api.rates import RateLimiter
 from gepa_next.api.wiring import wiring
@@ -124,7 +125,8 @@ def _is_metrics() -> bool:
 
 def _finish(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.get("request_id", "")
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    for name, value in EVERYWHERE.items():
+        response.headers.setdefault(name, value)
     if "rate_limit" in g:
         response.headers["RateLimit"] = g.rate_limit
     origin = request.headers.get("Origin", "")

@@ -6,6 +6,7 @@ from types import MappingProxyType
 SAID: Mapping[str, str] = MappingProxyType(
     {
         "invalid_json": "the body is not JSON: Expecting value: line 1 column 1 (char 0)",
+        "invalid_request": "this is no HTTP request that the server can read",
         "unauthorized": "send a valid token: Authorization: Bearer TOKEN",
         "cross_origin": "a page of another origin asked for this",
         "forbidden": "this needs the scope write; the token has read",

@@ -4,6 +4,7 @@ import pytest
 
 from gepa_next.api.rates import MOST_CLIENTS, RateLimiter
 from gepa_next.app import FAILURES_PER_MIN
+from gepa_next.tokens.lines import digest_of_token
 from tests.api.answers import refused
 from tests.support.service import OTHER_TOKEN
 
@@ -52,6 +53,18 @@ def test_guessing_tokens_is_limited_and_does_not_lock_out_who_has_one(service) -
     refused(answer, 429, "rate_limited")
     assert int(answer.headers["Retry-After"]) > 0
     assert "remaining=0" in answer.headers["RateLimit"]
+    assert service.client().get("/v1/optimize").status_code == 200
+
+
+def test_ten_thousand_guesses_open_nothing_and_shut_nobody_out(service) -> None:
+    guess, statuses = service.client(None), set()
+    for number in range(500):
+        guess.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {number:032x}"
+        statuses.add(guess.get("/v1/optimize").status_code)
+    assert statuses == {401, 429}
+    tokens = service.parts.access.tokens
+    assert [n for n in range(10_000) if tokens.find(digest_of_token(f"{n:032x}"))] == []
+    assert len(service.parts.failures._buckets) == 1
     assert service.client().get("/v1/optimize").status_code == 200
 
 

@@ -1,0 +1,83 @@
+"""gunicorn's gevent worker, answering what never reaches the application in our one error shape."""
+
+import json
+import secrets
+import socket
+from collections.abc import Mapping
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any
+
+from gunicorn import util
+from gunicorn.http import errors
+from gunicorn.workers.ggevent import GeventWorker
+
+from gepa_next.api.headers import EVERYWHERE
+
+LINGER_S, LINGER_READS, LINGER_BYTES = 0.5, 16, 65_536
+STATUS: Mapping[type[Exception], tuple[HTTPStatus, str]] = MappingProxyType(
+    {
+        errors.LimitRequestLine: (HTTPStatus.REQUEST_URI_TOO_LONG, "the path and query are too long"),
+        errors.LimitRequestHeaders: (
+            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "the headers are too large or too many",
+        ),
+        errors.ExpectationFailed: (HTTPStatus.EXPECTATION_FAILED, "send no Expect but 100-continue"),
+        errors.UnsupportedTransferCoding: (HTTPStatus.NOT_IMPLEMENTED, "send no Transfer-Encoding but chunked"),
+        errors.ParseException: (HTTPStatus.BAD_REQUEST, "this is no HTTP request that the server can read"),
+    }
+)
+_OF_THE_SERVER = (errors.ConfigurationProblem, errors.InvalidResponseHeader, errors.InvalidResponseHeaderName)
+
+
+class WebWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
+    """The worker of the web process."""
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:  # Any: gunicorn has no types
+        """Answer a request that could not be read; what it said is not logged, for it may hold a token."""
+        request_id = secrets.token_hex(8)
+        status, message = _answer_to(exc)
+        if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+            where = f"{getattr(req, 'method', '')} {getattr(req, 'path', '')}".strip() or "before the request was read"
+            self.log.error("unexpected error in request %s: %s", request_id, where, exc_info=exc)
+        else:
+            self.log.warning(
+                "request %s from %s could not be read: %s", request_id, (addr or [""])[0], type(exc).__name__
+            )
+        try:
+            util.write_nonblock(client, _answer(status, message, request_id))
+            _let_it_arrive(client)
+        except OSError:
+            self.log.debug("nobody waits for the answer to request %s", request_id)
+
+
+def _let_it_arrive(client: Any) -> None:  # Any: gunicorn has no types
+    """Read on for a moment: closing a connection with something unread would take the answer back."""
+    client.shutdown(socket.SHUT_WR)
+    client.settimeout(LINGER_S)
+    for _ in range(LINGER_READS):
+        if not client.recv(LINGER_BYTES):
+            return
+
+
+def _answer_to(error: BaseException) -> tuple[HTTPStatus, str]:
+    if not isinstance(error, _OF_THE_SERVER):
+        for kind, answer in STATUS.items():
+            if isinstance(error, kind):
+                return answer
+    return HTTPStatus.INTERNAL_SERVER_ERROR, "an error in the service; its log says more under this request id"
+
+
+def _answer(status: HTTPStatus, message: str, request_id: str) -> bytes:
+    code = "internal_error" if status is HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request"
+    error = {"code": code, "message": message, "details": [], "request_id": request_id}
+    body = json.dumps({"error": error}).encode()
+    headers = {
+        "Connection": "close",
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "X-Request-ID": request_id,
+        **EVERYWHERE,
+    }
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + body
