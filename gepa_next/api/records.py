@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from types import MappingProxyType
 
+from gepa_next.api.gepa_viz import run_pieces
 from gepa_next.gepa.types import Candidate, Rollout
 from gepa_next.models import Job, LedgerCall
 from gepa_next.store.database import Database
@@ -105,6 +106,7 @@ RECORDS: Mapping[str, Record] = MappingProxyType(
         "rollouts.jsonl": Record(_JSONL, _rollouts),
         "calls.jsonl": Record(_JSONL, _calls),
         "events.jsonl": Record(_JSONL, _events),
+        "run.json": Record("application/json", run_pieces),
         "lessons.md": Record("text/markdown; charset=utf-8", _lessons),
     }
 )
