@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page bench-cluster bench-search bench-truth bench-clock bench-noise bench-import crash crash-mutants format clean boot
+.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page bench-cluster bench-search bench-truth bench-clock bench-noise bench-import crash crash-mutants fuzz format clean boot
 
 all: lint types contracts test
 
@@ -93,6 +93,10 @@ crash: $(VENV)/.dev-installed
 
 crash-mutants: $(VENV)/.dev-installed
 	$(BIN)/python -m tests.crash.catch
+
+# Twenty thousand requests made from the description, against a real server (minutes): make fuzz ARGS="--cases 50"
+fuzz: $(VENV)/.dev-installed
+	$(BIN)/python -m tests.fuzz.api $(ARGS)
 
 # The server boots from requirements.txt alone, without the development packages.
 boot:

@@ -3,7 +3,15 @@
 from gepa_next.api.artifacts import ARTIFACTS
 from gepa_next.api.evidence_states import ArtifactIndex, CandidatesState
 from gepa_next.api.fork_shapes import ForkBody
-from gepa_next.api.operation import NAMED_ERRORS, READ_BODY_ERRORS, WRITE_ERRORS, Answer, Operation, Operations
+from gepa_next.api.operation import (
+    EVENT_STREAM,
+    NAMED_ERRORS,
+    READ_BODY_ERRORS,
+    WRITE_ERRORS,
+    Answer,
+    Operation,
+    Operations,
+)
 from gepa_next.api.parameters import (
     ARTIFACT,
     CURSOR,
@@ -33,9 +41,9 @@ MAKE_ERRORS = (*WRITE_ERRORS, "idempotency_key_reused", "program_not_allowed", "
 STATE = Answer("The job's state", JobState, ("ETag", "Retry-After"))
 UNCHANGED = Answer("Nothing has changed", headers=("ETag",))
 STREAM = (
-    "Server-sent events: `retry:` first, then for each event `id:` (1, 2, 3 … without gaps), `event:` (its type) and"
-    " `data:`, one line of JSON with the shape of the schema `Event`. Idle streams get the comment `:`. The stream ends"
-    " after the terminal event."
+    "Server-sent events, each with the shape here: `id` is 1, 2, 3 … without gaps, `event` the type, `data` one line of"
+    " JSON with the shape of the schema `EventState`. `retry:` comes first, an idle stream gets the comment `:`, and it"
+    " ends after the terminal event."
 )
 _JOB = NAMED_ERRORS
 
@@ -114,7 +122,7 @@ JOB_OPERATIONS: Operations = {
         group="Jobs",
         summary="Follow a job's events as server-sent events; 204 when there will be no more",
         answers={
-            200: Answer("The event stream", None, ("Cache-Control",), {"text/event-stream": STREAM}),
+            200: Answer("The event stream", None, ("Cache-Control",), {EVENT_STREAM: STREAM}),
             204: Answer("The job has ended and there are no more events"),
         },
         parameters=(JOB_ID, LAST_EVENT_ID, LAST_EVENT_ID_HEADER),

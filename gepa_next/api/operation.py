@@ -10,6 +10,7 @@ JSON = "application/json"
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
 TEXT = "text/plain"
+EVENT_STREAM = "text/event-stream"
 NAMED_ERRORS = ("not_found",)
 WRITE_ERRORS = ("invalid_json", "payload_too_large", "unsupported_media_type", "validation_error", "store_busy")
 READ_BODY_ERRORS = tuple(code for code in WRITE_ERRORS if code != "store_busy")

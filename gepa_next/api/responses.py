@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import get_args
 
 from pydantic import BaseModel
 
 from gepa_next.api.bank_states import ExampleState
 from gepa_next.api.comparison_states import ComparisonState
 from gepa_next.api.errors import STATUS_BY_CODE
-from gepa_next.api.operation import JSON, Answer, Operation, Operations
+from gepa_next.api.evidence_states import EventState
+from gepa_next.api.operation import EVENT_STREAM, JSON, Answer, Operation, Operations
 from gepa_next.api.pin_states import PinState
 from gepa_next.api.samples import read_answers
 from gepa_next.api.states import JobState
@@ -44,15 +46,33 @@ ADDRESSES: Mapping[type[BaseModel], Mapping[str, str]] = MappingProxyType(
 )
 
 
+def reference(shape: type[BaseModel]) -> Value:
+    """Return the schema that points to the shape's."""
+    return {"$ref": SCHEMA.format(model=shape.__name__)}
+
+
+_PLAIN: Value = {"type": "string"}
+_SCHEMAS: Mapping[str, Value] = MappingProxyType(
+    {
+        JSON: {},
+        # Of one event: that is how a schema of a stream is read.
+        EVENT_STREAM: {
+            "type": "object",
+            "required": ["id", "event", "data"],
+            "properties": {
+                "id": {"type": "string", "pattern": "^[1-9][0-9]*$"},
+                "event": {"type": "string", "enum": list(get_args(EventState.model_fields["type"].annotation))},
+                "data": {"type": "string", "contentMediaType": JSON, "contentSchema": reference(EventState)},
+            },
+        },
+    }
+)
+
+
 def operation_id(method: str, path: str) -> str:
     """Return what an operation is called."""
     name = path.removeprefix("/v1/").replace("{", "").replace("}", "").replace("/", "_").replace(".", "_")
     return f"{method}_{name}"
-
-
-def reference(shape: type[BaseModel]) -> Value:
-    """Return the schema that points to the shape's."""
-    return {"$ref": SCHEMA.format(model=shape.__name__)}
 
 
 def responses(method: str, path: str, operations: Operations) -> Value:
@@ -84,9 +104,9 @@ def _answer(operation: Operation, answer: Answer, known: Mapping[str, object]) -
     content: dict[str, Value] = {}
     if answer.shape is not None:
         content[JSON] = {"schema": reference(answer.shape)}
-    for kind, said in answer.texts.items():
-        plain = {} if kind == JSON else {"type": "string"}
-        content[kind] = {"schema": {**plain, "description": said}}
+    content |= {
+        kind: {"schema": {**_SCHEMAS.get(kind, _PLAIN), "description": said}} for kind, said in answer.texts.items()
+    }
     shown = {kind: {**media, "example": known[kind]} if kind in known else media for kind, media in content.items()}
     counted = () if operation.access in {"open", "metrics"} else ("RateLimit",)
     described: Value = {
