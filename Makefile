@@ -3,7 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
+<<<<<<< HEAD
 .PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page bench-cluster bench-search bench-truth bench-clock bench-noise bench-import crash crash-mutants fuzz format clean boot
+=======
+.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page pictures bench-cluster bench-search bench-truth bench-clock bench-noise bench-import crash crash-mutants format clean boot
+>>>>>>> f5233a6 (Mend what the job page showed badly: one candidate, a failed job, a tree of hundreds; make its pictures with a command)
 
 all: lint types contracts test
 
@@ -67,6 +71,10 @@ build/reference/.installed:
 	$(PYTHON) -m venv build/reference
 	build/reference/bin/pip install --quiet gepa==0.1.4
 	touch $@
+
+# The pictures of docs/page.md.
+pictures: $(VENV)/.dev-installed
+	$(BIN)/python -m benchmarks.pictures
 
 bench-search: $(VENV)/.installed build/reference/.installed
 	$(BIN)/python -m benchmarks.search --kind reported --seeds 24 --out docs/benchmarks $(ARGS)

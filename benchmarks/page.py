@@ -119,7 +119,17 @@ def add_job(client: Any, database: Database) -> tuple[str, int]:  # Any: Flask's
         database.write(partial(add_candidate, job_id=job_id, number=number, event_id=len(events) + 2))
         events += [("progress", {**told(number), **each}) for each in of_candidate(number)]
     events.append(
-        ("finished", {"verdict": "improved", "seed_score": 0.2, "score": 0.9, "scored_on": "test", "prompt": TEXT})
+        (
+            "finished",
+            {
+                "verdict": "improved",
+                "seed_score": 0.2,
+                "score": 0.9,
+                "scored_on": "test",
+                "prompt": TEXT,
+                "says": "It is.",
+            },
+        )
     )
     database.write(partial(finish, job_id=job_id, events=events))
     return job_id, len(events)

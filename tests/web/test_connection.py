@@ -72,6 +72,20 @@ def test_a_browser_that_gives_up_is_made_to_try_again(running, trouble) -> None:
     trouble.forgive("503")
 
 
+def test_a_page_outlasts_a_proxy_whose_server_is_away(running, trouble) -> None:
+    service, page, job_id = running
+    for part in ("history*", "events*"):
+        page.route(f"**/{part}", lambda route: route.fulfill(status=502, body="<h1>Bad Gateway</h1>"))
+    for each in list(service.parts.tailer._subscriptions[job_id]):
+        each.close()
+    connection(page, "waiting")
+    tell(service, job_id, 2)
+    page.unroute_all()
+    connection(page, "live")
+    wait_for(lambda: logged_ids(page) == [1, 2, 3])
+    trouble.forgive("502")
+
+
 def test_a_page_that_nobody_sees_has_no_stream(running) -> None:
     service, page, job_id = running
     page.evaluate(HIDE % "true")

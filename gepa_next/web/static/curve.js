@@ -1,11 +1,11 @@
 // The score curve: a dot for every candidate, a step line for the best so far.
 
 import { byId, svg } from "./dom.js";
-import { count, reasoned, score, usd } from "./words.js";
+import { count, many, reasoned, score, usd } from "./words.js";
 import { dot } from "./shapes.js";
 
 const HEIGHT = 300;
-const MARGIN = { left: 38, right: 14, top: 12, bottom: 28 };
+const MARGIN = { left: 44, right: 14, top: 12, bottom: 34 };
 const STEPS = [1, 2, 2.5, 5, 10];
 const SPREAD = 0.6;
 
@@ -24,7 +24,8 @@ export class Curve {
   name(dot) {
     const candidate = this.model?.candidates.get(Number(dot.dataset.id));
     if (!candidate || dot.firstChild) return;
-    const about = `#${candidate.id} ${score(candidate.score)}, ${this.model.kindOf(candidate)}${candidate.reason ? `: ${reasoned(candidate.reason)}` : ""}`;
+    const on = candidate.compared ? ` on ${many(candidate.compared, "example")}` : "";
+    const about = `#${candidate.id} ${score(candidate.score)}${on}, ${this.model.kindOf(candidate)}${candidate.reason ? `: ${reasoned(candidate.reason)}` : ""}`;
     dot.append(svg("title", {}, about));
   }
 
@@ -81,9 +82,9 @@ function axes({ x, y, low, high, end }, by, width) {
   return [
     ...ticks(low, high, 5).flatMap((each) => [
       svg("path", { class: "axis", d: `M${MARGIN.left} ${y(each)}H${width - MARGIN.right}` }),
-      svg("text", { x: MARGIN.left - 6, y: y(each) + 4, "text-anchor": "end" }, score(each)),
+      svg("text", { x: MARGIN.left - 12, y: y(each) + 4, "text-anchor": "end" }, score(each)),
     ]),
-    ...across.map((each) => svg("text", { x: x(each), y: bottom + 17, "text-anchor": "middle" }, worded(each))),
+    ...across.map((each) => svg("text", { x: x(each), y: bottom + 23, "text-anchor": "middle" }, worded(each))),
   ];
 }
 
@@ -106,5 +107,5 @@ function seatsOf(dots) {
 function mark(model, candidate, { x, y }, by, seats, picked) {
   const kind = model.kindOf(candidate);
   const at = by === "iteration" && kind !== "seed" ? Math.max(0, candidate.x[by] + (seats.get(candidate.id) || 0)) : candidate.x[by];
-  return svg("path", { d: dot(kind), class: `dot ${kind}${candidate.id === picked ? " picked" : ""}`, transform: `translate(${x(at).toFixed(1)} ${y(candidate.score).toFixed(1)})`, "data-id": candidate.id });
+  return svg("path", { d: dot(kind), class: ["dot", kind, candidate.reason === "outrun" && "outrun", candidate.id === picked && "picked"].filter(Boolean).join(" "), transform: `translate(${x(at).toFixed(1)} ${y(candidate.score).toFixed(1)})`, "data-id": candidate.id });
 }

@@ -5,7 +5,9 @@ import { difference, many, score } from "./words.js";
 import { SPLITS } from "./matrix.js";
 
 const CELL = { width: 15, height: 18 };
-const HEAD = { width: 74, height: 22 };
+const HEAD = { width: 80, height: 22 };
+const HIGHEST = 420;
+const [LEAST_LABEL, GAP] = [45, 6];
 const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0], Home: [0, -Infinity], End: [0, Infinity], PageUp: [-15, 0], PageDown: [15, 0] };
 const NAMES = ["--text", "--quiet", "--line", "--surface", "--sunk", "--scale", "--scale-low", "--worse", "--accent"];
 
@@ -31,6 +33,7 @@ export class HeatMap {
     if (!this.canvas.isConnected) this.figure.replaceChildren(this.room, this.canvas);
     this.room.style.width = `${HEAD.width + this.places.length * CELL.width + 8}px`;
     this.room.style.height = `${HEAD.height + this.rows.length * CELL.height + 8}px`;
+    this.figure.style.height = `${Math.min(HIGHEST, HEAD.height + this.rows.length * CELL.height + 28)}px`;
     this.paintSoon();
     if (document.activeElement !== this.canvas) this.summarise();
   }
@@ -96,13 +99,11 @@ export class HeatMap {
     pen.fillRect(0, 0, HEAD.width, height);
     pen.fillRect(0, 0, width, HEAD.height);
     pen.fillStyle = colours.quiet;
-    let split = null;
-    this.places.forEach((place, column) => {
-      if (this.matrix.splits[place] === split) return;
-      split = this.matrix.splits[place];
-      const x = HEAD.width + column * CELL.width - left;
-      if (x >= HEAD.width - 1) pen.fillText(SPLITS[split], x, 14);
-    });
+    for (const { split, from, to } of this.sections()) {
+      const [x, end] = [from, to].map((column) => HEAD.width + column * CELL.width - left);
+      const room = end - Math.max(x, HEAD.width) - GAP; // a label stays in sight as long as its examples are
+      if (room >= LEAST_LABEL) pen.fillText(SPLITS[split], Math.max(x, HEAD.width), 14, room);
+    }
     pen.fillText("#", 6, 14);
     pen.save();
     pen.beginPath();
@@ -120,6 +121,17 @@ export class HeatMap {
       pen.fillText(score(candidate?.score), 46, y);
     }
     pen.restore();
+  }
+
+  /** Return the runs of columns that serve the same. */
+  sections() {
+    const found = [];
+    this.places.forEach((place, column) => {
+      const split = this.matrix.splits[place];
+      if (found.at(-1)?.split === split) found.at(-1).to = column + 1;
+      else found.push({ split, from: column, to: column + 1 });
+    });
+    return found;
   }
 
   over(event) {
@@ -159,7 +171,7 @@ export class HeatMap {
     if (id === undefined || place === undefined) return this.summarise();
     const [mine, seed, example] = [this.matrix.rows.get(id)[place], this.matrix.rows.get(0)?.[place], this.matrix.examples[place]];
     const gained = id && mine >= 0 && seed >= 0 ? ` (${difference(mine - seed)} against the seed)` : "";
-    byId("heat-about").textContent = `#${id} on ${example.id}: ${worded(mine)}${gained} · ${example.beginning}`;
+    byId("heat-about").textContent = `#${id} on ${example.id} (${SPLITS[this.matrix.splits[place]]}): ${worded(mine)}${gained} · ${example.beginning}`;
   }
 
   open() {

@@ -1,6 +1,7 @@
 // The page of one job: its events come in, and what they change is drawn once a frame.
 
 import { Actions } from "./actions.js";
+import { ask } from "./api.js";
 import { openCase } from "./case.js";
 import { Curve } from "./curve.js";
 import { byId, chosen, onChosen } from "./dom.js";
@@ -79,10 +80,19 @@ function connection(state) {
   if (shown.dataset.state === state) return;
   shown.dataset.state = state;
   shown.textContent = CONNECTIONS[state];
+  if (state === "ended") settle();
   if (state === "refused") {
     const link = Object.assign(document.createElement("a"), { href: `/login?next=${encodeURIComponent(location.pathname)}`, textContent: "log in" });
     shown.replaceChildren("The session is over: ", link);
   }
+}
+
+/** Take the numbers of a job that has ended from its state: what the last calls came to is in no event. */
+async function settle() {
+  const state = stream.last === lastEventId ? job : await ask(`/v1/optimize/${job.job_id}`).catch(() => null);
+  if (!state || state.status !== model.status) return;
+  model.settle(state);
+  drawSoon();
 }
 
 function drawSoon() {

@@ -103,6 +103,11 @@ export class Model {
     this.held = data;
   }
 
+  /** Take in what a job that has ended consumed in all. */
+  settle({ usage }) {
+    Object.assign(this, { calls: usage.calls, cost: usage.cost_usd, rollouts: usage.rollouts, tokens: [usage.input_tokens, usage.output_tokens] });
+  }
+
   best(score, id) {
     Object.assign(this, { bestScore: score, bestId: id });
     this.steps.push({ score, id, x: this.place(this.iteration) });

@@ -60,7 +60,7 @@ function faults(model) {
 }
 
 function against({ wins, losses, ties }, model) {
-  if (wins + losses + ties === 0 || model.bestId === 0) return say("wins", model.bestId === 0 && model.seedScore !== null ? "is the best" : "–");
+  if (wins + losses + ties === 0 || model.bestId === 0) return say("wins", model.bestId === 0 && model.seedScore !== null ? "none is better" : "–");
   say("wins", `${many(wins, "win")}, ${many(losses, "loss", "losses")}`);
   say("wins-of", `${many(ties, "tie")} on ${many(wins + losses + ties, "example")} to select by`);
 }

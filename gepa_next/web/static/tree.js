@@ -32,8 +32,17 @@ export class Tree {
     this.places = placesOf(columns, step);
     if (!this.places.has(this.at)) this.at = shown[0].id;
     const size = { width: (columns.length - 1) * step + 2 * EDGE, height: Math.max(...columns.map((each) => each.length)) * ROW + 2 * EDGE - 20 };
+    const before = this.size;
     Object.assign(this, { shown, model, matrix, picked, size, edges: edgesOf(shown, this.places, lineageOf(model, picked)) });
     this.paint(NEAR);
+    this.follow(before);
+  }
+
+  /** Show the latest candidates, unless the visitor is looking at others. */
+  follow(before) {
+    const { scrollLeft: left, clientWidth: width } = this.figure;
+    if (before?.width === this.size.width || (before && left + width < before.width - EDGE)) return;
+    this.figure.scrollLeft = this.size.width;
   }
 
   /** Put into the page what is so near to what is in sight, and the candidate that Tab reaches. */
@@ -49,7 +58,8 @@ export class Tree {
     const focused = this.figure.contains(document.activeElement);
     this.figure.replaceChildren(drawing);
     [this.figure.scrollLeft, this.figure.scrollTop] = [left, top];
-    this.settle(this.at, focused);
+    this.nodeOf(this.at).setAttribute("tabindex", "0");
+    if (focused) this.nodeOf(this.at).focus({ preventScroll: true });
   }
 
   scrolled() {
@@ -61,13 +71,13 @@ export class Tree {
   pick(event) {
     const found = event.target.closest("[data-id]");
     if (!found) return;
-    this.settle(Number(found.dataset.id), true);
+    this.settle(Number(found.dataset.id));
     this.onPick(this.at);
   }
 
   pressed(event) {
     if (event.key === "Enter" || event.key === " ") this.pick(event);
-    else if (ARROWS[event.key]) this.settle(this.next(ARROWS[event.key]), true);
+    else if (ARROWS[event.key]) this.settle(this.next(ARROWS[event.key]));
     else return;
     event.preventDefault();
   }
@@ -81,13 +91,13 @@ export class Tree {
     return there.sort((a, b) => distance(a[1]) - distance(b[1]))[0]?.[0] ?? this.at;
   }
 
-  /** Have one node, and no other, reached by Tab. */
-  settle(id, focus) {
+  /** Go to a node, which Tab reaches from now on, and no other. */
+  settle(id) {
     this.at = id;
     if (!this.nodeOf(id)) this.paint(NEAR);
     this.figure.querySelector("[tabindex='0']")?.setAttribute("tabindex", "-1");
     this.nodeOf(id).setAttribute("tabindex", "0");
-    if (focus) this.nodeOf(id).focus({ preventScroll: false });
+    this.nodeOf(id).focus();
   }
 
   nodeOf(id) {
