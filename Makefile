@@ -3,11 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-<<<<<<< HEAD
-.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page bench-cluster bench-search bench-truth bench-clock bench-noise bench-import crash crash-mutants fuzz format clean boot
-=======
-.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page pictures bench-cluster bench-search bench-truth bench-clock bench-noise bench-import crash crash-mutants format clean boot
->>>>>>> f5233a6 (Mend what the job page showed badly: one candidate, a failed job, a tree of hundreds; make its pictures with a command)
+.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page pictures bench-cluster bench-search bench-truth bench-clock bench-noise bench-import crash crash-mutants fuzz format clean boot
 
 all: lint types contracts test
 
