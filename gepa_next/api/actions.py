@@ -45,7 +45,11 @@ def stop(job_id: str) -> Response:
 def resume(job_id: str) -> Response:
     """Have a terminal job go on from its checkpoint, under larger limits if the body gives them."""
     refuse_unknown()
-    body = validated(ResumeBody, read_json()) if has_body() else ResumeBody()
+    return _accepted(resumed(job_id, validated(ResumeBody, read_json()) if has_body() else ResumeBody()))
+
+
+def resumed(job_id: str, body: ResumeBody) -> Job:
+    """Put the job back into the queue and return it; RefusedError if it cannot go on, or not under these limits."""
     parts = wiring()
     job = get_job(parts.database, job_id, token_id=token_id())
     if not job.status.terminal:
@@ -59,7 +63,7 @@ def resume(job_id: str) -> Response:
     _refuse_if_nothing_is_left(parts, job, spec)
     resumption = Resumption(job_id=job.id, spec=spec, seen_event_id=job.last_event_id)
     resume_job(parts.database, resumption, now=time.time())
-    return _accepted(get_job(parts.database, job_id))
+    return get_job(parts.database, job_id)
 
 
 def _refuse_if_nothing_is_left(parts: Wiring, job: Job, spec: JobSpec) -> None:

@@ -66,6 +66,15 @@ def dearest_calls(database: Database, job_id: str, *, upto: int) -> Spending:
     }
 
 
+def list_forks(database: Database, token_id: str, job_id: str) -> list[str]:
+    """Return the ids of the token's jobs that were made from the job, the oldest first."""
+    rows = database.rows(
+        "SELECT id FROM jobs WHERE json_extract(spec, '$.fork.job_id') = ? AND token_id = ? ORDER BY created_at, id",
+        (job_id, token_id),
+    )
+    return [row["id"] for row in rows]
+
+
 def copy_inheritance(db: sqlite3.Connection, token_id: str, job_id: str, fork: Fork) -> None:
     """Give the new job what it begins with, in the caller's transaction; NotFoundError if the other job is gone."""
     if db.execute("SELECT 1 FROM jobs WHERE id = ? AND token_id = ?", (fork.job_id, token_id)).fetchone() is None:

@@ -122,6 +122,12 @@ def list_versions(
     return [_version(row) for row in rows]
 
 
+def list_versions_of_job(database: Database, token_id: str, job_id: str) -> list[PinnedVersion]:
+    """Return the versions that were pinned from the job, by name and number."""
+    rows = database.rows(f"{_VERSIONS} AND v.job_id = ? ORDER BY v.name, v.number", (token_id, job_id))
+    return [_version(row) for row in rows]
+
+
 def list_activations(
     database: Database, token_id: str, name: str, *, limit: int, before: int | None
 ) -> list[Activation]:  # fmt: skip

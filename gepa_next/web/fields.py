@@ -74,8 +74,10 @@ ENDS = (
     Field(name="budget.target_score", label="Stop at score", empty="1"),
     Field(name="budget.patience", label="Patience", empty="iterations without a new best"),
 )
+ITERATIONS = Field(name="iterations", label="Iterations", empty="10")
+CANDIDATE = Field(name="candidate_id", label="From candidate", empty="the one returned")
 SEARCH = (
-    Field(name="iterations", label="Iterations", empty="10"),
+    ITERATIONS,
     Field(name="population", label="Proposals an iteration", empty="4"),
     Field(name="minibatch", label="Examples a proposal is shown", empty="3"),
 )
@@ -105,7 +107,7 @@ JOB = (
 )
 OTHERS = Field(name="target_model_ids", label="Models to compare it with", read=_lines, empty="one a line")
 FORK = (
-    Field(name="candidate_id", label="From candidate", empty="the one returned"),
+    CANDIDATE,
     Field(name="event_id", label="Or from all that was known by event", empty="no event"),
     Field(name="program_url", label="URL of the program", read=_line),
     Field(name="target_model_id", label="Target model", read=_line),
@@ -137,7 +139,7 @@ def read_fields(given: Mapping[str, str], fields: Iterable[Field], *, within: st
     for each in fields:
         text = given.get(within + each.name, "")
         if text.strip():
-            _put(body, each.name, _read(each, text, within + each.name))
+            put(body, each.name, _read(each, text, within + each.name))
     return body
 
 
@@ -148,7 +150,8 @@ def _read(field: Field, text: str, path: str) -> object:
         raise invalid(path, str(error)) from None
 
 
-def _put(body: dict[str, object], path: str, value: object) -> None:
+def put(body: dict[str, object], path: str, value: object) -> None:
+    """Put a value into the body where its path says."""
     group, _, name = path.rpartition(".")
     inner = body.setdefault(group, {}) if group else body
     assert isinstance(inner, dict)  # noqa: S101 - no field is called as a group is

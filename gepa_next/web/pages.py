@@ -8,11 +8,11 @@ from gepa_next.api.states import job_state
 from gepa_next.api.wiring import wiring
 from gepa_next.errors import RefusedError
 from gepa_next.models import Job, JobStatus
-from gepa_next.store.events import list_events
-from gepa_next.store.evidence import list_lessons, list_usage
-from gepa_next.store.jobs import get_job, list_jobs
+from gepa_next.store.evidence import list_usage
+from gepa_next.store.jobs import list_jobs
 from gepa_next.web import words
 from gepa_next.web.admission import error_page, page, render
+from gepa_next.web.job_page import job_page
 
 bp = Blueprint("pages", __name__)
 bp.register_error_handler(RefusedError, error_page)
@@ -20,8 +20,6 @@ for each in words.FILTERS:
     bp.add_app_template_filter(each, each.__name__)
 
 JOBS_A_PAGE = 50
-LATEST_EVENTS = 30
-LATEST_LESSONS = 20
 BEGINNING = 120
 
 
@@ -53,17 +51,7 @@ def jobs() -> Response:
 @page
 def job(job_id: str) -> Response:
     """Show one job as it stands; its scripts take over from there."""
-    database = wiring().database
-    found = get_job(database, job_id, token_id=token_id())
-    latest = list_events(database, job_id, after=max(0, found.last_event_id - LATEST_EVENTS), limit=LATEST_EVENTS)
-    return render(
-        "job.html",
-        job=_state(found),
-        seed_prompt=found.spec.prompt,
-        last_event_id=found.last_event_id,
-        lessons=list_lessons(database, job_id)[: -LATEST_LESSONS - 1 : -1],
-        events=[words.told(each) for each in reversed(latest)],
-    )
+    return job_page(job_id)
 
 
 def _state(found: Job) -> dict[str, object]:

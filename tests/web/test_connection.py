@@ -124,5 +124,13 @@ def test_a_job_that_is_deleted_under_the_page_is_said_to_be_gone(open_with, open
         page.evaluate(HIDE % "true")
         page.evaluate(HIDE % "false")
         connection(page, "gone")
+        assert page.get_by_text("deleted while the page was open").is_visible()
+        assert not page.get_by_role("button", name="Resume…").is_visible()
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.evaluate(HIDE % "true")
+        page.evaluate(HIDE % "false")
+        connection(page, "gone")
+        assert asked == []
         page.close()
     trouble.forgive("404")

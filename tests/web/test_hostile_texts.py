@@ -7,7 +7,7 @@ from tests.web.browser import needs_chromium
 from tests.web.looking import connection, log_in
 
 pytestmark = needs_chromium
-ADDED = "img, iframe, base, input[autofocus], main script:not([src]), main style, meta[http-equiv]"
+ADDED = "img, iframe, base, input[onfocus], main script:not([src]), main style, meta[http-equiv]"
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from gepa_next.api.words import score
 from tests.web.browser import needs_chromium
-from tests.web.looking import connection, dots, log_in, logged_ids, status, wait_for
+from tests.web.looking import connection, dots, log_in, logged_ids, status
 
 pytestmark = needs_chromium
 
@@ -132,7 +132,7 @@ def test_a_job_is_resumed_with_more_iterations(job_page, done) -> None:
     service, _, job_id = done
     job_page.get_by_role("button", name="Resume…").click()
     job_page.get_by_label("Iterations", exact=True).fill("6")
-    job_page.locator("#raise button[value=yes]").click()
+    job_page.locator("#raise .primary").click()
     status(job_page, "queued")
     connection(job_page, "live")
     service.run(job_id)
@@ -144,8 +144,10 @@ def test_a_job_is_resumed_with_more_iterations(job_page, done) -> None:
 def test_a_limit_that_is_refused_is_said_in_the_form(job_page, trouble) -> None:
     job_page.get_by_role("button", name="Resume…").click()
     job_page.get_by_label("Rollouts", exact=True).fill("1")
-    job_page.locator("#raise button[value=yes]").click()
-    job_page.wait_for_function("() => document.querySelector('#raise-wrong').textContent.includes('max_rollouts')")
+    job_page.locator("#raise .primary").click()
+    job_page.wait_for_function(
+        "() => document.querySelector('#raise .wrong').textContent.includes('At most rollouts: less than')"
+    )
     trouble.forgive("422")
 
 
@@ -176,11 +178,37 @@ def test_a_job_is_stopped(open_with, open_page) -> None:
         log_in(page)
         connection(page, "live")
         page.get_by_role("button", name="Stop").click()
-        wait_for(lambda: page.get_by_role("button", name="Stop").is_enabled())
+        page.wait_for_selector("button:disabled:has-text('Stopping…')")
         service.run(job_id)
         connection(page, "ended")
         page.close()
     assert service.client().get(f"/v1/optimize/{job_id}").json["stop_reason"] == "stopped"
+
+
+def test_a_candidate_is_pinned_and_the_page_says_so(job_page, done, trouble) -> None:
+    service, _, job_id = done
+    job_page.get_by_role("button", name="Pin…").click()
+    assert job_page.evaluate("document.activeElement.name") == "name"
+    job_page.get_by_label("Name").fill("no name")
+    job_page.keyboard.press("Enter")
+    job_page.wait_for_function("() => document.querySelector('#pin .wrong').textContent.includes('1 to 64')")
+    job_page.get_by_label("Name").fill("triage")
+    job_page.keyboard.press("Enter")
+    job_page.wait_for_selector("#relations b")
+    assert "triage version 1, the active one" in job_page.text_content("#relations")
+    assert not job_page.get_by_label("Name").is_visible()
+    assert service.client().get("/v1/prompts/triage", headers={"Accept": "application/json"}).json["job_id"] == job_id
+    trouble.forgive("422")
+
+
+def test_lost_examples_of_the_test_open_their_cases(job_page, done) -> None:
+    service, _, job_id = done
+    lost = service.client().get(f"/v1/optimize/{job_id}").json["result"]["test"]["lost"]
+    buttons = job_page.locator("#outcome button")
+    assert buttons.all_text_contents() == lost != []
+    buttons.first.click()
+    job_page.wait_for_selector("#case .pair")
+    assert lost[0] in job_page.text_content("#case-title")
 
 
 def test_a_page_without_javascript_shows_the_state(done, browser) -> None:
@@ -196,4 +224,28 @@ def test_a_page_without_javascript_shows_the_state(done, browser) -> None:
     assert page.text_content("#best") == score(state["best_score"])
     assert page.text_content("#prompt") == state["result"]["prompt"]
     assert page.locator("#log li").count() > 3
+    assert page.get_by_text(state["result"]["says"]).is_visible()
+    assert page.locator("#lessons li").first.is_visible()
+    assert page.get_by_role("heading", name="How the best prompt came about").is_visible()
+    assert not page.get_by_text("Nothing is scored yet.").first.is_visible()
+    context.close()
+
+
+def test_a_job_is_resumed_and_cancelled_without_javascript(done, browser) -> None:
+    _, url, job_id = done
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{url}/jobs/{job_id}")
+    log_in(page)
+    page.get_by_role("button", name="Resume…").click()
+    page.get_by_label("Iterations", exact=True).fill("2")
+    page.locator("#raise .primary").click()
+    assert "less than the 4 spent already" in page.text_content("#problem")
+    page.get_by_role("button", name="Resume…").click()
+    page.get_by_label("Iterations", exact=True).fill("6")
+    page.locator("#raise .primary").click()
+    assert (page.url, page.text_content("#status").strip()) == (f"{url}/jobs/{job_id}", "queued")
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    page.get_by_role("button", name="Cancel the job").click()
+    assert page.text_content("#status").strip() == "cancelled"
     context.close()

@@ -1,68 +1,57 @@
-// What a visitor may do to a job: stop, cancel, resume under larger limits.
+// What a visitor may ask of a job: the forms of the page, sent without leaving it.
 
-import { ask } from "./api.js";
 import { byId } from "./dom.js";
+import { problem, sent } from "./forms.js";
 
-const LIMITS = ["max_rollouts", "max_calls", "max_tokens", "max_cost_usd", "max_seconds"];
+const SHOWN = { running: (model) => model.running, ended: (model) => !model.running, scored: (model) => model.seedScore !== null };
 
-/** Offer what the status of the job allows; call back once the server has done it. */
+/** Offer what the job allows as it stands; call back with its state once the server has done what was asked. */
 export class Actions {
-  constructor(jobId, onDone) {
-    Object.assign(this, { jobId, onDone, path: `/v1/optimize/${jobId}` });
-    byId("actions").hidden = false;
-    byId("stop").addEventListener("click", () => this.act(`${this.path}/stop`, { method: "POST" }, byId("stop")));
-    byId("cancel").addEventListener("click", () => byId("sure").showModal());
-    byId("sure").addEventListener("close", () => byId("sure").returnValue === "yes" && this.act(this.path, { method: "DELETE" }, byId("cancel")));
-    byId("resume").addEventListener("click", () => this.offer());
-    byId("raise").addEventListener("submit", (event) => this.raise(event));
+  constructor(onDone) {
+    Object.assign(this, { onDone, stopping: false });
+    for (const form of document.querySelectorAll("[data-asks]")) form.addEventListener("submit", (event) => this.ask(event));
+    byId("raise")?.addEventListener("beforetoggle", (event) => event.newState === "open" && this.offer());
   }
 
   draw(model) {
-    for (const id of ["stop", "cancel"]) byId(id).hidden = !model.running;
-    byId("resume").hidden = model.running;
+    for (const each of document.querySelectorAll("[data-when]")) each.hidden = !SHOWN[each.dataset.when](model);
+    this.stopping &&= model.running;
+    const stop = document.querySelector("[action$='/stop'] button");
+    if (stop) Object.assign(stop, { disabled: this.stopping, textContent: this.stopping ? "Stopping…" : "Stop" });
     this.model = model;
   }
 
-  async act(path, options, button) {
-    button.disabled = true;
-    try {
-      this.onDone(await ask(path, options));
-    } catch (refusal) {
-      this.failed(refusal);
-    }
-    button.disabled = false;
-  }
-
-  failed(refusal) {
-    byId("failure").hidden = false;
-    byId("failure").textContent = `This did not work: ${refusal.message}.`;
-  }
-
-  /** Show the limits as they are, to be raised. */
+  /** Show the limits as they are by now, to be raised. */
   offer() {
-    const { elements } = byId("raise").querySelector("form");
-    elements.iterations.value = this.model.iterations;
-    for (const name of LIMITS) elements[name].value = elements[name].defaultValue = this.model.budget[name] ?? "";
-    elements.iterations.defaultValue = this.model.iterations;
-    byId("raise-wrong").textContent = "";
-    byId("raise").showModal();
+    const { iterations, budget } = this.model;
+    for (const each of byId("raise").querySelectorAll("input")) {
+      each.value = { iterations }[each.name] ?? budget[each.name.replace("budget.", "")] ?? "";
+    }
   }
 
-  async raise(event) {
-    if (event.submitter?.value !== "yes") return;
+  async ask(event) {
     event.preventDefault();
-    const { elements } = byId("raise").querySelector("form");
-    const changed = (name) => elements[name].value !== elements[name].defaultValue;
-    const number = (name) => (elements[name].value === "" ? null : Number(elements[name].value));
-    const body = changed("iterations") ? { iterations: number("iterations") } : {};
-    const budget = Object.fromEntries(LIMITS.filter(changed).map((name) => [name, number(name)]));
-    if (Object.keys(budget).length) body.budget = budget;
-    try {
-      const job = await ask(`${this.path}/resume`, { method: "POST", body });
-      byId("raise").close("done");
-      this.onDone(job);
-    } catch (refusal) {
-      byId("raise-wrong").textContent = [refusal.message, ...refusal.details.map((each) => `${each.path}: ${each.message}`)].join("; ");
-    }
+    const form = event.target;
+    this.say(form, "");
+    const { answer, page } = await sent(form);
+    const given = page?.getElementById("given");
+    if (answer?.ok && given) this.done(form, page, JSON.parse(given.textContent));
+    else if (answer?.redirected) location.assign(answer.url); // the session is over
+    else this.say(form, problem(page));
+  }
+
+  done(form, page, given) {
+    form.closest("[popover]")?.hidePopover();
+    byId("relations").replaceWith(document.adoptNode(page.getElementById("relations")));
+    this.stopping = form.matches("[action$='/stop']");
+    this.onDone(given.job);
+    this.draw(this.model);
+  }
+
+  /** Say what went wrong where the visitor looks: in the form, or for want of room above the numbers. */
+  say(form, text) {
+    const place = form.querySelector(".wrong") || byId("failure");
+    place.textContent = text;
+    if (place.id) place.hidden = !text;
   }
 }

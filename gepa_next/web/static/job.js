@@ -22,7 +22,7 @@ const CONNECTIONS = {
   paused: "Paused while hidden",
   ended: "The job has ended",
   refused: "The session is over: log in again",
-  gone: "This job is gone",
+  gone: "This job is deleted",
 };
 const SCORED = new Set(["seed", "evaluate", "iteration", "select"]);
 const TICK_MS = 1000;
@@ -40,7 +40,7 @@ const openHere = (candidate, example) => openCase(job.job_id, candidate, example
 const heat = new HeatMap(openHere);
 const prompt = new PromptPanel(job.job_id, seedPrompt, pick);
 const log = new EventLog(() => drawSoon());
-const actions = new Actions(job.job_id, (state) => {
+const actions = new Actions((state) => {
   Object.assign(model, { budget: state.budget, iterations: state.iterations, error: state.error });
   if (state.status === "queued") model.status = "queued";
   stream.wait = 0;
@@ -81,6 +81,8 @@ function connection(state) {
   shown.dataset.state = state;
   shown.textContent = CONNECTIONS[state];
   if (state === "ended") settle();
+  byId("gone").hidden = state !== "gone";
+  if (state === "gone") document.querySelector(".actions")?.remove();
   if (state === "refused") {
     const link = Object.assign(document.createElement("a"), { href: `/login?next=${encodeURIComponent(location.pathname)}`, textContent: "log in" });
     shown.replaceChildren("The session is over: ", link);

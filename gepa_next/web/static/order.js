@@ -1,21 +1,17 @@
 // A form that orders jobs. The server reads it, checks it and words the quote; its answer takes the form's place.
 
 import { byId, el } from "./dom.js";
+import { problem, sent } from "./forms.js";
 
 const STALE = "The form has changed: this quote is for what it said before.";
 
 /** Send the form as the browser would, and put what comes back where it stands. */
 async function send(form, act) {
-  const data = new FormData(form);
-  data.set("act", act);
-  form.inert = true;
-  const answer = await fetch(form.getAttribute("action"), { method: "POST", body: data }).catch(() => null);
+  const { answer, page } = await sent(form, { act });
   if (answer?.redirected) return location.assign(answer.url);
-  const page = answer && new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page?.querySelector("[data-order]");
-  form.inert = false;
   if (fresh) replace(form, document.adoptNode(fresh));
-  else failed(form, page?.querySelector("h1")?.textContent || "The server does not answer");
+  else failed(form, problem(page));
 }
 
 function replace(form, fresh) {
@@ -26,7 +22,7 @@ function replace(form, fresh) {
 
 function failed(form, said) {
   byId("answer")?.removeAttribute("id");
-  const box = el("div", { id: "answer", class: "notice bad", role: "alert", tabindex: -1 }, `${said}. Please try again.`);
+  const box = el("div", { id: "answer", class: "notice bad", role: "alert", tabindex: -1 }, said);
   form.prepend(box);
   box.focus();
 }

@@ -15,16 +15,16 @@ const LONGEST_WAIT_MS = 30000;
  */
 export class Stream {
   constructor(jobId, { onEvents, onConnection }) {
-    Object.assign(this, { jobId, onEvents, onConnection, last: 0, ended: false, wait: FIRST_WAIT_MS, connected: null });
+    Object.assign(this, { jobId, onEvents, onConnection, last: 0, ended: false, gone: false, wait: FIRST_WAIT_MS, connected: null });
     document.addEventListener("visibilitychange", () => (document.hidden ? this.pause() : this.open()));
     window.addEventListener("pagehide", () => this.pause());
     window.addEventListener("pageshow", (event) => event.persisted && this.open());
   }
 
-  /** Connect, unless the page is hidden or it is connected. */
+  /** Connect, unless the page is hidden, it is connected, or there is no such job any more. */
   async open() {
     clearTimeout(this.timer);
-    if (this.connected || document.hidden) return;
+    if (this.connected || this.gone || document.hidden) return;
     const { signal } = (this.connected = new AbortController());
     this.onConnection("connecting");
     try {
@@ -51,7 +51,7 @@ export class Stream {
 
   /** Disconnect until the page is seen again. */
   pause() {
-    this.leave("paused");
+    if (!this.gone) this.leave("paused");
   }
 
   /** Disconnect. */
@@ -81,8 +81,14 @@ export class Stream {
 
   refused({ status }) {
     if (status === 401) this.leave("refused");
-    else if (status === 404) this.leave("gone");
+    else if (status === 404) this.left();
     else this.later();
+  }
+
+  /** Take it that the job is gone for good. */
+  left() {
+    this.gone = true;
+    this.leave("gone");
   }
 
   /** Connect again after a while, and after a longer one the next time. */
