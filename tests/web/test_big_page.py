@@ -98,6 +98,33 @@ def proposed(number):
     yield {**spent(number), **best, "stage": "iteration", "iterations": 400, "max_rollouts": 999, "by_role": {}}
 
 
+def test_a_candidate_that_is_being_run_does_not_look_accepted(long_page) -> None:
+    service, page, job_id = long_page
+    made, *_ = proposed(ITERATIONS + 1)
+    tell(service, job_id, made, {**made, "stage": "evaluate", "rollouts": 3, "errors": 0, "score": 0.9})
+    for figure, part in (("#curve", ""), ("#tree", " .body")):
+        page.wait_for_selector(f"{figure} .undecided")
+        shapes = {
+            page.locator(f"{figure} .{kind}{part}").first.get_attribute("d") for kind in ("undecided", "accepted")
+        }
+        assert len(shapes) == 2
+    assert (
+        page.locator("#tree .undecided")
+        .get_attribute("aria-label")
+        .startswith(f"Candidate {ITERATIONS + 1}, undecided")
+    )
+
+
+def test_the_best_candidate_has_the_best_score_wherever_it_is_shown(long_page) -> None:
+    service, page, job_id = long_page
+    *_, complete = proposed(ITERATIONS)
+    tell(service, job_id, {**complete, "iteration": ITERATIONS + 1, "best_score": 0.77})
+    page.wait_for_selector(f"#tree [data-id='{ITERATIONS}'] text:text-is('.77')")
+    assert page.text_content("#best") == "0.77"
+    assert "score 0.77" in page.text_content("#prompt-about")
+    assert f"#{ITERATIONS} 0.77 best" in page.locator("#candidate option").all_text_contents()
+
+
 def test_of_a_large_tree_what_is_near_is_drawn_and_the_rest_when_it_is_looked_at(long_page) -> None:
     service, page, job_id = long_page
     node = partial("#tree [data-id='{}']".format)

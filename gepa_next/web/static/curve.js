@@ -25,7 +25,8 @@ export class Curve {
     const candidate = this.model?.candidates.get(Number(dot.dataset.id));
     if (!candidate || dot.firstChild) return;
     const on = candidate.compared ? ` on ${many(candidate.compared, "example")}` : "";
-    const about = `#${candidate.id} ${score(candidate.score)}${on}, ${this.model.kindOf(candidate)}${candidate.reason ? `: ${reasoned(candidate.reason)}` : ""}`;
+    const now = this.model.scoreOf(candidate) === candidate.score ? "" : ` (now ${score(candidate.now)})`;
+    const about = `#${candidate.id} ${score(candidate.score)}${on}${now}, ${this.model.kindOf(candidate)}${candidate.reason ? `: ${reasoned(candidate.reason)}` : ""}`;
     dot.append(svg("title", {}, about));
   }
 

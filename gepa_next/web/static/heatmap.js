@@ -118,7 +118,7 @@ export class HeatMap {
       const y = HEAD.height + each * CELL.height - top + 13;
       pen.fillText(`${id}`, 6, y);
       pen.fillText({ best: "★", seed: "■", frontier: "◎", accepted: "●", rejected: "×" }[kind] || "", 32, y);
-      pen.fillText(score(candidate?.score), 46, y);
+      pen.fillText(score(candidate && this.model.scoreOf(candidate)), 46, y);
     }
     pen.restore();
   }

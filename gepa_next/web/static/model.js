@@ -110,6 +110,7 @@ export class Model {
 
   best(score, id) {
     Object.assign(this, { bestScore: score, bestId: id });
+    this.candidate(id).now = score;
     this.steps.push({ score, id, x: this.place(this.iteration) });
   }
 
@@ -139,6 +140,11 @@ export class Model {
   timeSpent(now) {
     if (this.elapsed === null) return this.at === null ? null : Math.max(0, now - this.at);
     return this.elapsed + (this.status === "running" && this.at !== null ? Math.max(0, now - this.at) : 0);
+  }
+
+  /** Return the latest score of a candidate: the best ones are run on more examples after they were decided on. */
+  scoreOf(candidate) {
+    return candidate.now ?? candidate.score;
   }
 
   /** Say what a candidate is: the best, on the frontier, or what was decided. */

@@ -28,10 +28,10 @@ export class PromptPanel {
   }
 
   list(model, decided, picked) {
-    const key = `${decided.length} ${model.bestId} ${[...model.frontier].join()} ${picked}`;
+    const key = `${decided.length} ${model.bestId} ${model.bestScore} ${[...model.frontier].join()} ${picked}`;
     if (key === this.listed) return;
     this.listed = key;
-    const options = decided.slice(-LONGEST_LIST).reverse().map((each) => el("option", { value: each.id, selected: each.id === picked }, `#${each.id} ${score(each.score)} ${model.kindOf(each)}`));
+    const options = decided.slice(-LONGEST_LIST).reverse().map((each) => el("option", { value: each.id, selected: each.id === picked }, `#${each.id} ${score(model.scoreOf(each))} ${model.kindOf(each)}`));
     byId("candidate").replaceChildren(el("option", { value: "best", selected: picked === null }, `best (#${model.bestId})`), ...options);
   }
 
@@ -49,7 +49,7 @@ export class PromptPanel {
 
   about(model) {
     const candidate = model.candidates.get(this.id);
-    const parts = candidate?.decision ? [`#${candidate.id}`, model.kindOf(candidate), reasoned(candidate.reason), candidate.id ? `iteration ${candidate.iteration}` : "", candidate.id ? `${candidate.operator} of ${candidate.parents.map((id) => `#${id}`).join(" and ")}` : "", `score ${score(candidate.score)}`, candidate.difference != null ? `${difference(candidate.difference)} on ${candidate.compared} examples beside its parent` : ""] : [];
+    const parts = candidate?.decision ? [`#${candidate.id}`, model.kindOf(candidate), reasoned(candidate.reason), candidate.id ? `iteration ${candidate.iteration}` : "", candidate.id ? `${candidate.operator} of ${candidate.parents.map((id) => `#${id}`).join(" and ")}` : "", `score ${score(model.scoreOf(candidate))}`, candidate.difference != null ? `${difference(candidate.difference)} on ${candidate.compared} examples beside its parent` : ""] : [];
     byId("prompt-about").textContent = parts.filter(Boolean).join(" · ");
   }
 

@@ -18,7 +18,7 @@ export function dot(kind) {
   if (kind === "best") return star(8);
   if (kind === "seed") return closed(points(4, 6, Math.PI / 4));
   if (kind === "rejected" || kind === "refused") return "M-3.5 -3.5L3.5 3.5M-3.5 3.5L3.5 -3.5";
-  return circle(4.5);
+  return circle(kind === "undecided" ? 3 : 4.5);
 }
 
 /** Return the path of a node of the tree. */
@@ -28,5 +28,5 @@ export function node(kind) {
   if (kind === "seed") return closed(points(4, 17, Math.PI / 4));
   if (kind === "rejected") return closed(points(4, 15));
   if (kind === "refused") return "M-7 0L7 0";
-  return circle(12);
+  return circle(kind === "undecided" ? 10 : 12);
 }

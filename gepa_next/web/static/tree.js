@@ -135,7 +135,7 @@ function edgesOf(shown, places, lineage) {
   const found = { "": [], kept: [], line: [] };
   for (const each of shown) {
     for (const parent of each.parents.filter((id) => places.has(id))) {
-      const kind = lineage.has(each.id) && lineage.has(parent) ? "line" : KEPT.has(each.decision) ? "kept" : "";
+      const kind = lineage.has(each.id) && lineage.has(parent) ? "line" : each.decision === "accepted" ? "kept" : "";
       found[kind].push({ from: places.get(parent), to: places.get(each.id) });
     }
   }
@@ -152,7 +152,7 @@ function drawnEdges(kind, edges) {
 
 function drawn(candidate, { x, y }, model, picked, ring) {
   const kind = model.kindOf(candidate);
-  const about = `Candidate ${candidate.id}, ${kind}, score ${score(candidate.score)}${candidate.reason ? `, ${reasoned(candidate.reason)}` : ""}, iteration ${candidate.iteration}, ${candidate.operator}`;
+  const about = `Candidate ${candidate.id}, ${kind}, score ${score(model.scoreOf(candidate))}${candidate.reason ? `, ${reasoned(candidate.reason)}` : ""}, iteration ${candidate.iteration}, ${candidate.operator}`;
   return svg(
     "g",
     { class: `node ${kind}`, transform: `translate(${x} ${y})`, role: "button", tabindex: -1, "data-id": candidate.id, "aria-label": about, "aria-pressed": String(picked) },
@@ -160,7 +160,7 @@ function drawn(candidate, { x, y }, model, picked, ring) {
     svg("circle", { class: "picked", r: RADIUS + 3.5 }),
     ...ring,
     svg("path", { class: "body", d: node(kind) }),
-    kind === "refused" ? null : svg("text", { y: 3.5 }, candidate.score === null ? "…" : score(candidate.score).replace(/^0/, "")),
+    kind === "refused" ? null : svg("text", { y: 3.5 }, candidate.score === null ? "…" : score(model.scoreOf(candidate)).replace(/^0/, "")),
   );
 }
 
