@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from gepa_next.api import (
     actions,
@@ -75,6 +76,9 @@ def create_app(settings: Settings) -> Flask:
     """Return the application, its database open; call it after forking."""
     app = Flask("gepa_next", static_folder=None, template_folder="web/templates")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]  # as Flask says
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     database = Database(settings.database_path)
     tailer = Tailer(database)

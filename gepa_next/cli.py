@@ -116,7 +116,7 @@ def _work(_: argparse.Namespace) -> None:
     import threading  # noqa: PLC0415
 
     from gepa_next.app import create_runner  # noqa: PLC0415
-    from gepa_next.processes import die_with_parent, has_parent, parent_is_gone  # noqa: PLC0415
+    from gepa_next.processes import die_with_parent, has_parent, parent_is_gone, tell_service_manager  # noqa: PLC0415
 
     stop = threading.Event()
 
@@ -136,7 +136,9 @@ def _work(_: argparse.Namespace) -> None:
     runner = create_runner(settings, database)
     die_with_parent()
     runner.start()
+    tell_service_manager("READY=1")
     stop.wait()
+    tell_service_manager("STOPPING=1")
     # Without its parent it is in the way of the next one: what is in flight is given up at once.
     runner.drain(0.0 if parent_is_gone() else settings.drain_timeout_s)
     database.close()

@@ -83,6 +83,7 @@ class Settings(BaseSettings):
     api_bearer_tokens: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed)] = ()
     api_tokens_file: str = ""
     require_auth: bool = True
+    trusted_proxies: int = Field(0, ge=0, le=10)
     allow_insecure_bind: bool = False
     metrics_require_auth: bool = False
     cors_allowed_origins: Listed = ()

@@ -5,6 +5,7 @@ import logging
 import os
 import select
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -21,6 +22,7 @@ PARENT_VARIABLE = "GEPA_NEXT_PARENT_PID"
 SHORTEST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
 STABLE_S = 10.0
+NOTIFY_VARIABLE = "NOTIFY_SOCKET"
 PULSE_VARIABLE = "GEPA_NEXT_PULSE_FD"
 PULSE_S = 1.0
 HANGS_S = 8.0
@@ -70,6 +72,15 @@ def kill_if_same(pid: int, *, pid_started_at: int) -> bool:
     except (ProcessLookupError, PermissionError):
         return False
     return True
+
+
+def tell_service_manager(state: str) -> None:
+    """Send systemd the state (sd_notify(3)) if it started this process and waits for it; children say nothing."""
+    address = os.environ.get(NOTIFY_VARIABLE, "")
+    if not address or has_parent():
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told, suppress(OSError):
+        told.sendto(state.encode(), f"\0{address[1:]}" if address.startswith("@") else address)
 
 
 class RunnerKeeper:

@@ -28,7 +28,9 @@ AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 
 def environment(folder: Path, **variables: str) -> dict[str, str]:
     """Return an environment that owes nothing to this one but the interpreter."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "GUNICORN_CMD_ARGS") if name in os.environ
+    }
     ours = {
         "PYTHONPATH": str(ROOT),
         "DATABASE_PATH": str(folder / "e2e.sqlite3"),

@@ -1,0 +1,155 @@
+"""The shipped site in nginx before a real server: streams pass at once, slow and crooked clients do no harm."""
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from tests.deploy.site import NGINX, TIMEOUT_S, Site, opened_site
+from tests.e2e.processes import SERVE, Server, start
+from tests.support.service import SMALL_JOB, TOKEN
+
+pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+
+SLOW = 150
+HEAD = f"Host: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n"
+HIDDEN_BODY = '{"id": "smuggled", "input": "x"}'
+HIDDEN = (
+    f"POST /v1/examples HTTP/1.1\r\n{HEAD}Content-Type: application/json\r\n"
+    f"Content-Length: {len(HIDDEN_BODY)}\r\n\r\n{HIDDEN_BODY}"
+)
+CHUNKED = f"0\r\n\r\n{HIDDEN}"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = start(SERVE, tmp_path_factory.mktemp("server"), TRUSTED_PROXIES="1", RATE_LIMIT_PER_MIN="0")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def site(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with opened_site(tmp_path_factory.mktemp("nginx"), int(server.url.rpartition(":")[2])) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def client(site: Site) -> Iterator[requests.Session]:
+    with site.session() as session:
+        session.headers["Authorization"] = f"Bearer {TOKEN}"
+        yield session
+
+
+def test_a_job_is_made_and_its_events_pass(site: Site, client: requests.Session) -> None:
+    made = client.post(f"{site.url}/v1/optimize", json=SMALL_JOB, timeout=TIMEOUT_S)
+    assert made.status_code == 201
+    with client.get(site.url + made.json()["links"]["events"], stream=True, timeout=TIMEOUT_S) as stream:
+        kinds = [line for line in stream.iter_lines() if line.startswith(b"event: ")]
+    assert kinds[0] == b"event: started"
+    assert kinds[-1] == b"event: finished"
+
+
+def test_an_event_passes_while_the_stream_goes_on(site: Site, client: requests.Session) -> None:
+    slow = SMALL_JOB | {"iterations": 100, "budget": {"max_rollouts": 100_000}, "population": 8}
+    job_id = client.post(f"{site.url}/v1/optimize", json=slow, timeout=TIMEOUT_S).json()["job_id"]
+    with client.get(f"{site.url}/v1/optimize/{job_id}/events", stream=True, timeout=TIMEOUT_S) as stream:
+        assert next(stream.iter_lines()).startswith(b"retry: ")
+        assert client.get(f"{site.url}/v1/optimize/{job_id}", timeout=TIMEOUT_S).status_code == 200
+    client.delete(f"{site.url}/v1/optimize/{job_id}", timeout=TIMEOUT_S)
+
+
+def test_what_a_browser_needs_to_stay_with_tls_is_said(site: Site, client: requests.Session) -> None:
+    headers = client.get(f"{site.url}/login", timeout=TIMEOUT_S).headers
+    assert headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert headers["Server"] == "nginx"
+
+
+def test_a_cookie_that_came_over_tls_goes_over_tls_only(site: Site, client: requests.Session) -> None:
+    logged_in = client.post(
+        f"{site.url}/login",
+        data={"token": TOKEN},
+        headers={"Authorization": None, "Sec-Fetch-Site": "same-origin"},
+        allow_redirects=False,
+        timeout=TIMEOUT_S,
+    )
+    assert logged_in.status_code == 303
+    assert "; Secure" in logged_in.headers["Set-Cookie"]
+
+
+def test_clients_that_never_finish_a_request_hold_up_nobody(site: Site, client: requests.Session) -> None:
+    beginnings = (
+        b"GET /v1/healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ",
+        f"POST /v1/optimize HTTP/1.1\r\n{HEAD}Content-Length: 100000\r\n\r\n{{".encode(),
+    )
+    with contextlib.ExitStack() as slow:
+        for number in range(SLOW):
+            slow.enter_context(site.connect()).sendall(beginnings[number % 2])
+        assert client.get(f"{site.url}/v1/healthz", timeout=TIMEOUT_S).json() == {"status": "ok"}
+        made = client.post(f"{site.url}/v1/optimize", json=SMALL_JOB, timeout=TIMEOUT_S)
+        assert made.status_code == 201
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        f"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n{CHUNKED}",
+        f"Transfer-Encoding: chunked\r\nContent-Length: {len(CHUNKED)}\r\n\r\n{CHUNKED}",
+        f"Content-Length: 0\r\nContent-Length: {len(HIDDEN)}\r\n\r\n{HIDDEN}",
+        f"Content-Length: {len(CHUNKED)}\r\nTransfer-Encoding : chunked\r\n\r\n{CHUNKED}",
+        f"Content-Length: {len(CHUNKED)}\r\nTransfer-Encoding: xchunked\r\n\r\n{CHUNKED}",
+        f"Content-Length: {len(CHUNKED)}\r\nTransfer-Encoding:\x0bchunked\r\n\r\n{CHUNKED}",
+        f"Content-Length: {len(CHUNKED)}\r\nX: y\nTransfer-Encoding: chunked\r\n\r\n{CHUNKED}",
+        f"Content-Length: {len(CHUNKED)}\r\nTransfer-Encoding: identity, chunked\r\n\r\n{CHUNKED}",
+        f"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\nContent-Length: 0\r\n\r\n{CHUNKED}",
+        f"Content-Length: +0\r\n\r\n{HIDDEN}",
+        f"Content-Length: 0x0\r\n\r\n{HIDDEN}",
+        f"Content-Length: -1\r\n\r\n{HIDDEN}",
+        f"Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n{HIDDEN}",
+        f"Transfer-Encoding: chunked\r\n\r\nffffffffffffffff0\r\n{HIDDEN}",
+        f"Transfer-Encoding: chunked\r\n\r\n0;x=\n\n\r\n{HIDDEN}",
+    ],
+)
+def test_no_request_hides_in_the_body_of_another(site: Site, client: requests.Session, framing: str) -> None:
+    said = site.say(f"GET /v1/healthz HTTP/1.1\r\n{HEAD}Connection: close\r\n{framing}".encode("latin-1"))
+    assert said.count(b"HTTP/1.1 ") <= 1
+    assert b"201" not in said.split(b"\r\n", 1)[0]
+    assert client.get(f"{site.url}/v1/examples/smuggled", timeout=TIMEOUT_S).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        "GET /v1/healthz",
+        "GET  /v1/healthz HTTP/1.1",
+        "GET /v1/healthz HTTP/9.9",
+        "\x00",
+        "GET /\x01 HTTP/1.1",
+        "GET * HTTP/1.1",
+    ],
+)
+def test_what_is_no_request_gets_a_4xx_or_nothing(site: Site, request_line: str) -> None:
+    said = site.say(f"{request_line}\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+    assert b" 500 " not in said[:40]
+    assert b" 502 " not in said[:40]
+    assert site.say(f"GET /v1/healthz HTTP/1.1\r\n{HEAD}Connection: close\r\n\r\n".encode()).startswith(b"HTTP/1.1 200")
+
+
+def test_where_a_client_says_it_comes_from_is_not_believed(site: Site) -> None:
+    with site.session() as session:
+        answers = [
+            session.get(
+                f"{site.url}/v1/optimize",
+                headers={"Authorization": "Bearer wrong", "X-Forwarded-For": f"10.0.0.{number}"},
+                timeout=TIMEOUT_S,
+            ).status_code
+            for number in range(40)
+        ]
+    assert answers[0] == 401
+    assert answers[-1] == 429
+
+
+def test_a_body_beyond_the_limit_is_refused_before_it_is_sent_on(site: Site, client: requests.Session) -> None:
+    answer = client.post(f"{site.url}/v1/optimize", data=b"x" * (4 * 2**20 + 1), timeout=TIMEOUT_S)
+    assert answer.status_code == 413
