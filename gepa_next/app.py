@@ -41,7 +41,7 @@ from gepa_next.streaming.tailer import Tailer
 from gepa_next.telemetry import ServiceCollector, register_telemetry
 from gepa_next.tokens.book import TokenBook
 from gepa_next.tokens.key import ticket_key
-from gepa_next.web import asking, assets, comparing, data, ordering, pages, session
+from gepa_next.web import asking, assets, comparing, data, docs, ordering, pages, session
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ BLUEPRINTS = (
     metrics,
     openapi,
 )
-WEB_BLUEPRINTS = (pages, asking, ordering, comparing, session, data, assets)
+WEB_BLUEPRINTS = (docs, pages, asking, ordering, comparing, session, data, assets)
 
 
 def create_app(settings: Settings) -> Flask:

@@ -45,16 +45,16 @@ def page(view: Callable[Given, Response]) -> Callable[Given, Response]:
 def render(template: str, *, status: int = 200, **values: object) -> Response:
     """Return a page."""
     parts = wiring()
-    shown = {
-        "style": STYLE,
-        "url_of": url_of,
-        "scripts": scripts(),
-        "simulated_server": parts.roles.simulated,
-        "can_log_out": parts.access.required and COOKIE in request.cookies,
-    }
-    response = make_response(render_template(template, **shown, **values), status)
+    can_log_out = parts.access.required and COOKIE in request.cookies
+    shown = rendered(template, simulated_server=parts.roles.simulated, can_log_out=can_log_out, **values)
+    response = make_response(shown, status)
     response.headers.update(HEADERS)
     return packed(response)
+
+
+def rendered(template: str, **values: object) -> str:
+    """Return the text of a page, with what all pages need."""
+    return render_template(template, style=STYLE, url_of=url_of, scripts=scripts(), **values)
 
 
 def to_log_in() -> Response:

@@ -37,7 +37,7 @@ def test_no_page_has_serious_findings(done, open_page, trouble, scheme) -> None:
     page.keyboard.press("Enter")
     page.wait_for_selector("#case .pair")
     found += findings(page)
-    for path in ("/", "/new", "/jobs/none"):
+    for path in ("/", "/new", "/docs", "/jobs/none"):
         page.goto(url + path)
         found += findings(page)
     assert found == []
@@ -50,6 +50,6 @@ def test_a_narrow_page_does_not_scroll_sideways(done, open_page) -> None:
     log_in(page)
     connection(page, "ended")
     page.wait_for_selector("#heat canvas")
-    for path in (f"/jobs/{job_id}", "/", "/new"):
+    for path in (f"/jobs/{job_id}", "/", "/new", "/docs"):
         page.goto(url + path)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
