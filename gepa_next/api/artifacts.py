@@ -14,9 +14,9 @@ from gepa_next.store.database import Database
 RECEIPT, REPORT = "receipt.json", "report.html"
 ARTIFACTS: Mapping[str, str] = MappingProxyType(
     {
-        **{name: each.content_type for name, each in RECORDS.items()},
         RECEIPT: "application/json",
         REPORT: "text/html; charset=utf-8",
+        **{name: each.content_type for name, each in RECORDS.items()},
     }
 )
 

@@ -34,7 +34,7 @@ SAID: Mapping[str, str] = MappingProxyType(
 )
 DETAILS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
     {
-        "validation_error": (("population", "Input should be less than or equal to 32"),),
+        "validation_error": (("population", "must be at most 32"),),
         "forbidden": (("scope", "write"),),
     }
 )

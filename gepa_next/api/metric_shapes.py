@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from gepa_next.api.wrong_values import MISSING, NOT_AN_OBJECT
 from gepa_next.errors import InvalidError
 from gepa_next.metrics import JUDGE, PROGRAM, check_schema, matches_anything
 from gepa_next.metrics.deterministic import LONGEST_OUTPUT
@@ -132,13 +133,13 @@ def _checked_metric(given: object) -> object:
 def _checked_part(given: object) -> MetricBody:
     part = _checked_one(given)
     if part.weight is None:
-        raise wrong_at((("weight",), "Field required"))
+        raise wrong_at((("weight",), MISSING))
     return part
 
 
 def _checked_one(given: object) -> MetricBody:
     if not isinstance(given, dict):
-        raise ValueError("Input should be an object")  # noqa: TRY004 - pydantic takes a ValueError for an answer
+        raise ValueError(NOT_AN_OBJECT)  # noqa: TRY004 - pydantic takes a ValueError for an answer
     name = given.get("name")
     if not isinstance(name, str) or name not in SHAPES:
         raise wrong_at((("name",), f"one of {', '.join(SHAPES)}"))

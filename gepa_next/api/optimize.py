@@ -20,6 +20,7 @@ from gepa_next.api.programs import refuse_wrong_program
 from gepa_next.api.schemas import OptimizeBody, TaskBody
 from gepa_next.api.states import JobPage, job_state, job_url
 from gepa_next.api.wiring import Wiring, wiring
+from gepa_next.api.wrong_values import said_of
 from gepa_next.errors import InvalidError, UnavailableError
 from gepa_next.gepa.types import Example
 from gepa_next.metrics import scoring_fingerprint
@@ -33,8 +34,6 @@ bp = Blueprint("optimize", __name__, url_prefix="/v1/optimize")
 RETRY_AFTER_S = 2
 MOST_DETAILS = 100
 KEY = re.compile(r"[!-~]{1,255}")
-# Where pydantic speaks of Python's types.
-MESSAGES = {"tuple_type": "Input should be a list", "model_type": "Input should be an object"}
 Shape = TypeVar("Shape", bound=BaseModel)
 Task = TypeVar("Task", bound=TaskBody)
 
@@ -101,14 +100,10 @@ def validated(shape: type[Shape], value: object) -> Shape:
         return shape.model_validate(value)
     except ValidationError as error:
         details = [
-            (".".join(str(part) for part in each["loc"]), MESSAGES.get(each["type"]) or _said(each["msg"]))
-            for each in error.errors(include_input=False, include_url=False, include_context=False)[:MOST_DETAILS]
+            (".".join(str(part) for part in each["loc"]), said_of(each))
+            for each in error.errors(include_input=False, include_url=False)[:MOST_DETAILS]
         ]
         raise InvalidError("the request is not valid", details) from None
-
-
-def _said(message: str) -> str:
-    return message.removeprefix("Value error, ")
 
 
 def read_body(shape: type[Task]) -> Task:

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from gepa_next.api.metric_shapes import MetricField, wrong_at
+from gepa_next.api.wrong_values import MISSING
 
 MOST_EXAMPLES = 10_000
 LONGEST_PROMPT = 100_000
@@ -190,7 +191,7 @@ class OptimizeBody(TaskBody):
     @model_validator(mode="after")
     def _has_one_or_the_other(self) -> Self:
         if self.prompt is None and self.prompts is None:
-            raise wrong_at((("prompt",), "Field required"))
+            raise wrong_at((("prompt",), MISSING))
         if self.prompt is not None and self.prompts is not None:
             raise wrong_at((("prompts",), "not beside a prompt: send one or the other"))
         return self

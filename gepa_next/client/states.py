@@ -100,6 +100,7 @@ class Result:
     length_correlation: Json | None = None
     retest: Json | None = None
     warnings: tuple[Warned, ...] = ()
+    simulated: bool = False
     artifacts: str | None = None
     raw: Json = field(repr=False, compare=False, default_factory=dict)
 

@@ -158,7 +158,12 @@ class JobRun:
             job.id,
             epoch=self.claim.epoch,
             now=self.clock(),
-            result={**step.data, **found, "artifacts": f"/v1/optimize/{job.id}/artifacts"},
+            result={
+                **step.data,
+                **found,
+                "simulated": job.simulated,
+                "artifacts": f"/v1/optimize/{job.id}/artifacts",
+            },
             standing=standing_of(state),
         )
 

@@ -177,3 +177,9 @@ def test_before_the_end_it_is_not_known_which_candidates_are_dominated(service, 
 )
 def test_another_query_for_candidates_is_refused(done, done_id, query) -> None:
     assert done.client().get(f"/v1/optimize/{done_id}/candidates?{query}").status_code == 422
+
+
+def test_the_last_event_says_whether_the_job_is_simulated(done, done_id) -> None:
+    (last,) = lines(artifact(done, done_id, "events.jsonl"))[-1:]
+    result = done.client().get(f"/v1/optimize/{done_id}").json["result"]
+    assert (last["type"], last["data"]["simulated"], result["simulated"]) == ("finished", True, True)

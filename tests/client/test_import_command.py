@@ -30,7 +30,7 @@ def test_a_terminal_gets_a_bar_and_the_lines_that_matter(service, rows) -> None:
     assert "[########" in shown
     assert "100 %" in shown
     assert "2501 written, 1 of them known before, 1 left out" in shown
-    assert "left out: line 2501: input: Field required" in shown
+    assert "left out: line 2501: input: is required" in shown
     assert "known before: line 2502 (x-" in shown
 
 
