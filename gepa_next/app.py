@@ -36,6 +36,7 @@ from gepa_next.runner.runner import Runner
 from gepa_next.store.counters import count_running, list_counters
 from gepa_next.store.database import Database
 from gepa_next.store.judge_checks import find_last_check
+from gepa_next.store.quotas import Quota
 from gepa_next.streaming.stream import StreamSettings
 from gepa_next.streaming.tailer import Tailer
 from gepa_next.telemetry import ServiceCollector, register_telemetry
@@ -158,6 +159,11 @@ def _wiring(settings: Settings, database: Database, tailer: Tailer) -> Wiring:
             request_bytes=settings.max_request_bytes,
             iterations=settings.max_iterations,
             queued_jobs=settings.max_queued_jobs,
+            of_an_owner=Quota(
+                jobs=settings.owner_max_jobs,
+                examples=settings.owner_max_examples,
+                stored_bytes=settings.owner_max_stored_mb * MEGABYTE,
+            ),
             sse_clients=settings.max_sse_clients,
             idempotency_ttl_s=settings.idempotency_ttl_s,
             free_disk_bytes=settings.min_free_disk_mb * MEGABYTE,

@@ -89,6 +89,9 @@ class Settings(BaseSettings):
     cors_allowed_origins: Listed = ()
     rate_limit_per_min: int = Field(600, ge=0)
     rate_limit_burst: int = Field(100, ge=1)
+    owner_max_jobs: int = Field(0, ge=0)
+    owner_max_examples: int = Field(0, ge=0)
+    owner_max_stored_mb: int = Field(0, ge=0, le=1_000_000_000)
     max_request_bytes: int = Field(4 * 1024 * 1024, ge=1024)
     idempotency_ttl_s: float = Field(86_400, gt=0)
 

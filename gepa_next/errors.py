@@ -7,7 +7,8 @@ GepaNextError                 has a `code`, the word that users see
 │   ├── InvalidError          a value is wrong; carries path and message of each
 │   ├── NotFoundError
 │   ├── ConflictError         the job's status does not allow it
-│   └── UnavailableError      try again later
+│   ├── UnavailableError      try again later
+│   └── QuotaError            the owner has as much as they may
 ├── StoreError                the database file cannot be used
 │   └── DamagedError          what was read is not what was written
 ├── ReplayError               what is stored does not suffice to make the run again
@@ -81,6 +82,10 @@ class ConflictError(RefusedError):
 
 class UnavailableError(RefusedError):
     """Report a condition that passes by itself."""
+
+
+class QuotaError(RefusedError):
+    """Report what would give an owner more than they may have."""
 
 
 class StoreError(GepaNextError):

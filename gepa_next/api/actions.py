@@ -9,6 +9,7 @@ from gepa_next.api.body import has_body, read_json
 from gepa_next.api.costs import refuse_unknowable_cost
 from gepa_next.api.optimize import state_response, validated
 from gepa_next.api.paging import refuse_unknown
+from gepa_next.api.quotas import quota
 from gepa_next.api.raising import raised_spec, time_is_up
 from gepa_next.api.schemas import ResumeBody
 from gepa_next.api.wiring import Wiring, wiring
@@ -61,7 +62,9 @@ def resumed(job_id: str, body: ResumeBody) -> Job:
     if body.budget.max_cost_usd is not None:
         refuse_unknowable_cost(parts.roles, spec)
     _refuse_if_nothing_is_left(parts, job, spec)
-    resumption = Resumption(job_id=job.id, spec=spec, seen_event_id=job.last_event_id)
+    resumption = Resumption(
+        job_id=job.id, spec=spec, seen_event_id=job.last_event_id, token_id=job.token_id, quota=quota()
+    )
     resume_job(parts.database, resumption, now=time.time())
     return get_job(parts.database, job_id)
 

@@ -22,6 +22,8 @@ SAID: Mapping[str, str] = MappingProxyType(
         "unsupported_media_type": "send application/json",
         "idempotency_key_reused": "the key came with another body before",
         "program_not_allowed": "the operator does not allow this program_url",
+        "quota_exceeded": "the bank has 1000 examples and may have 1000; delete some",
+        "too_many_jobs": "5 of at most 5 jobs have not ended; try again later",
         "validation_error": "the request is not valid",
         "rate_limited": "too many requests; try again in 3 s",
         "internal_error": "an error in the service; its log says more under this request id",

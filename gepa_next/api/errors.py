@@ -18,6 +18,7 @@ STATUS_BY_CODE: Mapping[str, int] = MappingProxyType(
         "unauthorized": 401,
         "cross_origin": 403,
         "forbidden": 403,
+        "quota_exceeded": 403,
         "not_found": 404,
         "method_not_allowed": 405,
         "not_cancelable": 409,
@@ -32,6 +33,7 @@ STATUS_BY_CODE: Mapping[str, int] = MappingProxyType(
         "program_not_allowed": 422,
         "validation_error": 422,
         "rate_limited": 429,
+        "too_many_jobs": 429,
         "internal_error": 500,
         "queue_full": 503,
         "shutting_down": 503,
@@ -51,7 +53,7 @@ def error_response(code: str, message: str, details: list[dict[str, str]] | None
     response.status_code = STATUS_BY_CODE[code]
     if response.status_code == STATUS_BY_CODE["unauthorized"]:
         response.headers["WWW-Authenticate"] = "Bearer"
-    if response.status_code == STATUS_BY_CODE["shutting_down"]:
+    if response.status_code == STATUS_BY_CODE["shutting_down"] or code == "too_many_jobs":
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
 

@@ -15,6 +15,7 @@ from gepa_next.api.intake import invalid, to_example
 from gepa_next.api.optimize import validated
 from gepa_next.api.pacing import in_chunks
 from gepa_next.api.paging import cursor, encode_cursor, limit, refuse_unknown, truth
+from gepa_next.api.quotas import quota
 from gepa_next.api.schemas import ExampleBody
 from gepa_next.api.wiring import wiring
 from gepa_next.gepa.types import Example
@@ -90,7 +91,7 @@ def _exported() -> Response:
 
 
 def _created(example: Example) -> tuple[Response, int]:
-    upsert_examples(wiring().database, token_id(), [example], now=time.time())
+    upsert_examples(wiring().database, token_id(), [example], now=time.time(), quota=quota())
     return _answer(get_example(wiring().database, token_id(), example.id)), 201
 
 

@@ -9,7 +9,8 @@ from gepa_next.api.wiring import wiring
 from gepa_next.tickets import find_signer, issue_ticket
 from gepa_next.tokens.lines import SCOPES, Token, digest_of_token
 
-ANYBODY = Token(digest="", owner="anonymous", scopes=frozenset(SCOPES))
+NOBODY = "anonymous"
+ANYBODY = Token(digest="", owner=NOBODY, scopes=frozenset(SCOPES))
 COOKIE = "gepa_next_session"
 SESSION = "session"
 SESSION_S = 7 * 86_400

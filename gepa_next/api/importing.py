@@ -9,9 +9,10 @@ from gepa_next.api.body import parse_json
 from gepa_next.api.csv_rows import Row
 from gepa_next.api.intake import to_example
 from gepa_next.api.optimize import validated
+from gepa_next.api.quotas import quota
 from gepa_next.api.schemas import ExampleBody
 from gepa_next.api.wiring import wiring
-from gepa_next.errors import InvalidError, RefusedError
+from gepa_next.errors import InvalidError, QuotaError, RefusedError
 from gepa_next.gepa.pause import paced, pause
 from gepa_next.gepa.types import Example
 from gepa_next.store.bank import find_duplicates, upsert_examples
@@ -55,12 +56,24 @@ def import_rows(rows: Iterable[Row], *, dry_run: bool) -> Imported:
     checked.sort(key=lambda each: each[1].id)  # neighbours share pages of the tree; of one id the last stays the last
     for batch in _batches(checked):
         pause()
-        examples = [example for _, example in batch]
         if dry_run:
+            examples = [example for _, example in batch]
             found.take(batch, find_duplicates(wiring().database, token_id(), examples, met))
         else:
-            found.take(batch, upsert_examples(wiring().database, token_id(), examples, now=time.time()).duplicates)
+            _write(batch, found)
     return found
+
+
+def _write(batch: Batch, found: Imported) -> None:
+    """Write the rows, or leave out all of them if the bank may not hold so many."""
+    examples = [example for _, example in batch]
+    try:
+        written = upsert_examples(wiring().database, token_id(), examples, now=time.time(), quota=quota())
+    except QuotaError as error:
+        for number, _ in batch:
+            found.leave_out(number, "", error.message)
+    else:
+        found.take(batch, written.duplicates)
 
 
 def json_lines(text: str) -> Iterator[Row]:

@@ -6,6 +6,7 @@ from gepa_next.api.fork_shapes import ForkBody
 from gepa_next.api.operation import (
     EVENT_STREAM,
     NAMED_ERRORS,
+    OWNER_ERRORS,
     READ_BODY_ERRORS,
     WRITE_ERRORS,
     Answer,
@@ -37,7 +38,14 @@ MADE = {
         ("Location", "ETag", "Retry-After", "Idempotent-Replayed"),
     ),
 }
-MAKE_ERRORS = (*WRITE_ERRORS, "idempotency_key_reused", "program_not_allowed", "queue_full", "shutting_down")
+MAKE_ERRORS = (
+    *WRITE_ERRORS,
+    *OWNER_ERRORS,
+    "idempotency_key_reused",
+    "program_not_allowed",
+    "queue_full",
+    "shutting_down",
+)
 STATE = Answer("The job's state", JobState, ("ETag", "Retry-After"))
 UNCHANGED = Answer("Nothing has changed", headers=("ETag",))
 STREAM = (
@@ -98,7 +106,7 @@ JOB_OPERATIONS: Operations = {
         parameters=(JOB_ID,),
         request=ResumeBody,
         needs_body=False,
-        errors=(*_JOB, *WRITE_ERRORS, "not_resumable"),
+        errors=(*_JOB, *WRITE_ERRORS, "too_many_jobs", "not_resumable"),
     ),
     ("post", "/v1/optimize/{job_id}/fork"): Operation(
         group="Jobs",

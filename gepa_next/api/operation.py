@@ -13,6 +13,7 @@ TEXT = "text/plain"
 EVENT_STREAM = "text/event-stream"
 NAMED_ERRORS = ("not_found",)
 WRITE_ERRORS = ("invalid_json", "payload_too_large", "unsupported_media_type", "validation_error", "store_busy")
+OWNER_ERRORS = ("too_many_jobs", "quota_exceeded")
 READ_BODY_ERRORS = tuple(code for code in WRITE_ERRORS if code != "store_busy")
 Place = Literal["path", "query", "header"]
 Access = Literal["token", "open", "metrics", "stream"]

@@ -8,6 +8,7 @@ from gepa_next.api.health_states import FlatMetrics, HealthState, OpenApiDocumen
 from gepa_next.api.job_operations import JOB_OPERATIONS, UNCHANGED
 from gepa_next.api.operation import (
     NAMED_ERRORS,
+    OWNER_ERRORS,
     READ_BODY_ERRORS,
     TEXT,
     WRITE_ERRORS,
@@ -45,7 +46,7 @@ COMPARISON_OPERATIONS: Operations = {
         },
         request=ComparisonBody,
         parameters=(ITERATIONS, IDEMPOTENCY_KEY),
-        errors=(*WRITE_ERRORS, "idempotency_key_reused", "queue_full", "shutting_down"),
+        errors=(*WRITE_ERRORS, *OWNER_ERRORS, "idempotency_key_reused", "queue_full", "shutting_down"),
     ),
     ("post", "/v1/comparisons/quote"): Operation(
         group="Comparisons",
@@ -96,7 +97,7 @@ BANK_OPERATIONS: Operations = {
         parameters=(DRY_RUN,),
         request=ExampleBody,
         imports=True,
-        errors=WRITE_ERRORS,
+        errors=(*WRITE_ERRORS, "quota_exceeded"),
     ),
     ("get", "/v1/examples/{example_id}"): Operation(
         group="Example bank",

@@ -17,6 +17,7 @@ from gepa_next.api.costs import refuse_unknowable_cost
 from gepa_next.api.intake import chosen_iterations, complete_spec, distinct_examples, invalid
 from gepa_next.api.paging import cursor, encode_cursor, limit, number, refuse_unknown
 from gepa_next.api.programs import refuse_wrong_program
+from gepa_next.api.quotas import quota
 from gepa_next.api.schemas import OptimizeBody, TaskBody
 from gepa_next.api.states import JobPage, job_state, job_url
 from gepa_next.api.wiring import Wiring, wiring
@@ -151,6 +152,7 @@ def new_job(parts: Wiring, digest: str, spec: JobSpec, examples: tuple[Example, 
         idempotency_key=_idempotency_key(),
         idempotency_ttl_s=parts.limits.idempotency_ttl_s,
         most_queued=parts.limits.queued_jobs,
+        quota=quota(),
     )
 
 

@@ -13,6 +13,7 @@ from gepa_next.llm.pricing import Prices
 from gepa_next.llm.program_urls import ProgramUrls
 from gepa_next.models import Judge
 from gepa_next.store.database import Database
+from gepa_next.store.quotas import Quota
 from gepa_next.streaming.stream import StreamSettings
 from gepa_next.streaming.tailer import Tailer
 from gepa_next.tokens.book import TokenBook
@@ -38,6 +39,7 @@ class Limits:
     request_bytes: int
     iterations: int
     queued_jobs: int
+    of_an_owner: Quota
     sse_clients: int
     idempotency_ttl_s: float
     free_disk_bytes: int

@@ -10,6 +10,7 @@ from gepa_next.gepa.types import Example
 from gepa_next.models import BankExample, content_hash, content_id
 from gepa_next.store.codec import example_from, example_values, to_json
 from gepa_next.store.database import Database, Row, Values
+from gepa_next.store.quotas import NO_QUOTA, Quota, within_quota
 
 BANK_COLUMNS = "id, input, ideal, tags, meta, created_at"
 
@@ -24,8 +25,13 @@ class Upserted:
     duplicates: tuple[int, ...]
 
 
-def upsert_examples(database: Database, token_id: str, examples: Sequence[Example], *, now: float) -> Upserted:
-    """Write the examples in one transaction, one of the same id being replaced; a few hundred, sorted, are quickest."""
+def upsert_examples(
+    database: Database, token_id: str, examples: Sequence[Example], *, now: float, quota: Quota = NO_QUOTA
+) -> Upserted:
+    """Write the examples in one transaction, one of the same id being replaced; a few hundred, sorted, are quickest.
+
+    QuotaError if that would be more than the owner may have.
+    """
     hashes = [content_hash(each.input, each.ideal) for each in examples]
     rows = [
         (token_id, *example_values(each), None if each.id == content_id(hashed) else hashed, now)
@@ -34,13 +40,14 @@ def upsert_examples(database: Database, token_id: str, examples: Sequence[Exampl
 
     def unit(db: sqlite3.Connection) -> set[str]:
         known = _held(lambda sql, values: db.execute(sql, values).fetchall(), token_id, hashes)
-        db.executemany(
-            "INSERT INTO bank (token_id, id, input, ideal, tags, meta, content_hash, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET input = excluded.input,"
-            " ideal = excluded.ideal, tags = excluded.tags, meta = excluded.meta,"
-            " content_hash = excluded.content_hash",
-            rows,
-        )
+        with within_quota(db, token_id, quota):
+            db.executemany(
+                "INSERT INTO bank (token_id, id, input, ideal, tags, meta, content_hash, created_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET input = excluded.input,"
+                " ideal = excluded.ideal, tags = excluded.tags, meta = excluded.meta,"
+                " content_hash = excluded.content_hash",
+                rows,
+            )
         return known
 
     return Upserted(upserted=len(rows), duplicates=_places(hashes, database.write(unit)))

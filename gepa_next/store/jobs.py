@@ -13,6 +13,7 @@ from gepa_next.store.codec import example_values, noise_from_json, spec_from_jso
 from gepa_next.store.counters import count
 from gepa_next.store.database import Database, Row
 from gepa_next.store.forks import copy_inheritance
+from gepa_next.store.quotas import NO_QUOTA, Quota, within_quota
 from gepa_next.store.retests import Newest, note_retest
 
 _COLUMNS = """
@@ -43,6 +44,7 @@ class NewJob:
     idempotency_key: str | None = None
     idempotency_ttl_s: float = 0.0
     most_queued: int = 0
+    quota: Quota = NO_QUOTA
     upto: Newest | None = None
     comparison_id: str | None = None
     place: int = 0
@@ -52,7 +54,8 @@ def insert_job(database: Database, new: NewJob, *others: NewJob) -> tuple[str, b
     """Store the job and return (its id, True), or (the id made before by the same request, False).
 
     `others` that the same request makes are stored with it, all or none.
-    InvalidError if the idempotency key came with another body, UnavailableError if the queue is full, NotFoundError if
+    InvalidError if the idempotency key came with another body, UnavailableError if the queue is full, QuotaError if
+    the owner may not have as many or as large ones, NotFoundError if
     the version to be tested again, or the job to be forked, is not there any more.
     """
     prepared = [(each, spec_to_json(each.spec), _example_rows(each)) for each in (new, *others)]
@@ -61,8 +64,9 @@ def insert_job(database: Database, new: NewJob, *others: NewJob) -> tuple[str, b
         if (earlier := _earlier_job(db, new)) is not None:
             return earlier, False
         _refuse_if_full(db, new.most_queued, wanted=len(prepared))
-        for each, spec, example_rows in prepared:
-            _insert_rows(db, each, spec, example_rows)
+        with within_quota(db, new.token_id, new.quota):
+            for each, spec, example_rows in prepared:
+                _insert_rows(db, each, spec, example_rows)
         return new.id, True
 
     return database.write(unit)

@@ -9,6 +9,7 @@ from gepa_next.store.codec import spec_to_json, to_json
 from gepa_next.store.counters import count
 from gepa_next.store.database import Database
 from gepa_next.store.events import append_event
+from gepa_next.store.quotas import NO_QUOTA, Quota, within_quota
 
 CANCELLED = to_json({"stop_reason": "cancelled"})
 
@@ -62,6 +63,8 @@ class Resumption:
     job_id: str
     spec: JobSpec
     seen_event_id: int
+    token_id: str = ""
+    quota: Quota = NO_QUOTA
 
 
 def resume_job(database: Database, resumption: Resumption, *, now: float) -> None:
@@ -69,21 +72,13 @@ def resume_job(database: Database, resumption: Resumption, *, now: float) -> Non
 
     What was recorded after that checkpoint is made again from the ledger: its events stay in the log but
     count no more. It stays its last owner's until that one releases it. ConflictError if the job moved meanwhile, or is
-    being pruned.
+    being pruned, QuotaError if its owner has as many jobs under way as they may.
     """
     spec = spec_to_json(resumption.spec)
 
     def unit(db: sqlite3.Connection) -> None:
-        moved = db.execute(
-            "UPDATE jobs SET status = 'queued', spec = ?, stop_reason = NULL, error_code = NULL, error_message = NULL,"
-            " result = NULL, left_at = CASE WHEN started_at IS NOT NULL THEN finished_at END,"
-            " finished_at = NULL, stop_requested = 0,"
-            " updated_at = ? WHERE id = ? AND last_event_id = ? AND token_id <> ''"
-            " AND status IN ('finished', 'failed', 'cancelled')",
-            (spec, now, resumption.job_id, resumption.seen_event_id),
-        ).rowcount
-        if not moved:
-            raise ConflictError("not_resumable", "the job has moved on meanwhile")
+        with within_quota(db, resumption.token_id, resumption.quota):
+            _go_on(db, resumption, spec, now=now)
         _void_unfinished(db, resumption.job_id)
         # What failed is asked again: somebody may have mended it. Without the hint all calls of the job are read.
         db.execute(
@@ -93,6 +88,19 @@ def resume_job(database: Database, resumption: Resumption, *, now: float) -> Non
         db.execute("DELETE FROM decisions WHERE job_id = ? AND answer IS NOT NULL", (resumption.job_id,))
 
     database.write(unit)
+
+
+def _go_on(db: sqlite3.Connection, resumption: Resumption, spec: str, *, now: float) -> None:
+    moved = db.execute(
+        "UPDATE jobs SET status = 'queued', spec = ?, stop_reason = NULL, error_code = NULL, error_message = NULL,"
+        " result = NULL, left_at = CASE WHEN started_at IS NOT NULL THEN finished_at END,"
+        " finished_at = NULL, stop_requested = 0,"
+        " updated_at = ? WHERE id = ? AND last_event_id = ? AND token_id <> ''"
+        " AND status IN ('finished', 'failed', 'cancelled')",
+        (spec, now, resumption.job_id, resumption.seen_event_id),
+    ).rowcount
+    if not moved:
+        raise ConflictError("not_resumable", "the job has moved on meanwhile")
 
 
 def _void_unfinished(db: sqlite3.Connection, job_id: str) -> None:

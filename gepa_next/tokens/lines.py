@@ -11,7 +11,7 @@ from hashlib import sha256
 SCOPES = ("read", "write", "admin")
 DIGEST = "sha256:"
 FEWEST_CHARACTERS = 20
-MOST = 10**12
+MOST = 10**9
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _TOKEN = re.compile(r"[!-~]+")
@@ -23,6 +23,9 @@ class TokenLimits:
     """What the owner of a token may have; None is what the server has for everybody, 0 is no limit."""
 
     requests_per_min: int | None = None
+    jobs: int | None = None
+    examples: int | None = None
+    stored_mb: int | None = None
 
 
 LIMITS = tuple(asdict(TokenLimits()))

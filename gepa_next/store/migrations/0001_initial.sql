@@ -265,3 +265,94 @@ CREATE TABLE counters (
     value REAL NOT NULL,
     PRIMARY KEY (name, labels)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE job_sizes ( -- the text that a job keeps, in bytes: what the triggers below add up
+    job_id TEXT PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
+    token_id TEXT NOT NULL,
+    bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX job_sizes_by_token ON job_sizes (token_id);
+
+CREATE TRIGGER jobs_grow AFTER INSERT ON jobs BEGIN
+    INSERT INTO job_sizes (job_id, token_id, bytes) VALUES (new.id, new.token_id, length(CAST(new.spec AS BLOB)));
+END;
+
+CREATE TRIGGER jobs_change_hands AFTER UPDATE OF token_id ON jobs BEGIN
+    UPDATE job_sizes SET token_id = new.token_id WHERE job_id = new.id;
+END;
+
+CREATE TRIGGER events_grow AFTER INSERT ON events BEGIN
+    UPDATE job_sizes SET bytes = bytes + length(CAST(new.data AS BLOB)) WHERE job_id = new.job_id;
+END;
+
+CREATE TRIGGER calls_grow AFTER INSERT ON calls WHEN new.text IS NOT NULL BEGIN
+    UPDATE job_sizes SET bytes = bytes + length(CAST(new.text AS BLOB)) WHERE job_id = new.job_id;
+END;
+
+CREATE TRIGGER calls_change AFTER UPDATE OF text ON calls BEGIN
+    UPDATE job_sizes SET bytes = bytes + length(CAST(coalesce(new.text, '') AS BLOB))
+        - length(CAST(coalesce(old.text, '') AS BLOB)) WHERE job_id = new.job_id;
+END;
+
+CREATE TRIGGER examples_grow AFTER INSERT ON examples BEGIN
+    UPDATE job_sizes SET bytes = bytes + length(CAST(new.input || coalesce(new.ideal, '') || new.tags || new.meta AS BLOB))
+        WHERE job_id = new.job_id;
+END;
+
+CREATE TRIGGER examples_shrink AFTER DELETE ON examples BEGIN
+    UPDATE job_sizes SET bytes = bytes - length(CAST(old.input || coalesce(old.ideal, '') || old.tags || old.meta AS BLOB))
+        WHERE job_id = old.job_id;
+END;
+
+CREATE TRIGGER candidates_grow AFTER INSERT ON candidates BEGIN
+    UPDATE job_sizes SET bytes = bytes + length(CAST(new.text || new.prompts AS BLOB))
+        WHERE job_id = new.job_id;
+END;
+
+CREATE TRIGGER candidates_shrink AFTER DELETE ON candidates BEGIN
+    UPDATE job_sizes SET bytes = bytes - length(CAST(old.text || old.prompts AS BLOB))
+        WHERE job_id = old.job_id;
+END;
+
+CREATE TRIGGER rollouts_grow AFTER INSERT ON rollouts BEGIN
+    UPDATE job_sizes SET bytes = bytes + length(CAST(new.output || new.feedback || coalesce(new.error, '') AS BLOB))
+        WHERE job_id = new.job_id;
+END;
+
+CREATE TRIGGER rollouts_shrink AFTER DELETE ON rollouts BEGIN
+    UPDATE job_sizes SET bytes = bytes - length(CAST(old.output || old.feedback || coalesce(old.error, '') AS BLOB))
+        WHERE job_id = old.job_id;
+END;
+
+CREATE TRIGGER lessons_grow AFTER INSERT ON lessons BEGIN
+    UPDATE job_sizes SET bytes = bytes + length(CAST(new.text AS BLOB))
+        WHERE job_id = new.job_id;
+END;
+
+CREATE TRIGGER lessons_shrink AFTER DELETE ON lessons BEGIN
+    UPDATE job_sizes SET bytes = bytes - length(CAST(old.text AS BLOB))
+        WHERE job_id = old.job_id;
+END;
+
+CREATE TABLE bank_sizes ( -- what the triggers below add up: examples, and the text of all in bytes
+    token_id TEXT PRIMARY KEY,
+    examples INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER bank_grows AFTER INSERT ON bank BEGIN
+    INSERT INTO bank_sizes (token_id, examples, bytes)
+        VALUES (new.token_id, 1, length(CAST(new.input || coalesce(new.ideal, '') || new.tags || new.meta AS BLOB)))
+        ON CONFLICT (token_id) DO UPDATE SET examples = examples + 1, bytes = bytes + excluded.bytes;
+END;
+
+CREATE TRIGGER bank_changes AFTER UPDATE OF input, ideal, tags, meta ON bank BEGIN
+    UPDATE bank_sizes SET bytes = bytes + length(CAST(new.input || coalesce(new.ideal, '') || new.tags || new.meta AS BLOB))
+        - length(CAST(old.input || coalesce(old.ideal, '') || old.tags || old.meta AS BLOB)) WHERE token_id = new.token_id;
+END;
+
+CREATE TRIGGER bank_shrinks AFTER DELETE ON bank BEGIN
+    UPDATE bank_sizes SET examples = examples - 1,
+        bytes = bytes - length(CAST(old.input || coalesce(old.ideal, '') || old.tags || old.meta AS BLOB)) WHERE token_id = old.token_id;
+END;
