@@ -8,10 +8,12 @@ import time
 import pytest
 
 from gepa_next.store.housekeeping import prune_jobs
+from gepa_next.tokens.private_file import write_private
 from tests.web.browser import needs_chromium
 from tests.web.looking import connection, dots, log_in, logged_ids, status, wait_for
 
 pytestmark = needs_chromium
+GIVEN, OTHER = "given-0123456789-abcdef", "other-0123456789-abcdef"
 HIDE = """() => {
     Object.defineProperty(document, "hidden", { configurable: true, get: () => %s });
     document.dispatchEvent(new Event("visibilitychange"));
@@ -109,6 +111,33 @@ def test_a_session_that_is_over_asks_to_log_in_again(running, trouble) -> None:
     connection(page, "live")
     assert page.url.endswith(f"/jobs/{job_id}")
     trouble.forgive("401")
+
+
+def test_a_token_that_is_taken_away_under_the_page_ends_the_session(open_with, open_page, trouble, tmp_path) -> None:
+    write_private(tmp_path / "tokens", f"ada read,write {GIVEN}\n", over=True)
+    service = open_with(api_bearer_tokens=[], api_tokens_file=str(tmp_path / "tokens"))
+    job_id = service.create(token=GIVEN)
+    service.begin(job_id)
+    with service.served() as url:
+        page = open_page(f"{url}/jobs/{job_id}")
+        log_in(page, token=GIVEN)
+        connection(page, "live")
+        wait_for(lambda: logged_ids(page) == [1])
+        write_private(tmp_path / "tokens", f"bob read {OTHER}\n", over=True)
+        service.tell(job_id)  # what was run is asked for, which the token is no longer good for
+        connection(page, "refused")
+        assert page.get_by_role("link", name="log in").is_visible()
+        page.close()
+    trouble.forgive("401")
+
+
+def test_scores_that_cannot_be_had_at_first_are_asked_for_again(done, open_page, trouble) -> None:
+    _, url, job_id = done
+    page = open_page(f"{url}/login?next=/jobs/{job_id}")
+    page.route("**/scores*", lambda route: route.fulfill(status=503, json={}), times=1)
+    log_in(page)
+    page.wait_for_selector("#heat canvas")
+    trouble.forgive("503")
 
 
 def test_a_job_that_is_deleted_under_the_page_is_said_to_be_gone(open_with, open_page, trouble) -> None:

@@ -8,21 +8,31 @@ export const SPLITS = ["to reflect on", "to select by", "held out"];
 const UNIT = 10000;
 const EVEN = 1e-9;
 const PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 30000;
+const FINAL = new Set([401, 404]); // without a session or the job there is no going on
 
 export class Matrix {
-  constructor(jobId, onChange) {
-    Object.assign(this, { jobId, onChange, examples: [], splits: [], run: [], rows: new Map(), upto: 0, asking: false, wanted: false });
+  constructor(jobId, { onChange, onRefusal }) {
+    document.addEventListener("visibilitychange", () => this.wanted && this.refresh());
+    Object.assign(this, { jobId, onChange, onRefusal, examples: [], splits: [], run: [], rows: new Map(), upto: 0, asking: false, wanted: false });
   }
 
-  /** Fetch what is new, once it has been a second since the last time. */
+  /** Fetch what is new, once it has been a second since the last time; less often while that fails. */
   async refresh() {
     this.wanted = true;
     if (this.asking) return;
     this.asking = true;
+    let pause = PAUSE_MS;
     while (this.wanted && !document.hidden) {
       this.wanted = false;
-      await this.fetch().catch(() => null); // the next event asks again
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      const refusal = await this.fetch().catch((error) => error);
+      this.wanted ||= Boolean(refusal);
+      if (FINAL.has(refusal?.status)) {
+        this.onRefusal(refusal);
+        break;
+      }
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      pause = refusal ? Math.min(2 * pause, LONGEST_PAUSE_MS) : PAUSE_MS;
     }
     this.asking = false;
   }

@@ -27,15 +27,11 @@ export class Stream {
     if (this.connected || this.gone || document.hidden) return;
     const { signal } = (this.connected = new AbortController());
     this.onConnection("connecting");
-    try {
-      const found = await ask(`/jobs/${this.jobId}/history?after=${this.last}`, { signal });
-      if (signal.aborted) return;
-      this.take(found.events.map(([id, type, ts, data]) => ({ id, type, ts, data })));
-      if (found.ended) this.leave("ended");
-      else this.listen(signal);
-    } catch (refusal) {
-      if (!signal.aborted) this.refused(refusal);
-    }
+    const found = await ask(`/jobs/${this.jobId}/history?after=${this.last}`, { signal }).catch((refusal) => void (signal.aborted || this.refused(refusal)));
+    if (signal.aborted) return;
+    this.take(found.events.map(([id, type, ts, data]) => ({ id, type, ts, data })));
+    if (found.ended) this.leave("ended");
+    else this.listen(signal);
   }
 
   listen(signal) {
@@ -79,6 +75,7 @@ export class Stream {
     else this.onConnection("connecting");
   }
 
+  /** Take it that a request failed: without a session or the job there is no going on, anything else may mend. */
   refused({ status }) {
     if (status === 401) this.leave("refused");
     else if (status === 404) this.left();
@@ -95,6 +92,6 @@ export class Stream {
   later() {
     this.leave("waiting");
     this.timer = setTimeout(() => this.open(), this.wait * (0.5 + Math.random() / 2));
-    this.wait = Math.min(2 * this.wait, LONGEST_WAIT_MS);
+    this.wait = Math.min(Math.max(2 * this.wait, FIRST_WAIT_MS), LONGEST_WAIT_MS);
   }
 }
