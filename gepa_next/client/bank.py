@@ -51,13 +51,16 @@ class Bank(Connection):
 
     def add_numbered(
         self,
-        examples: Iterable[tuple[int, Mapping[str, object]]],
+        examples: Iterable[tuple[int, Mapping[str, object]] | Unreadable],
         *,
         dry_run: bool = False,
         on_chunk: Callable[[Import], None] | None = None,
     ) -> Import:
-        """Write many examples, each with the line that `errors` are to name."""
-        rows = (Row(line, json.dumps(each).encode() + b"\n") for line, each in examples)
+        """Write many examples, each with the line that `errors` are to name, as they do those that are unreadable."""
+        rows = (
+            each if isinstance(each, Unreadable) else Row(each[0], json.dumps(each[1]).encode() + b"\n")
+            for each in examples
+        )
         return self._send_all(Rows(b"", rows), "jsonl", on_chunk, dry_run=dry_run)
 
     def import_examples(
@@ -90,14 +93,13 @@ class Bank(Connection):
         return self._streamed("GET", PATH, params=query)
 
     def _send_all(self, given: Rows, kind: Kind, on_chunk: Callable[[Import], None] | None, *, dry_run: bool) -> Import:
-        found, unreadable = Import(), list[Unreadable]()
-        for chunk in chunks(given.header, _readable(given.rows, unreadable)):
+        found, unreadable = Import(), _Unreadable()
+        for chunk in chunks(given.header, unreadable.without(given.rows)):
             found = self._send_chunk(chunk, kind, found, dry_run=dry_run)
             if on_chunk is not None:
                 on_chunk(found)
-        for each in unreadable:
-            found = _and_left_out(found, RowError(row=each.line, path="", message=each.message))
-        return found
+        errors = sorted([*found.errors, *unreadable.errors], key=lambda each: each.row)
+        return replace(found, left_out=found.left_out + unreadable.count, errors=tuple(errors[:MOST_KEPT]))
 
     def _send_chunk(self, chunk: Chunk, kind: Kind, found: Import, *, dry_run: bool) -> Import:
         query = {"dry_run": "true"} if dry_run else {}
@@ -115,12 +117,22 @@ class Bank(Connection):
         return _together(found, answer, chunk.lines_in_file())
 
 
-def _readable(rows: Iterable[Row | Unreadable], unreadable: list[Unreadable]) -> Iterator[Row]:
-    for each in rows:
-        if isinstance(each, Unreadable):
-            unreadable.append(each)
-        else:
-            yield each
+class _Unreadable:
+    """What of a file could not be read, the first of it by line."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.errors: list[RowError] = []
+
+    def without(self, rows: Iterable[Row | Unreadable]) -> Iterator[Row]:
+        """Yield the other rows."""
+        for each in rows:
+            if not isinstance(each, Unreadable):
+                yield each
+                continue
+            self.count += 1
+            if len(self.errors) < MOST_KEPT:
+                self.errors.append(RowError(row=each.line, path="", message=each.message))
 
 
 def _and_left_out(found: Import, error: RowError) -> Import:

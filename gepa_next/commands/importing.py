@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gepa_next.client import Client, ClientError, FileError, Import
-from gepa_next.client.rows import DELIMITERS, KINDS, Kind
+from gepa_next.client.rows import DELIMITERS, KINDS
 from gepa_next.client.sniffing import ENCODINGS
 from gepa_next.commands.connecting import add_connection, connect
 from gepa_next.commands.files import STDIN, kind_of
+from gepa_next.commands.foreign import Carried, add_foreign, carry_over, refuse_mixed
 from gepa_next.commands.outcome import Exit, complain, ending
 from gepa_next.commands.terminal import CLEAR, bar, draw, for_people, tell, tell_program
 
@@ -28,6 +29,7 @@ def add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--encoding", choices=ENCODINGS, help="of its text; UTF-8, or UTF-16 that begins with a mark")
     parser.add_argument("--delimiter", type=_delimiter, help="of CSV: , or ; or tab; by its header if left out")
     parser.add_argument("--dry-run", action="store_true", help="say what would happen, and write nothing")
+    add_foreign(parser)
     add_connection(parser)
     parser.set_defaults(run=ending(_import))
 
@@ -40,27 +42,38 @@ def _delimiter(text: str) -> str:
 
 
 def _import(options: argparse.Namespace) -> Exit:
-    kind = kind_of(options.file, options.format)
+    refuse_mixed(options)
     with opened(options.file) as file, connect(options) as client:
         progress = Progress(options, size_of(file))
-        with progress.watching():
-            found = _sent(client, file, kind, options, progress)
-    tell(options, told(found, dry_run=options.dry_run), "\n".join(report(found, dry_run=options.dry_run)))
+        with progress.watching(), naming(options.file):
+            if options.origin:
+                carried = carry_over(client, file, options, progress.show)
+            else:
+                carried = Carried(found=_sent(client, file, options, progress))
+    found = carried.found
+    value = {**told(found, dry_run=options.dry_run), **carried.told()}
+    tell(options, value, "\n".join([*report(found, dry_run=options.dry_run), *carried.report()]))
     return Exit.FAILED if found.left_out else Exit.DONE
 
 
-def _sent(client: Client, file: BinaryIO, kind: Kind, options: argparse.Namespace, progress: "Progress") -> Import:
+def _sent(client: Client, file: BinaryIO, options: argparse.Namespace, progress: "Progress") -> Import:
+    return client.import_examples(
+        file,
+        kind_of(options.file, options.format),
+        encoding=options.encoding,
+        delimiter=options.delimiter,
+        dry_run=options.dry_run,
+        on_chunk=progress.show,
+    )
+
+
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Name the file in what is said of it."""
     try:
-        return client.import_examples(
-            file,
-            kind,
-            encoding=options.encoding,
-            delimiter=options.delimiter,
-            dry_run=options.dry_run,
-            on_chunk=progress.show,
-        )
+        yield
     except FileError as error:
-        raise FileError(f"{options.file}: {error}") from None
+        raise FileError(f"{path}: {error}") from None
 
 
 class Progress:

@@ -124,3 +124,86 @@ def test_the_bank_is_written_to_a_file_as_csv(service, tmp_path) -> None:
         )
         assert run(url, "examples", "export", "--format", "csv", "--tag", "t", "--out", str(out)).returncode == 0
     assert out.read_bytes() == b"id,input,ideal,tags,meta\r\na,'=1,,t,\r\n"
+
+
+QUESTION = {"role": "system", "content": "Which team?"}
+SAMPLES = [
+    {"input": [QUESTION, {"role": "user", "content": "I paid twice."}], "ideal": ["billing", "money"]},
+    {"input": [QUESTION, {"role": "user", "content": "It crashes."}], "ideal": "tech"},
+    {"ideal": "no input"},
+]
+REGISTRY = "tickets: {class: 'evals.elsuite.basic.includes:Includes'}"
+ITEMS = [
+    {"item": {"ticket": "I paid twice.", "team": "billing"}},
+    {"item": {"ticket": "Oh.", "team": "tech"}},
+    {"item": 7},
+]
+GRADERS = """
+data_source: {input_messages: {template: [{role: user, content: "Which team? {{item.ticket}}"}]}}
+testing_criteria:
+- {type: string_check, operation: like, input: "{{sample.output_text}}", reference: "{{item.team}}"}
+- {type: string_check, operation: ilike, input: "{{sample.output_text}}", reference: "please (now): a, b"}
+- {type: label_model, labels: ["a", "b"], passing_labels: ["a"], input: [{role: user, content: "Kind?"}]}
+- {type: python, source: pass}
+"""
+TESTS = """question,__expected1,__expected2,__expected3
+I paid twice.,equals: billing,regex: ^\\w+$,llm-rubric: kind
+It crashes.,equals: tech,regex: ^\\w+$,llm-rubric: kind
+short
+"""
+PROMPTFOO = """
+prompts: ['Which team? {{question}}']
+defaultTest:
+  assert: [{type: is-json, value: {type: string}}, {type: word-count, value: {min: 1, max: 3}}, {type: cost}]
+"""
+
+
+def as_lines(rows: list) -> str:
+    return "".join(f"{json.dumps(each)}\n" for each in rows)
+
+
+@pytest.mark.parametrize(
+    ("origin", "files", "lost"),
+    [
+        ("openai-evals", (as_lines(SAMPLES), REGISTRY), "further ideals"),
+        ("openai-graders", (as_lines(ITEMS), GRADERS), "grader python"),
+        ("promptfoo", (TESTS, PROMPTFOO), "assertion cost"),
+    ],
+)
+def test_the_job_of_another_tool_is_taken_as_it_is(service, tmp_path, origin, files, lost) -> None:
+    data, definition = files
+    name = "rows.csv" if origin == "promptfoo" else "rows.jsonl"
+    (tmp_path / name).write_text(data)
+    (tmp_path / "definition.yaml").write_text(definition)
+    job = tmp_path / "job.json"
+    options = ["--from", origin, "--definition", str(tmp_path / "definition.yaml"), "--job", str(job), "--tag", "t;1"]
+    with service.served() as url:
+        done = run(url, "examples", "import", str(tmp_path / name), *options)
+        shown, _ = on_a_terminal(url, "examples", "import", str(tmp_path / name), *options)
+    (told,) = lines(done)
+    wrong = [each["row"] for each in told["errors"]]
+    assert (done.returncode, told["upserted"], wrong) == (1, 2, [data.count("\n")])
+    assert lost in [each["what"] for each in told["not_carried_over"]]
+    assert f"not carried over: {lost} (" in shown
+    assert json.loads(job.read_text()) == told["job"]
+    made = service.client().post("/v1/optimize", data=job.read_bytes(), content_type="application/json")
+    assert made.status_code == 201, made.json
+    assert made.json["split"]["train"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--from", "openai-evals", "--format", "csv"], "--format is for files without --from"),
+        (["--job", "job.json"], "--job is for files with --from"),
+        (["--from", "promptfoo"], "rows.json: neither a configuration nor a list of tests"),
+        (["--from", "openai-evals", "--definition", "/no/such.json"], "such.json: No such file"),
+        (["--from", "excel"], "invalid choice"),
+    ],
+)
+def test_a_file_of_another_tool_that_cannot_be_used_is_one_line(stand_in, tmp_path, arguments, said) -> None:
+    (tmp_path / "rows.json").write_text('"text"')
+    server = stand_in(answer(200, IN))
+    done = run(server.url, "examples", "import", str(tmp_path / "rows.json"), *arguments)
+    assert (done.returncode, server.requests) == (2, [])
+    assert said in done.stderr
