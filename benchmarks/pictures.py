@@ -91,7 +91,7 @@ def ask_for_quote(page: Page, url: str) -> None:
     page.get_by_label("Prompt to improve").fill(job["prompt"])
     page.get_by_label("Examples").first.fill("\n".join(json.dumps(each) for each in job["examples"]))
     page.get_by_role("button", name="Get a quote").click()
-    page.wait_for_selector("#quote table")
+    page.wait_for_selector("#answer .quote")
 
 
 if __name__ == "__main__":

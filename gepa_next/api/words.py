@@ -49,6 +49,11 @@ def moment(epoch_s: float | None) -> str:
     return UNKNOWN if epoch_s is None else f"{datetime.fromtimestamp(epoch_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
+def clock(epoch_s: float) -> str:
+    """Return the time of day alone, in UTC."""
+    return f"{datetime.fromtimestamp(epoch_s, UTC):%H:%M:%S}"
+
+
 def machine(epoch_s: float) -> str:
     """Return a time as the attribute of a time element."""
     return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="milliseconds")

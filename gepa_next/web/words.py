@@ -2,7 +2,7 @@
 
 import json
 
-from gepa_next.api.words import count, difference, duration, machine, moment, score, signed_split, usd
+from gepa_next.api.words import clock, count, difference, duration, machine, moment, score, signed_split, usd
 from gepa_next.models import StoredEvent
 
 SHOWN = (
@@ -20,13 +20,19 @@ SHOWN = (
 )
 
 
-FILTERS = (score, difference, usd, count, duration, moment, machine, signed_split)
+FILTERS = (score, difference, usd, count, duration, moment, clock, machine, signed_split)
 
 
 def told(event: StoredEvent) -> dict[str, object]:
     """Return what a line of the event log shows where there are no scripts."""
     data = json.loads(event.data)
     said = [
-        f"{name.replace('_', ' ')} {data[name]}" for name in SHOWN if data.get(name) is not None and name != "stage"
+        f"{name.replace('_', ' ')} {_worded(data[name])}"
+        for name in SHOWN
+        if data.get(name) is not None and name != "stage"
     ]
     return {"id": event.id, "ts": event.ts, "kind": data.get("stage", event.type), "said": ", ".join(said)}
+
+
+def _worded(value: object) -> str:
+    return score(value) if isinstance(value, float) else str(value).replace("_", " ")

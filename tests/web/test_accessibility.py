@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.service import EXAMPLES
 from tests.web.browser import needs_chromium
 from tests.web.looking import connection, log_in
 
@@ -23,33 +24,89 @@ def findings(page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_has_serious_findings(done, open_page, trouble, scheme) -> None:
+@pytest.fixture
+def ended(done, open_page):
+    """Open the page of the finished job, all of it shown; also returns what axe finds in the form to log in."""
     _, url, job_id = done
-    page = open_page(f"{url}/jobs/{job_id}", color_scheme=scheme)
-    found = findings(page)
-    log_in(page)
-    connection(page, "ended")
-    page.wait_for_selector("#heat canvas")
+
+    def opened(**options):
+        page = open_page(f"{url}/jobs/{job_id}", **options)
+        found = findings(page)
+        log_in(page)
+        connection(page, "ended")
+        page.wait_for_selector("#heat canvas")
+        return page, found
+
+    return opened
+
+
+@pytest.fixture
+def paths(done) -> list[str]:
+    """The other pages: a comparison too, of jobs that wait."""
+    service, _, job_id = done
+    asked = {"prompt": "Add.", "examples": EXAMPLES, "target_model_ids": ["sim/a", "sim/b"]}
+    comparison = service.client().post("/v1/comparisons", json=asked).json["comparison_id"]
+    return ["/", "/new", "/docs", "/jobs/none", f"/jobs/{job_id}/fork", f"/comparisons/{comparison}"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_serious_findings(done, ended, paths, trouble, scheme) -> None:
+    page, found = ended(color_scheme=scheme)
     page.get_by_text("vs seed").click()
     found += findings(page)
+    for name in ("Pin…", "Resume…"):
+        page.get_by_role("button", name=name).click()
+        found += findings(page)
+        page.keyboard.press("Escape")
     page.locator("#heat canvas").focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("#case .pair")
     found += findings(page)
-    for path in ("/", "/new", "/docs", "/jobs/none"):
-        page.goto(url + path)
+    for path in paths:
+        page.goto(done[1] + path)
         found += findings(page)
     assert found == []
     trouble.forgive("404")
 
 
-def test_a_narrow_page_does_not_scroll_sideways(done, open_page) -> None:
-    _, url, job_id = done
-    page = open_page(f"{url}/jobs/{job_id}", viewport={"width": 400, "height": 800})
-    log_in(page)
-    connection(page, "ended")
-    page.wait_for_selector("#heat canvas")
-    for path in (f"/jobs/{job_id}", "/", "/new", "/docs"):
-        page.goto(url + path)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_form_that_is_wrong_and_one_that_is_quoted_have_no_serious_findings(done, ended, trouble, scheme) -> None:
+    page, _ = ended(color_scheme=scheme)
+    page.goto(f"{done[1]}/new")
+    for each in page.locator("summary").all():
+        each.click()
+    page.get_by_role("button", name="Add another metric").click()
+    page.wait_for_selector("[name='metric.1.name']:focus")
+    page.get_by_label("Scored by").last.select_option("length")
+    page.get_by_role("button", name="Get a quote").click()
+    page.wait_for_selector("#answer[role=alert]")
+    found = findings(page)
+    page.get_by_label("Prompt to improve").fill("Add.")
+    page.get_by_label("Scored by").last.select_option("nothing more")
+    page.get_by_role("button", name="Get a quote").click()
+    page.wait_for_selector("#answer .quote")
+    assert found + findings(page) == []
+    trouble.forgive("422")
+
+
+def test_a_narrow_page_does_not_scroll_sideways(done, ended, paths, trouble) -> None:
+    page, _ = ended(viewport={"width": 400, "height": 800})
+    for path in (f"/jobs/{done[2]}", *paths):
+        page.goto(done[1] + path)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    trouble.forgive("404")
+
+
+def test_a_finished_job_prints_as_a_report_of_few_pages(ended) -> None:
+    page, _ = ended()
+    pages = page.pdf(format="A4").count(b"/Type /Page\n")
+    page.emulate_media(media="print")
+    assert 1 <= pages <= 3
+    for shown in ("#outcome", "#prompt", "#curve svg", "#lessons", ".simulated"):
+        assert page.locator(shown).is_visible()
+    assert page.locator("#outcome button").first.is_visible()
+    for hidden in (".actions", "#log", "#heat", "#copy", ".files", "#curve-by"):
+        assert not page.locator(hidden).is_visible()
+    assert page.evaluate(
+        "document.querySelector('#prompt').scrollHeight <= document.querySelector('#prompt').offsetHeight"
+    )

@@ -225,6 +225,7 @@ def test_a_page_without_javascript_shows_the_state(done, browser) -> None:
     assert page.text_content("#prompt") == state["result"]["prompt"]
     assert page.locator("#log li").count() > 3
     assert page.get_by_text(state["result"]["says"]).is_visible()
+    assert page.get_by_text(f"Scored lower than before on: {', '.join(state['result']['test']['lost'])}.").is_visible()
     assert page.locator("#lessons li").first.is_visible()
     assert page.get_by_role("heading", name="How the best prompt came about").is_visible()
     assert not page.get_by_text("Nothing is scored yet.").first.is_visible()

@@ -38,7 +38,7 @@ export class Curve {
     const dots = [...model.candidates.values()].filter((each) => each.score !== null && each.x !== null && each.x[by] !== null);
     if (!dots.length) return;
     const scales = scalesOf(dots, model, by, width);
-    const drawing = svg("svg", { width, height: HEIGHT, role: "img", "aria-label": summary(model, dots) });
+    const drawing = svg("svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": summary(model, dots) });
     drawing.append(...axes(scales, by, width), line(model, scales, by));
     const seats = by === "iteration" ? seatsOf(dots) : new Map();
     for (const each of dots.sort((a, b) => rank(model, a) - rank(model, b))) drawing.append(mark(model, each, scales, by, seats, picked));

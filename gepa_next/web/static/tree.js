@@ -50,7 +50,7 @@ export class Tree {
     const { scrollLeft: left, scrollTop: top, clientWidth: width } = this.figure;
     const [from, to] = (this.drawn = [left - near, left + width + near]);
     const isNear = ({ id }) => id === this.at || (this.places.get(id).x >= from && this.places.get(id).x <= to);
-    const drawing = svg("svg", { ...this.size, role: "group", "aria-label": many(this.shown.length, "candidate") });
+    const drawing = svg("svg", { ...this.size, viewBox: `0 0 ${this.size.width} ${this.size.height}`, role: "group", "aria-label": many(this.shown.length, "candidate") });
     for (const [kind, edges] of Object.entries(this.edges)) drawing.append(drawnEdges(kind, edges.filter((each) => each.from.x <= to && each.to.x >= from)));
     const selecting = this.matrix.placesOf(VALIDATION);
     const node = (each) => drawn(each, this.places.get(each.id), this.model, each.id === this.picked, rings(this.matrix.rows.get(each.id), selecting));
