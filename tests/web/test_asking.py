@@ -76,7 +76,7 @@ def test_a_job_is_resumed_with_the_limits_that_were_changed(service) -> None:
         ("stop", {}, "the job is finished"),
         ("cancel", {}, "the job is finished"),
         ("resume", {"iterations": "1"}, "nothing is left to do"),
-        ("resume", {"iterations": "x"}, "Iterations: Input should be a valid integer"),
+        ("resume", {"iterations": "x"}, "Iterations: must be a whole number"),
         ("pin", {"name": ""}, "name: 1 to 64"),
         ("pin", {"name": "a", "candidate_id": "99"}, "the job has no such candidate"),
     ],

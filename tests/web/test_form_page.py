@@ -63,7 +63,7 @@ def test_what_is_wrong_is_announced_and_said_at_its_field(open_server, open_page
     page.get_by_label("At most calls").fill("few")
     quote(page)
     page.wait_for_selector("[id='budget.max_calls'][aria-invalid=true]")
-    assert "valid integer" in page.text_content("[id='wrong-budget.max_calls']")
+    assert "must be a whole number" in page.text_content("[id='wrong-budget.max_calls']")
     page.get_by_role("link", name="At most calls").click()
     assert page.evaluate("document.activeElement.name") == "budget.max_calls"
     assert page.get_by_label("Prompt to improve").input_value() == "Add."
