@@ -124,7 +124,7 @@ def _item(version: PinnedVersion) -> dict[str, object]:
         "score": version.score,
         "scored_on": version.scored_on,
         "verdict": version.verdict,
-        "judge": {"model_id": version.judge.model_id, "fingerprint": version.judge.fingerprint},
+        "judge": version.judge,
         "simulated": version.simulated,
         "links": {
             "self": version_url(version),

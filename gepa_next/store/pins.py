@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from gepa_next.errors import ConflictError, InvalidError, NotFoundError
 from gepa_next.models import Judge, PinnedVersion
-from gepa_next.store.codec import spec_from_json, spec_to_json, to_json
+from gepa_next.store.codec import noise_from_json, noise_to_json, spec_from_json, spec_to_json, to_json
 from gepa_next.store.database import Database, Row
 
 
@@ -22,8 +22,8 @@ class Activation:
 
 _VERSIONS = """
     SELECT v.name, v.number, v.text, v.prompts, v.job_id, v.job_created_at, v.candidate_id, v.score, v.scored_on,
-    v.verdict, v.spec, v.judge_model_id, v.judge_fingerprint, v.simulated, v.created_at, v.previous, a.id AS activation,
-    a.since
+    v.verdict, v.spec, v.judge_model_id, v.judge_fingerprint, v.judge_noise, v.simulated, v.created_at, v.previous,
+    a.id AS activation, a.since
     FROM pin_versions AS v LEFT JOIN pin_activations AS a
     ON a.token_id = v.token_id AND a.name = v.name AND a.number = v.number AND a.until IS NULL
     WHERE v.token_id = ?
@@ -157,11 +157,11 @@ def _last_number(db: sqlite3.Connection, token_id: str, name: str) -> int:
 def _insert_version(db: sqlite3.Connection, token_id: str, new: PinnedVersion, *, spec: str) -> None:
     db.execute(
         "INSERT INTO pin_versions (token_id, name, number, text, prompts, job_id, job_created_at, candidate_id, score,"
-        " scored_on, verdict, spec, judge_model_id, judge_fingerprint, simulated, created_at, previous)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " scored_on, verdict, spec, judge_model_id, judge_fingerprint, judge_noise, simulated, created_at, previous)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (token_id, new.name, new.number, new.text, to_json(new.prompts), new.job_id, new.job_created_at,
          new.candidate_id, new.score, new.scored_on, new.verdict, spec, new.judge.model_id, new.judge.fingerprint,
-         new.simulated, new.created_at, new.previous),
+         noise_to_json(new.judge.noise) if new.judge.noise else None, new.simulated, new.created_at, new.previous),
     )  # fmt: skip
 
 
@@ -193,7 +193,11 @@ def _version(row: Row) -> PinnedVersion:
         scored_on=row["scored_on"],
         verdict=row["verdict"],
         spec=spec_from_json(row["spec"]),
-        judge=Judge(model_id=row["judge_model_id"], fingerprint=row["judge_fingerprint"]),
+        judge=Judge(
+            model_id=row["judge_model_id"],
+            fingerprint=row["judge_fingerprint"],
+            noise=noise_from_json(row["judge_noise"]) if row["judge_noise"] else None,
+        ),
         simulated=bool(row["simulated"]),
         created_at=row["created_at"],
         previous=row["previous"],

@@ -1,5 +1,7 @@
 """Pinned prompts: a candidate under a name, its versions, which was active when, and names that are none."""
 
+import json
+
 import pytest
 
 from tests.api.answers import refused, wrong
@@ -36,6 +38,14 @@ def test_what_a_job_returned_is_pinned_with_its_evidence(service, client) -> Non
     returned = {name: job["result"][name] for name in ("candidate_id", "score", "scored_on", "verdict")}
     of_job = {name: job[name] for name in ("job_id", "judge", "target_model_id", "program_url", "simulated")}
     assert answer.json.items() >= {**returned, **of_job, "text": job["result"]["prompt"], "version": 1}.items()
+
+
+def test_a_version_keeps_what_is_known_of_the_judge_s_noise(service, client) -> None:
+    noise = {"sd": 0.07, "n": 6, "repeats": 2}
+    job_id = service.finished_job()
+    service.database.write(lambda db: db.execute("UPDATE jobs SET judge_noise = ?", (json.dumps(noise),)))
+    assert client.put("/v1/prompts/desk", json={"job_id": job_id}).json["judge"]["noise"] == noise
+    assert client.get("/v1/prompts/desk", headers={"Accept": "application/json"}).json["judge"]["noise"] == noise
 
 
 def test_a_candidate_that_is_not_the_result_has_its_validation_score_and_no_verdict(service, client, pinned) -> None:

@@ -198,6 +198,7 @@ CREATE TABLE pin_versions ( -- complete without the job, which may be deleted
     spec TEXT NOT NULL,
     judge_model_id TEXT NOT NULL,
     judge_fingerprint TEXT NOT NULL,
+    judge_noise TEXT,
     simulated INTEGER NOT NULL,
     created_at REAL NOT NULL,
     previous INTEGER, -- the version that was active before
