@@ -44,6 +44,7 @@ class _Shown:
         self._iterations = job.iterations
         self._seed: float | None = None
         self._best: float | None = None
+        self._cost_usd = job.usage.cost_usd
         self._done = 0
 
     def line(self, event: Event) -> str:
@@ -55,13 +56,14 @@ class _Shown:
             self._best = data.get("best_score")
         if stage == "iteration":
             self._done, self._iterations = data["iteration"], data.get("iterations", self._iterations)
+        self._cost_usd = data.get("cost_usd", self._cost_usd)  # not every event tells it
         if stage == "waiting":
             return f"{bar(self._done, self._iterations)} waiting: {data.get('reason')}"
         eta_s = data.get("eta_s")
         eta = "" if eta_s is None else f"  about {seconds(eta_s)} left"
         return (
             f"{bar(self._done, self._iterations)} {self._done}/{self._iterations}  best {score(self._best)}, "
-            f"seed {score(self._seed)}  {usd(data.get('cost_usd'))}{eta}  {stage or event.type}"
+            f"seed {score(self._seed)}  {usd(self._cost_usd)}{eta}  {stage or event.type}"
         )
 
 

@@ -193,6 +193,8 @@ def test_a_terminal_gets_a_bar_and_the_verdict(serve) -> None:
     assert code == 0
     assert "simulated" in shown
     assert "inconclusive" in shown
+    assert "0.00 USD" in shown
+    assert "cost unknown" not in shown
     assert "Traceback" not in shown
     shown, _ = on_a_terminal(server.url, "jobs")
     assert f"{job_id}  finished" in shown
