@@ -35,6 +35,12 @@ def test_a_limit_that_is_off_is_not_told(client) -> None:
     assert "RateLimit" not in client.get("/v1/optimize").headers
 
 
+def test_where_nobody_needs_a_token_all_share_one_allowance_and_are_told_of_it(open_with) -> None:
+    service = open_with(rate_limit_per_min=60, rate_limit_burst=5, require_auth=False)
+    told = [service.client(token=None).get("/v1/optimize").headers["RateLimit"] for _ in range(2)]
+    assert told == ["limit=60, remaining=4, reset=0", "limit=60, remaining=3, reset=0"]
+
+
 def test_each_token_has_a_bucket_of_its_own(open_with) -> None:
     service = open_with(rate_limit_per_min=1, rate_limit_burst=1)
     service.client().get("/v1/optimize")
