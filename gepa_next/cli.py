@@ -199,7 +199,7 @@ def _database() -> Iterator[Database]:
     """Yield the database of the settings; it must exist."""
     path = load_settings(require_auth=False, allow_insecure_bind=True).database_path
     if not path.exists():
-        raise ConfigurationError(f"DATABASE_PATH: there is no {path}")
+        raise ConfigurationError(f"DATABASE_PATH: there is no {path.absolute()}")
     with _naming(path):
         database = Database(path, gate_timeout_s=GATE_TIMEOUT_S)
     with closing(database):

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gepa_next.config import ConfigurationError, load_settings
+from gepa_next.config import ConfigurationError, Settings, load_settings
 from gepa_next.human_scores import SCALES, ScoredOutput, read_scored
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     OpenDatabase = Callable[[], AbstractContextManager[Database]]
 
+SIMULATED = "simulated: the built-in simulator is the judge, and this says nothing of a real one"
 MOVED = 1
 FAILED = 2
 
@@ -57,7 +58,9 @@ def _calibrate(options: argparse.Namespace) -> None:
         except ProviderError as error:
             print(f"gepa-next: {error.message}", file=sys.stderr)
             raise SystemExit(FAILED) from None
-    print(json.dumps(asdict(found)) if options.json else "\n".join(_lines(found)))
+    as_object = {**asdict(found), "simulated": settings.simulated}
+    lines = [*_warned(settings), *_lines(found)]
+    print(json.dumps(as_object) if options.json else "\n".join(lines))
     if found.agreement is None:
         raise SystemExit(FAILED)
 
@@ -72,11 +75,17 @@ def _check(options: argparse.Namespace, *, open_database: "OpenDatabase") -> Non
     with open_database() as database:
         found = check_judge(database, judge, model_id=model_id, new_baseline=options.new_baseline)
     aside = sys.stderr if found.check is None and not options.json else sys.stdout
-    print(json.dumps(_as_object(found, model_id)) if options.json else "\n".join(_said(found, model_id)), file=aside)
+    as_object = {**_as_object(found, model_id), "simulated": settings.simulated}
+    lines = [*_warned(settings), *_said(found, model_id)]
+    print(json.dumps(as_object) if options.json else "\n".join(lines), file=aside)
     if found.check is None:
         raise SystemExit(FAILED)
     if found.check.drift is not None and found.check.drift.moved:
         raise SystemExit(MOVED)
+
+
+def _warned(settings: Settings) -> list[str]:
+    return [SIMULATED] if settings.simulated else []
 
 
 def _as_object(found: "Checked", model_id: str) -> dict[str, object]:

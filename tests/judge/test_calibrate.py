@@ -14,6 +14,7 @@ from gepa_next.gepa.fingerprint import judge_fingerprint
 from gepa_next.gepa.replies import JudgeReply
 from gepa_next.gepa.types import CallUsage, Completion, ModelCall
 from gepa_next.human_scores import ScoredOutput, read_scored
+from gepa_next.judge_commands import SIMULATED
 
 ROW = {"input": "1 + 1", "output": "2", "ideal": "2", "score": 10}
 GOOD = [ROW, {**ROW, "output": "3", "score": 0}, {**ROW, "output": "It may be 2.", "score": 6.5}]
@@ -41,7 +42,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_it_says_how_the_judge_agrees(file: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
     main(["judge", "calibrate", str(file(*GOOD)), "--scale", "10"])
     said = capsys.readouterr().out
-    assert said.startswith("3 outputs scored by sim/judge\n")
+    assert said.startswith(f"{SIMULATED}\n3 outputs scored by sim/judge\n")
     assert "Spearman's rank correlation: 1.00" in said
     assert said.endswith("3 calls, 0.0000 USD\n")
 

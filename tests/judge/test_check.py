@@ -12,6 +12,7 @@ import pytest
 from gepa_next.cli import main
 from gepa_next.gepa.anchors import ANCHORS
 from gepa_next.gepa.drift import REPEATS, anchors_fingerprint
+from gepa_next.judge_commands import SIMULATED
 from gepa_next.store.counters import list_counters
 from gepa_next.store.database import Database
 from gepa_next.store.judge_checks import find_last_check
@@ -150,3 +151,20 @@ def test_without_a_database_nothing_is_asked(bench: Bench) -> None:
     status, said = bench.check()
     assert (status, bench.taste.asked) == (2, [])
     assert "DATABASE_PATH" in said
+
+
+def test_a_check_of_the_simulator_says_that_it_is_one(bench: Bench) -> None:
+    for name in ("LLM_BASE_URL", "TARGET_MODEL_DEFAULT", "JUDGE_MODEL_ID"):
+        bench.monkeypatch.delenv(name)
+    assert bench.check()[1].startswith(f"{SIMULATED}\nsim/judge: 12 anchors scored")
+    assert bench.found()["simulated"] is True
+
+
+def test_a_check_of_a_real_judge_does_not(bench: Bench) -> None:
+    assert SIMULATED not in bench.check()[1]
+    assert bench.found()["simulated"] is False
+
+
+def test_a_database_that_is_not_there_is_named_by_its_whole_path(bench: Bench) -> None:
+    bench.monkeypatch.setenv("DATABASE_PATH", "elsewhere/gepa_next.sqlite3")
+    assert f"there is no {Path.cwd()}/elsewhere/gepa_next.sqlite3" in bench.check()[1]
