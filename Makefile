@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page pictures bench-cluster bench-search bench-truth bench-clock bench-noise bench-import crash crash-mutants fuzz format clean boot
+.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page pictures bench-serve bench-cluster bench-search bench-truth bench-clock bench-noise bench-import crash crash-mutants fuzz format clean boot
 
 all: lint types contracts test
 
@@ -47,12 +47,22 @@ real-injections: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.real_injections --url "$(URL)" --data "$(DATA)" $(ARGS)
 
 bench: $(VENV)/.installed
-	$(BIN)/python -m benchmarks.serve
+	$(BIN)/python -m benchmarks.serve --only routes
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.durability
 	$(BIN)/python -m benchmarks.recovery
 	$(BIN)/python -m benchmarks.calls
 	$(BIN)/python -m benchmarks.big_job
+
+# Streams against those of other servers, which are installed beside and never imported by the product. Debian's
+# redis-server, nginx-light and libnginx-mod-nchan are measured where they are installed.
+build/peers/.installed:
+	$(PYTHON) -m venv build/peers
+	build/peers/bin/pip install --quiet 'uvicorn[standard]==0.54.0' sse-starlette==3.7.0 Flask-SSE==1.0.0 Flask==3.1.3 'gunicorn[gevent]==27.0.1' gevent==26.9.0
+	touch $@
+
+bench-serve: $(VENV)/.installed build/peers/.installed
+	$(BIN)/python -m benchmarks.serve $(ARGS)
 
 # The page of a big job in Chromium, which has to be installed.
 bench-page: $(VENV)/.dev-installed

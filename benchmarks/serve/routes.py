@@ -1,6 +1,6 @@
 """The API against a bare Flask route on the same gunicorn, in one run: ratios of medians, and idle memory.
 
-make bench
+make bench, or python -m benchmarks.serve --only routes
 """
 
 import json
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from benchmarks.serve.usage import family, pss_mib
 from benchmarks.server import running_server
 
 ROUNDS, REQUESTS = 7, 300
@@ -41,7 +42,7 @@ def main() -> None:
             compare("POST optimize, 60 examples", post, (url, "POST /v1/optimize"), json.dumps(body(60)))
         with running_server({"DATABASE_PATH": str(Path(folder, "idle.sqlite3"))}) as server:
             requests.get(f"{server.url}/v1/optimize", timeout=TIMEOUT_S)
-            print(f"idle, all processes: {idle_mib(server.pid):.0f} MiB PSS")
+            print(f"idle, all processes: {pss_mib(family(server.pid)):.0f} MiB PSS")
 
 
 def body(examples: int) -> dict[str, object]:
@@ -55,7 +56,8 @@ def bare_server() -> Iterator[str]:
     listener.set_inheritable(True)
     command = [sys.executable, "-m", "gunicorn", "-k", "gevent", "--log-level", "warning", "--no-control-socket"]
     command += ["--keep-alive", str(TIMEOUT_S)]  # its connection waits while ours is measured
-    command += ["--config", "python:benchmarks.bare", "--bind", f"fd://{listener.fileno()}", "benchmarks.bare:app"]
+    command += ["--config", "python:benchmarks.serve.bare", "--bind", f"fd://{listener.fileno()}"]
+    command += ["benchmarks.serve.bare:app"]
     server = subprocess.Popen(command, pass_fds=[listener.fileno()])
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -102,23 +104,3 @@ def keep_alive(url: str, request: str, payload: str) -> Iterator[Callable[[], No
                 raise SystemExit(f"{request}: {status.decode()}")
 
         yield ask
-
-
-def idle_mib(pid: int) -> float:
-    """Return the sum of PSS over a process and its children."""
-    everybody = [process for process in Path("/proc").iterdir() if process.name.isdigit()]
-    family = [process for process in everybody if str(pid) in {process.name, parent_of(process)}]
-    return sum(pss_kib(process) for process in family) / 1024
-
-
-def parent_of(process: Path) -> str:
-    return process.joinpath("stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1]
-
-
-def pss_kib(process: Path) -> int:
-    lines = process.joinpath("smaps_rollup").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-
-
-if __name__ == "__main__":
-    main()

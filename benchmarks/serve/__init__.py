@@ -1,0 +1,1 @@
+"""The web process against its peers: requests, and streams by the thousand."""

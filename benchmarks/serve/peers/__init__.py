@@ -1,0 +1,1 @@
+"""The same fan-out by others; these modules run in an environment of their own, build/peers."""
