@@ -82,8 +82,13 @@ def create_app(settings: Settings) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]  # as Flask says
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     database = Database(settings.database_path)
-    tailer = Tailer(database)
-    app.extensions[EXTENSION] = _wiring(settings, database, tailer)
+    tokens = _token_book(settings)
+    tailer = Tailer(
+        database,
+        ping_interval_s=settings.sse_ping_interval_s,
+        is_good=lambda credential: tokens.find(credential) is not None,
+    )
+    app.extensions[EXTENSION] = _wiring(settings, database, tailer, tokens)
     judge = anchors_fingerprint(roles_of(settings).judge_model_id)
     collector = ServiceCollector(
         counters=lambda: list_counters(database),
@@ -140,17 +145,21 @@ def close_app(app: Flask) -> None:
     parts.database.close(patience_s=CLOSE_S)
 
 
-def _wiring(settings: Settings, database: Database, tailer: Tailer) -> Wiring:
+def _token_book(settings: Settings) -> TokenBook:
+    return TokenBook(
+        settings.tokens(),
+        path=Path(settings.api_tokens_file) if settings.require_auth and settings.api_tokens_file else None,
+        copy=_beside(settings.database_path, ".tokens"),
+    )
+
+
+def _wiring(settings: Settings, database: Database, tailer: Tailer, tokens: TokenBook) -> Wiring:
     return Wiring(
         database=database,
         tailer=tailer,
         access=Access(
             required=settings.require_auth,
-            tokens=TokenBook(
-                settings.tokens(),
-                path=Path(settings.api_tokens_file) if settings.require_auth and settings.api_tokens_file else None,
-                copy=_beside(settings.database_path, ".tokens"),
-            ),
+            tokens=tokens,
             ticket_key=ticket_key(_beside(settings.database_path, ".key")),
             metrics_required=settings.metrics_require_auth,
             origins=settings.cors_allowed_origins,
@@ -165,12 +174,13 @@ def _wiring(settings: Settings, database: Database, tailer: Tailer) -> Wiring:
                 stored_bytes=settings.owner_max_stored_mb * MEGABYTE,
             ),
             sse_clients=settings.max_sse_clients,
+            streams_of_owner=settings.owner_max_streams,
             idempotency_ttl_s=settings.idempotency_ttl_s,
             free_disk_bytes=settings.min_free_disk_mb * MEGABYTE,
         ),
         roles=roles_of(settings),
         programs=ProgramUrls(settings.program_urls),
-        stream=StreamSettings(retry_ms=settings.sse_retry_ms, ping_interval_s=settings.sse_ping_interval_s),
+        stream=StreamSettings(retry_ms=settings.sse_retry_ms, longest_s=settings.max_stream_age_s),
         requests=RateLimiter(per_minute=settings.rate_limit_per_min, burst=settings.rate_limit_burst),
         failures=RateLimiter(per_minute=FAILURES_PER_MIN, burst=FAILURES_PER_MIN),
         runner_expected=settings.runner != "none",

@@ -108,6 +108,8 @@ class Settings(BaseSettings):
     sse_retry_ms: int = Field(2000, ge=1)
     sse_ping_interval_s: float = Field(15, gt=0, le=3600)
     max_sse_clients: int = Field(1000, ge=1)
+    owner_max_streams: int = Field(0, ge=0)
+    max_stream_age_s: float = Field(3600, gt=0, le=604_800)
 
     target_model_default: str = ""
     judge_model_id: str = ""

@@ -32,6 +32,7 @@ SAID: Mapping[str, str] = MappingProxyType(
         "store_busy": "another process is writing; try again",
         "store_unavailable": "the database file cannot be used: disk I/O error",
         "too_many_streams": "1000 streams are open; try again later",
+        "too_many_streams_of_owner": "5 streams of yours are open; close one",
     }
 )
 DETAILS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(

@@ -34,6 +34,7 @@ STATUS_BY_CODE: Mapping[str, int] = MappingProxyType(
         "validation_error": 422,
         "rate_limited": 429,
         "too_many_jobs": 429,
+        "too_many_streams_of_owner": 429,
         "internal_error": 500,
         "queue_full": 503,
         "shutting_down": 503,
@@ -43,6 +44,7 @@ STATUS_BY_CODE: Mapping[str, int] = MappingProxyType(
     }
 )
 RETRY_AFTER_S = 5
+COME_AGAIN = frozenset({"too_many_jobs", "too_many_streams_of_owner"})
 _CODE_BY_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "payload_too_large", 415: "unsupported_media_type"}
 
 
@@ -53,7 +55,7 @@ def error_response(code: str, message: str, details: list[dict[str, str]] | None
     response.status_code = STATUS_BY_CODE[code]
     if response.status_code == STATUS_BY_CODE["unauthorized"]:
         response.headers["WWW-Authenticate"] = "Bearer"
-    if response.status_code == STATUS_BY_CODE["shutting_down"] or code == "too_many_jobs":
+    if response.status_code == STATUS_BY_CODE["shutting_down"] or code in COME_AGAIN:
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
 

@@ -12,11 +12,12 @@ from gepa_next.api.auth import needs, token, token_id
 from gepa_next.api.identity import STREAM_TOKEN_S, issue_stream_token
 from gepa_next.api.paging import refuse_unknown
 from gepa_next.api.states import StreamTokenState, job_url
-from gepa_next.api.wiring import wiring
+from gepa_next.api.wiring import Wiring, wiring
 from gepa_next.errors import UnavailableError
 from gepa_next.models import Job
 from gepa_next.store.jobs import get_job
 from gepa_next.streaming.stream import stream
+from gepa_next.streaming.subscription import Holder, subscription_for
 from gepa_next.tokens.lines import Token
 
 bp = Blueprint("events", __name__, url_prefix="/v1/optimize")
@@ -36,10 +37,12 @@ def follow(job_id: str) -> Response:
     # One row says both, the status and the last id: a resumed job never looks as if it had ended.
     if after and job.status.terminal and after >= job.last_event_id:
         return Response(status=204)
-    if parts.tailer.clients >= parts.limits.sse_clients:
-        raise UnavailableError("too_many_streams", f"{parts.limits.sse_clients} streams are open; try again later")
-    frames = stream(parts.database, parts.tailer, parts.stream, job_id, after=after)
-    return Response(_while_good(frames, token()), content_type="text/event-stream; charset=utf-8", headers=HEADERS)
+    _refuse_too_many(parts)
+    asked_with = token()
+    holder = Holder(asked_with.owner, asked_with.digest if parts.access.required else "")
+    subscription = subscription_for(request.environ, job_id, holder)
+    frames = stream(parts.database, parts.tailer, parts.stream, subscription, after=after)
+    return Response(_while_good(frames, asked_with), content_type="text/event-stream; charset=utf-8", headers=HEADERS)
 
 
 @bp.post("/<job_id>/stream-token")
@@ -54,8 +57,17 @@ def stream_token(job_id: str) -> Response:
     return jsonify(StreamTokenState(stream_token=issued, expires_at=until, url=url).model_dump())
 
 
+def _refuse_too_many(parts: Wiring) -> None:
+    """Raise UnavailableError if as many streams are open as may be, here or with this token."""
+    if parts.tailer.clients >= parts.limits.sse_clients:
+        raise UnavailableError("too_many_streams", f"{parts.limits.sse_clients} streams are open; try again later")
+    most = parts.limits.streams_of_owner
+    if most and parts.tailer.clients_of(token_id()) >= most:
+        raise UnavailableError("too_many_streams_of_owner", f"{most} streams of yours are open; close one")
+
+
 def _while_good(frames: Generator[bytes, None, None], asked_with: Token) -> Iterator[bytes]:
-    """Return the frames for as long as the token is good; it is looked at before each, heartbeats too."""
+    """Return the frames for as long as the token is good; the tailer looks for what it sends past them."""
     access = wiring().access
 
     def checked() -> Iterator[bytes]:

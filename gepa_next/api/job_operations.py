@@ -134,7 +134,7 @@ JOB_OPERATIONS: Operations = {
             204: Answer("The job has ended and there are no more events"),
         },
         parameters=(JOB_ID, LAST_EVENT_ID, LAST_EVENT_ID_HEADER),
-        errors=(*_JOB, "too_many_streams"),
+        errors=(*_JOB, "too_many_streams", "too_many_streams_of_owner"),
         access="stream",
     ),
     ("post", "/v1/optimize/{job_id}/stream-token"): Operation(

@@ -41,6 +41,7 @@ class Limits:
     queued_jobs: int
     of_an_owner: Quota
     sse_clients: int
+    streams_of_owner: int
     idempotency_ttl_s: float
     free_disk_bytes: int
 

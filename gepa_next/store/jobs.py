@@ -148,6 +148,12 @@ def find_job(database: Database, job_id: str) -> Job | None:
     return _job(row) if row is not None else None
 
 
+def has_ended(database: Database, job_id: str, *, after: int) -> bool:
+    """Say whether the job is terminal, or gone, and `after` is at or past its last event, all read together."""
+    row = database.row("SELECT status, last_event_id FROM jobs WHERE id = ?", (job_id,))
+    return row is None or (JobStatus(row["status"]).terminal and after >= row["last_event_id"])
+
+
 def get_job(database: Database, job_id: str, *, token_id: str | None = None) -> Job:
     """Return the job; NotFoundError if there is none, or none of this token's."""
     job = find_job(database, job_id)

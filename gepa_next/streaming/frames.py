@@ -1,11 +1,14 @@
-"""SSE framing: one event, one frame, one line of JSON."""
+"""SSE framing: one event, one frame, one line of JSON; frames that go out together are one chunk."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from gepa_next.models import StoredEvent
 
 SCHEMA_VERSION = 1
+HEARTBEAT = b":\n\n"
 
 
 class Frame(NamedTuple):
@@ -14,9 +17,6 @@ class Frame(NamedTuple):
     id: int
     encoded: bytes
     terminal: bool
-
-
-HEARTBEAT = Frame(0, b":\n\n", terminal=False)
 
 
 def line(event: StoredEvent) -> str:
@@ -43,3 +43,31 @@ def frame(event: StoredEvent) -> Frame:
 def retry_frame(retry_ms: int) -> bytes:
     """Return the frame that tells a client how long to wait before it reconnects."""
     return f"retry: {retry_ms}\n\n".encode()
+
+
+def as_http_chunk(text: bytes) -> bytes:
+    """Return the text as one chunk of HTTP's chunked transfer coding."""
+    return b"%x\r\n%b\r\n" % (len(text), text)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Frames of one job with ids that follow one another, encoded once for all its streams, bare and for HTTP/1.1."""
+
+    frames: Sequence[Frame]
+    first: int
+    last: int
+    terminal: bool
+    bare: bytes
+    coded: bytes
+
+    def after(self, last: int) -> "Chunk":
+        """Return what a stream that has the event `last` lacks of it: at least its last frame."""
+        return self if self.first > last else chunk([each for each in self.frames if each.id > last])
+
+
+def chunk(frames: Sequence[Frame]) -> Chunk:
+    """Return the frames, at least one, as one chunk."""
+    bare = b"".join(each.encoded for each in frames)
+    terminal = any(each.terminal for each in frames)
+    return Chunk(frames, frames[0].id, frames[-1].id, terminal, bare, as_http_chunk(bare))

@@ -1,73 +1,72 @@
 """One SSE stream: the job's history from the store, then its tail, until the job has ended."""
 
+import secrets
+import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from gepa_next.store.database import Database
 from gepa_next.store.events import list_events
-from gepa_next.store.jobs import find_job
-from gepa_next.streaming.frames import HEARTBEAT, Frame, frame, retry_frame
-from gepa_next.streaming.tailer import Subscription, Tailer
+from gepa_next.store.jobs import has_ended
+from gepa_next.streaming.frames import frame, retry_frame
+from gepa_next.streaming.subscription import Subscription
+from gepa_next.streaming.tailer import Tailer
 
 PAGE = 200
+_SPREAD_PERCENT = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSettings:
-    """What every stream is told: reconnection time in ms, heartbeat interval in s."""
+    """What every stream is told: reconnection time in ms, and after how many seconds to come again."""
 
     retry_ms: int
-    ping_interval_s: float
-
-
-def has_ended(database: Database, job_id: str, *, after: int) -> bool:
-    """Say whether the job is terminal and `after` is at or past its last event, both read together."""
-    job = find_job(database, job_id)
-    return job is None or (job.status.terminal and after >= job.last_event_id)
+    longest_s: float
 
 
 def stream(
-    database: Database, tailer: Tailer, settings: StreamSettings, job_id: str, *, after: int
+    database: Database, tailer: Tailer, settings: StreamSettings, subscription: Subscription, *, after: int
 ) -> Generator[bytes, None, None]:
     """Yield frames of the events with ids above `after`, heartbeats between them, and end with the job.
 
-    The history comes many frames at a time: to send each alone takes longer than to read it.
-    The subscription begins before the history is read, so that nothing falls between the two.
+    The history comes many frames at a time: to send each alone takes longer than to read it. The tail goes through the
+    subscription, which may send it past this. The subscription begins before the history is read, so that nothing falls
+    between the two.
     """
-    subscription = tailer.subscribe(job_id)
+    job_id, until = subscription.job_id, time.monotonic() + _spread(settings.longest_s)
+    tailer.subscribe(subscription)
     try:
         yield retry_frame(settings.retry_ms)
-        while not subscription.closed:
-            subscription.lagging = False
-            for page in _history(database, job_id, after):
-                after = page[-1].id
-                yield b"".join(each.encoded for each in page)
+        while not subscription.closed and time.monotonic() < until:
+            for text, last in _history(database, job_id, after):
+                after = last
+                yield text
             if has_ended(database, job_id, after=after):
                 return
-            for each in _live(subscription, settings, after):
-                after = max(after, each.id)
-                yield each.encoded
+            yield from _tail(tailer, subscription, after, until=until)
+            after = max(after, subscription.after)
     finally:
         tailer.unsubscribe(subscription)
 
 
-def _history(database: Database, job_id: str, after: int) -> Iterator[list[Frame]]:
+def _history(database: Database, job_id: str, after: int) -> Iterator[tuple[bytes, int]]:
+    """Yield frames and the id of the last of them, a page at a time."""
     while events := list_events(database, job_id, after=after, limit=PAGE):
-        yield [frame(each) for each in events]
         after = events[-1].id
+        yield b"".join(frame(each).encoded for each in events), after
 
 
-def _live(subscription: Subscription, settings: StreamSettings, after: int) -> Iterator[Frame]:
-    """Yield live frames until one is missing, or has ended the job; heartbeats in between when nothing happens."""
-    while not subscription.lagging and not subscription.closed:
-        frames = subscription.take(settings.ping_interval_s)
-        for each in frames:
-            if each.id > after + 1:
-                return
-            if each.id == after + 1:
-                after = each.id
-                yield each
-                if each.terminal:
-                    return
-        if not frames and not subscription.closed:
-            yield HEARTBEAT
+def _tail(tailer: Tailer, subscription: Subscription, after: int, *, until: float) -> Iterator[bytes]:
+    """Yield what comes through the subscription until it is left, or the stream is to end."""
+    tailer.join(subscription, after=after)
+    while subscription.live and (left := until - time.monotonic()) > 0:
+        if text := subscription.take(left):
+            yield text
+    tailer.leave(subscription)
+    if text := subscription.drain():
+        yield text
+
+
+def _spread(longest_s: float) -> float:
+    """Return a little less, not the same for all: who came together shall not come again together."""
+    return longest_s * (100 - secrets.randbelow(1000 * _SPREAD_PERCENT) / 1000) / 100

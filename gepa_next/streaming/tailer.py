@@ -1,107 +1,105 @@
-"""The tailer: one reader of the event table per process, handing frames to any number of streams."""
+"""The tailer: one reader of the event table per process, handing chunks to any number of streams."""
 
 import logging
 import threading
-from collections import defaultdict, deque
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from gepa_next.errors import DamagedError
 from gepa_next.models import StoredEvent
 from gepa_next.store.database import Database
 from gepa_next.store.events import find_next, last_sequence, tail_events
-from gepa_next.streaming.frames import Frame, frame
+from gepa_next.streaming.frames import Chunk, Frame, chunk, frame
+from gepa_next.streaming.subscription import Holder, Subscription
 from gepa_next.turns import Turn
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.05
 PAGE = 500
-LONGEST_QUEUE = 256
+MOST_AT_ONCE = 500  # frames that are sent before others come in between
+BEATS = 8  # looks for silent streams in the time of one heartbeat
 
 
-@dataclass(slots=True)
-class Subscription:
-    """One stream's queue of frames; `lagging` means that some were dropped and must be read from the store."""
+@dataclass(slots=True, kw_only=True)
+class _Channel:
+    """The streams of one job, the last event that was handed out to them, and when they shall hear something."""
 
-    job_id: str
-    lagging: bool = False
-    closed: bool = False
-    _frames: deque[Frame] = field(default_factory=deque)
-    _ready: threading.Event = field(default_factory=threading.Event)
-
-    def put(self, new: Frame) -> None:
-        """Queue a frame, or fall behind; never wait for the client."""
-        if len(self._frames) >= LONGEST_QUEUE:
-            self.fall_behind()
-        else:
-            self._frames.append(new)
-            self._ready.set()
-
-    def fall_behind(self) -> None:
-        """Drop what is queued: the stream reads on in the store."""
-        self._frames.clear()
-        self.lagging = True
-        self._ready.set()
-
-    def take(self, timeout_s: float) -> list[Frame]:
-        """Return what is queued, waiting so long if there is nothing."""
-        if not self._frames and not self.lagging and not self.closed:
-            self._ready.wait(timeout_s)
-        self._ready.clear()
-        taken = []
-        while self._frames:
-            taken.append(self._frames.popleft())
-        return taken
-
-    def close(self) -> None:
-        """End the stream at its next turn."""
-        self.closed = True
-        self._ready.set()
+    beat_at: float
+    last: int = 0
+    streams: set[Subscription] = field(default_factory=set)
 
 
 class Tailer:
     """Follows the event table; start it after forking, stop it to end every stream."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, *, ping_interval_s: float, is_good: Callable[[str], bool] = lambda _: True
+    ) -> None:
         self._database = database
-        self._subscriptions: defaultdict[str, list[Subscription]] = defaultdict(list)
+        self._is_good = is_good
+        self._ping_s = ping_interval_s
+        self._channels: dict[str, _Channel] = {}
+        self._holders: Counter[Holder] = Counter()
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._after = 0
         self._version = -1
+        self._beat_at = 0.0
 
-    def subscribe(self, job_id: str) -> Subscription:
-        """Return a queue that receives every event of the job committed from now on."""
-        subscription = Subscription(job_id)
+    def subscribe(self, subscription: Subscription) -> None:
+        """Note every event of the job committed from now on, so that none is missed between the store and joining."""
         with self._lock:
             self._start()
-            self._subscriptions[job_id].append(subscription)
+            channel = self._channels.setdefault(subscription.job_id, _Channel(beat_at=self._next_beat()))
+            channel.streams.add(subscription)
+            self._holders[subscription.holder] += 1
             if self._stopped.is_set():
                 subscription.close()
-        return subscription
+
+    def join(self, subscription: Subscription, *, after: int) -> None:
+        """Put what comes after that event from now on; not if some of it has been handed out already."""
+        with self._lock:
+            subscription.after = after
+            subscription.live = not subscription.closed and self._channels[subscription.job_id].last <= after
+
+    def leave(self, subscription: Subscription) -> None:
+        """Put nothing more: when this returns, the stream is its own master."""
+        with self._lock:
+            subscription.leave()
 
     def unsubscribe(self, subscription: Subscription) -> None:
-        """Forget the queue."""
+        """Forget the subscription; nothing is put any more when this returns."""
         with self._lock:
-            streams = self._subscriptions[subscription.job_id]
-            streams.remove(subscription)
-            if not streams:
-                del self._subscriptions[subscription.job_id]
+            channel = self._channels[subscription.job_id]
+            channel.streams.remove(subscription)
+            if not channel.streams:
+                del self._channels[subscription.job_id]
+            self._holders[subscription.holder] -= 1
+            if not self._holders[subscription.holder]:
+                del self._holders[subscription.holder]
 
     @property
     def clients(self) -> int:
         """How many streams are open in this process."""
-        return sum(len(streams) for streams in list(self._subscriptions.values()))
+        return self._holders.total()
+
+    def clients_of(self, owner: str) -> int:
+        """Return how many of them are this owner's."""
+        return sum(count for holder, count in list(self._holders.items()) if holder.owner == owner)
 
     def stop(self) -> None:
         """End every stream, and those that come later at once."""
         self._stopped.set()
         self._wake.set()
         with self._lock:
-            for subscription in [each for streams in self._subscriptions.values() for each in streams]:
-                subscription.close()
+            for channel in self._channels.values():
+                for subscription in channel.streams:
+                    subscription.close()
 
     def _start(self) -> None:
         if self._thread is None and not self._stopped.is_set():
@@ -113,7 +111,9 @@ class Tailer:
     def _follow(self) -> None:
         look = Turn("the event table cannot be read", self._look)
         while not self._stopped.is_set():
-            (self._wake if look() else self._stopped).wait(LOOK_S)
+            looked = look()
+            self._beat()
+            (self._wake if looked else self._stopped).wait(LOOK_S)
 
     def _look(self) -> None:
         """Hand out what is new, if anything was committed since that last worked."""
@@ -126,8 +126,7 @@ class Tailer:
 
     def _publish(self) -> None:
         while events := self._next_events():
-            for event in events:
-                self._hand_out(event)
+            self._hand_out(events)
             self._after = events[-1].sequence
 
     def _next_events(self) -> list[StoredEvent]:
@@ -144,16 +143,63 @@ class Tailer:
             except DamagedError as error:
                 self._after, job_id = following
                 log.error("job %s: an event cannot be read: %s", job_id, error.message)  # noqa: TRY400 - no bug of ours
-                for subscription in self._streams_of(job_id):
-                    subscription.fall_behind()
+                with self._lock:
+                    for subscription in self._streams_of(job_id):
+                        subscription.leave()
         return []
 
-    def _hand_out(self, event: StoredEvent) -> None:
-        if streams := self._streams_of(event.job_id):
-            encoded = frame(event)
-            for subscription in streams:
-                subscription.put(encoded)
+    def _hand_out(self, events: Sequence[StoredEvent]) -> None:
+        """Encode what belongs to one job once, and put it to all its streams."""
+        self._close_refused()
+        by_job: defaultdict[str, list[Frame]] = defaultdict(list)
+        for event in events:
+            if event.job_id in self._channels:
+                by_job[event.job_id].append(frame(event))
+        put = 0
+        for job_id, frames in by_job.items():
+            put += self._put(job_id, chunk(frames))
+            if put >= MOST_AT_ONCE:
+                put = 0
+                time.sleep(0)
 
-    def _streams_of(self, job_id: str) -> list[Subscription]:
+    def _put(self, job_id: str, new: Chunk) -> int:
         with self._lock:
-            return list(self._subscriptions.get(job_id, ()))
+            streams = self._streams_of(job_id)
+            if streams:
+                self._channels[job_id].last = new.last
+                self._channels[job_id].beat_at = self._next_beat()
+            for subscription in streams:
+                subscription.put(new)
+        return len(streams)
+
+    def _beat(self) -> None:
+        """Let streams that have been silent be heard, a little before the time is over."""
+        now = time.monotonic()
+        if now < self._beat_at:
+            return
+        self._beat_at = now + self._ping_s / BEATS
+        self._close_refused()
+        with self._lock:
+            for channel in self._channels.values():
+                if channel.beat_at <= self._beat_at:
+                    channel.beat_at = self._next_beat()
+                    for subscription in channel.streams:
+                        subscription.beat()
+
+    def _close_refused(self) -> None:
+        """End the streams of tokens that are good no more."""
+        held = {each.credential for each in list(self._holders)}
+        refused = {each for each in held if each and not self._is_good(each)}
+        if refused:
+            with self._lock:
+                for channel in self._channels.values():
+                    for subscription in channel.streams:
+                        if subscription.holder.credential in refused:
+                            subscription.close()
+
+    def _next_beat(self) -> float:
+        return time.monotonic() + self._ping_s
+
+    def _streams_of(self, job_id: str) -> Collection[Subscription]:
+        channel = self._channels.get(job_id)
+        return channel.streams if channel is not None else ()

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from tests.support.service import TOKEN, open_service
+from tests.support.service import OTHER_TOKEN, TOKEN, open_service
 from tests.support.sse import open_stream, read_events, read_frames
 
 TIMEOUT_S = 20.0
@@ -182,6 +182,19 @@ def test_too_many_clients_are_503_with_when_to_come_back(tmp_path) -> None:
         refused = open_stream(url, job_id, token=TOKEN)
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "too_many_streams")
         assert int(refused.headers["Retry-After"]) > 0
+    service.close()
+
+
+def test_too_many_clients_of_one_owner_are_429_and_another_owner_s_come_in(tmp_path) -> None:
+    service = open_service(tmp_path, owner_max_streams=1)
+    mine, theirs = service.create(), service.create(token=OTHER_TOKEN)
+    with service.served() as url, open_stream(url, mine, token=TOKEN) as first:
+        next(read_frames(first))
+        refused = open_stream(url, mine, token=TOKEN)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_streams_of_owner")
+        assert int(refused.headers["Retry-After"]) > 0
+        with open_stream(url, theirs, token=OTHER_TOKEN) as other:
+            assert next(read_frames(other))
     service.close()
 
 

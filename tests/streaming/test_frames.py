@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gepa_next.models import StoredEvent
-from gepa_next.streaming.frames import HEARTBEAT, frame, retry_frame
+from gepa_next.streaming.frames import HEARTBEAT, chunk, frame, retry_frame
 from tests.support.sse import parse_frames
 
 
@@ -39,5 +39,23 @@ def test_nothing_else_may(kind) -> None:
 
 
 def test_heartbeat_and_retry_are_no_events() -> None:
-    assert HEARTBEAT.encoded == b":\n\n"
+    assert HEARTBEAT == b":\n\n"
     assert retry_frame(1234) == b"retry: 1234\n\n"
+
+
+def frames_of(*ids: int):
+    return [frame(StoredEvent(sequence=9, job_id="j", id=each, type="progress", ts=1.0, data="{}")) for each in ids]
+
+
+def test_a_chunk_is_the_same_text_bare_and_in_the_coding_of_http() -> None:
+    whole = chunk(frames_of(5, 6))
+    size, _, rest = whole.coded.partition(b"\r\n")
+    assert rest == whole.bare + b"\r\n"
+    assert int(size, 16) == len(whole.bare)
+    assert [each.id for each in parse_frames(whole.bare.decode())] == [5, 6]
+
+
+def test_a_stream_gets_of_a_chunk_only_what_it_lacks() -> None:
+    whole = chunk(frames_of(5, 6, 7))
+    assert whole.after(4) is whole
+    assert [each.id for each in parse_frames(whole.after(5).bare.decode())] == [6, 7]

@@ -10,10 +10,10 @@ from gepa_next.store.events import append_event
 from gepa_next.streaming import stream as stream_module
 from gepa_next.streaming.frames import HEARTBEAT
 from gepa_next.streaming.stream import StreamSettings, stream
-from gepa_next.streaming.tailer import LONGEST_QUEUE
+from gepa_next.streaming.subscription import LONGEST_QUEUE, Subscription
 from tests.support.sse import parse_frames
 
-OFTEN = StreamSettings(retry_ms=1, ping_interval_s=0.05)
+PATIENT = StreamSettings(retry_ms=1, longest_s=3600)
 
 
 @pytest.fixture
@@ -22,7 +22,8 @@ def open_stream(service, job_id):
     opened = []
 
     def after(last: int = 0):
-        opened.append(stream(service.database, service.parts.tailer, OFTEN, job_id, after=last))
+        subscription = Subscription(job_id=job_id)
+        opened.append(stream(service.database, service.parts.tailer, PATIENT, subscription, after=last))
         return opened[-1]
 
     yield after
@@ -40,7 +41,7 @@ def events(frames, count: int) -> list[int]:
     heartbeats = 0
     while len(found) < count:
         text = next(frames)
-        heartbeats += text == HEARTBEAT.encoded
+        heartbeats += text == HEARTBEAT
         assert heartbeats < 200, "the stream stays silent"
         found += ids(text)
     return found
@@ -108,7 +109,7 @@ def test_a_stream_that_fell_behind_reads_on_in_the_store(service, job_id, open_s
     assert events(frames, count) == list(range(2, count + 2))
     service.tell(job_id)
     assert events(frames, 1) == [count + 2]
-    assert soon(frames) == HEARTBEAT.encoded  # it waits again, and does not look without end
+    assert soon(frames) == HEARTBEAT  # it waits again, and does not look without end
 
 
 def test_a_stream_that_falls_behind_again_and_again_loses_nothing(service, job_id, open_stream) -> None:
@@ -139,7 +140,7 @@ def test_a_stream_of_a_stopped_tailer_ends(service, open_stream) -> None:
     frames = open_stream()
     events(frames, 1)
     service.parts.tailer.stop()
-    assert [text for text in frames if text != HEARTBEAT.encoded] == []
+    assert [text for text in frames if text != HEARTBEAT] == []
 
 
 def test_a_stream_that_is_dropped_is_forgotten(service, open_stream) -> None:
@@ -160,3 +161,22 @@ def test_every_event_is_json_on_one_line(service, job_id, open_stream) -> None:
     frames = open_stream()
     next(frames)
     assert [each.envelope["schema_version"] for each in parse_frames(next(frames).decode())] == [1, 1]
+
+
+def test_a_stream_that_is_old_ends_between_two_events_and_the_next_goes_on(service, job_id) -> None:
+    def follow(last: int) -> list[int]:
+        brief = StreamSettings(retry_ms=1, longest_s=0.2)
+        subscription = Subscription(job_id=job_id)
+        return ids(b"".join(stream(service.database, service.parts.tailer, brief, subscription, after=last)))
+
+    service.tell(job_id, 2)
+    assert follow(0) == [1, 2, 3]
+    service.tell(job_id)
+    assert follow(3) == [4]
+    assert service.parts.tailer.clients == 0
+
+
+def test_streams_that_came_together_do_not_end_together() -> None:
+    ages = {stream_module._spread(100) for _ in range(50)}
+    assert len(ages) > 10
+    assert 90 <= min(ages) <= max(ages) <= 100

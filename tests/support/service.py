@@ -21,6 +21,7 @@ from gepa_next.config import Settings
 from gepa_next.store.database import Database
 from gepa_next.store.events import append_event
 from gepa_next.streaming.stream import StreamSettings, stream
+from gepa_next.streaming.subscription import Subscription
 
 TOKEN = "ada-5c1f"  # noqa: S105 - of a service that lives as long as a test
 OTHER_TOKEN = "bob-77e0"  # noqa: S105 - as above
@@ -108,8 +109,9 @@ class Service:
     def wait_for_end(self, job_id: str, *, timeout_s: float = 30.0) -> None:
         """Follow the job's events until there are no more."""
         deadline = time.monotonic() + timeout_s
-        often = StreamSettings(retry_ms=1, ping_interval_s=0.5)
-        for _ in stream(self.database, self.parts.tailer, often, job_id, after=0):
+        settings = StreamSettings(retry_ms=1, longest_s=2 * timeout_s)
+        subscription = Subscription(job_id=job_id)
+        for _ in stream(self.database, self.parts.tailer, settings, subscription, after=0):
             assert time.monotonic() < deadline, "the job does not end"
 
     def finished_job(self, **changes: object) -> str:

@@ -1,0 +1,158 @@
+"""Subscriptions: where one stream takes over what the tailer has for it, through a queue or on its own socket."""
+
+import os
+import socket
+import ssl
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gepa_next.streaming.frames import HEARTBEAT, Chunk, as_http_chunk
+
+LONGEST_QUEUE = 256
+_SOCKETS = ("gunicorn.socket", "werkzeug.socket")
+_CODED_HEARTBEAT = as_http_chunk(HEARTBEAT)
+
+
+class Holder(NamedTuple):
+    """Who follows, and the digest of the token that lets them; empty where nobody is asked for one."""
+
+    owner: str = ""
+    credential: str = ""
+
+
+NOBODY = Holder()
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Subscription:
+    """One stream's queue; `after` is the last event that is in it or went through it.
+
+    While it is `live` the tailer puts what is new, and nothing is missing. When it is no more, the stream drains it and
+    goes on in the store. The tailer alone puts, under its lock; the stream alone takes and drains.
+    """
+
+    job_id: str
+    holder: Holder = NOBODY
+    after: int = 0
+    live: bool = False
+    closed: bool = False
+    _queue: deque[bytes] = field(default_factory=deque)
+    _ready: threading.Event = field(default_factory=threading.Event)
+
+    def put(self, new: Chunk) -> None:
+        """Pass on what the stream has not had, or leave it to the store; never wait for the client."""
+        if not self.live or new.last <= self.after:
+            return
+        lacking = new.after(self.after)
+        if lacking.first != self.after + 1 or not self._pass_on(lacking):
+            self.leave()
+        elif lacking.terminal:
+            self.leave()  # the stream may have ended: it looks
+
+    def beat(self) -> None:
+        """Show the client that the stream is there, unless it has not read what came before."""
+        if self.live and not self._queue:
+            self._queue.append(HEARTBEAT)
+            self._ready.set()
+
+    def leave(self) -> None:
+        """Have the stream go on by itself."""
+        self.live = False
+        self._ready.set()
+
+    def take(self, timeout_s: float) -> bytes:
+        """Return what is queued, waiting so long if there is nothing and nothing is to be done."""
+        self._ready.wait(timeout_s)
+        self._ready.clear()
+        return self.drain()
+
+    def drain(self) -> bytes:
+        """Return what is queued."""
+        taken = []
+        while self._queue:
+            taken.append(self._queue.popleft())
+        return b"".join(taken)
+
+    def close(self) -> None:
+        """End the stream at its next turn."""
+        self.closed = True
+        self.leave()
+
+    def _pass_on(self, lacking: Chunk) -> bool:
+        """Take the chunk; False if there is no room for it."""
+        if len(self._queue) >= LONGEST_QUEUE:
+            return False
+        self._queue.append(lacking.bare)
+        self.after = lacking.last
+        self._ready.set()
+        return True
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class SocketSubscription(Subscription):
+    """A stream's own socket: what is new goes there at once, in the server's own coding, and nobody has to wake up.
+
+    The queue of a client that reads is the kernel's. What it takes a part of only, the stream sends the rest of.
+    """
+
+    connection: socket.socket
+    coded: bool
+    _rest: bytes = b""
+
+    def beat(self) -> None:
+        """Send the heartbeat, unless the client has not read what came before."""
+        if self.live:
+            self._send(_CODED_HEARTBEAT if self.coded else HEARTBEAT)
+
+    def drain(self) -> bytes:
+        """Wait until the client has taken the rest."""
+        if not self.live and self._rest:
+            rest, self._rest = self._rest, b""
+            self.connection.sendall(rest)
+        return b""
+
+    def _pass_on(self, lacking: Chunk) -> bool:
+        if not self._send(lacking.coded if self.coded else lacking.bare):
+            return False
+        self.after = lacking.last
+        return not self._rest
+
+    def _send(self, text: bytes) -> bool:
+        """Send the text or a part of it; False if nothing of it could be sent."""
+        try:
+            sent = _send_now(self.connection, text)
+        except BlockingIOError:
+            return False
+        except OSError:  # the client has gone
+            self.close()
+            return False
+        if sent < len(text):
+            self._rest = text[sent:]
+            self.leave()
+        return True
+
+
+def subscription_for(environ: Mapping[str, object], job_id: str, holder: Holder = NOBODY) -> Subscription:
+    """Return a subscription on the socket of this WSGI request, a queue where there is none to be written to."""
+    connection = next((environ[name] for name in _SOCKETS if name in environ), None)
+    version = environ.get("SERVER_PROTOCOL")
+    # Not what only looks like one: TLS and HTTP/2 have a coding of their own.
+    plain = isinstance(connection, socket.socket) and not isinstance(connection, ssl.SSLSocket)
+    if not plain or version not in {"HTTP/1.0", "HTTP/1.1"}:
+        return Subscription(job_id=job_id, holder=holder)
+    assert isinstance(connection, socket.socket)  # noqa: S101 - see above
+    return SocketSubscription(job_id=job_id, holder=holder, connection=connection, coded=version == "HTTP/1.1")
+
+
+def _send_now(connection: socket.socket, text: bytes) -> int:
+    """Send what the kernel takes at once; BlockingIOError if it takes nothing.
+
+    Under gevent `send` would wait, but the descriptor does not block.
+    """
+    descriptor = connection.fileno()
+    if os.get_blocking(descriptor):
+        return connection.send(text, socket.MSG_DONTWAIT)
+    return os.write(descriptor, text)
