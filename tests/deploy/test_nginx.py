@@ -60,6 +60,15 @@ def test_an_event_passes_while_the_stream_goes_on(site: Site, client: requests.S
     client.delete(f"{site.url}/v1/optimize/{job_id}", timeout=TIMEOUT_S)
 
 
+def test_a_stream_token_is_in_no_log_of_nginx(site: Site, client: requests.Session) -> None:
+    path = f"{site.url}/v1/optimize/canary-job/events?stream_token=canary-7f3a"
+    assert client.get(path, headers={"Authorization": ""}, timeout=TIMEOUT_S).status_code == 401
+    assert client.get(f"{site.url}/v1/optimize/another-job", timeout=TIMEOUT_S).status_code == 404
+    logged = (site.folder / "access.log").read_text()
+    assert "another-job" in logged
+    assert "canary" not in logged
+
+
 def test_what_a_browser_needs_to_stay_with_tls_is_said(site: Site, client: requests.Session) -> None:
     headers = client.get(f"{site.url}/login", timeout=TIMEOUT_S).headers
     assert headers["Strict-Transport-Security"] == "max-age=31536000"
