@@ -59,6 +59,27 @@ def test_a_program_that_the_operator_does_not_list_is_not_allowed(client, path, 
     assert [detail["path"] for detail in details] == ["program_url"]
 
 
+LOOPBACK = [
+    "127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "0", "[::1]",
+    "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]", "169.254.169.254", "[fe80::1]", "10.0.0.1", "metadata.example",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", LOOPBACK)
+def test_no_spelling_of_an_address_inside_is_taken_for_one_that_is_listed(open_with, host) -> None:
+    client = open_with(program_urls=["http://127.0.0.2:9000/run"], program_private_addresses=True).client()
+    refused(ask(client, program_url=f"http://{host}:9000/run"), 422, "program_not_allowed")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://canary:canary@agents.example/v1", "https://canary@agents.example/v1", f"{URL}?key=canary"]
+)
+def test_a_secret_in_a_url_is_refused_and_not_repeated(client, url) -> None:
+    answer = ask(client, program_url=url)
+    wrong(answer, "program_url")
+    assert "canary" not in answer.text
+
+
 def test_without_a_list_there_are_no_programs(open_with) -> None:
     client = open_with().client()
     assert "PROGRAM_URLS" in refused(ask(client), 422, "program_not_allowed")["details"][0]["message"]
@@ -76,7 +97,7 @@ def test_what_is_no_url_of_a_program_is_wrong(client, url) -> None:
         ({"prompt": "Answer."}, "prompts", "one or the other"),
         ({"prompts": {}}, "prompts", "at least 1"),
         ({"prompts": {"a": " \n"}}, "prompts.a", "empty"),
-        ({"prompts": {"a": 1}}, "prompts.a", "string"),
+        ({"prompts": {"a": 1}}, "prompts.a", "text"),
         ({"prompts": {"a": "x" * 60_000, "b": "x" * 60_000}}, "prompts", "100000"),
         ({"prompts": {f"p{n}": "x" for n in range(17)}}, "prompts", "16"),
         ({"target_model_id": "acme/small"}, "target_model_id", "program"),

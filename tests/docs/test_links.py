@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import PAGES, ROOT
+from tests.docs.pages import PAGES, ROOT, rows
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -25,6 +25,13 @@ def test_every_relative_link_leads_to_a_file_and_its_heading(source: Path) -> No
         target = (source.parent / name).resolve() if name else source
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+def test_every_threat_names_tests_that_exist() -> None:
+    threats = [row for row in rows("security.md") if len(row) == 3 and "tests/" in row[2]]
+    assert len(threats) >= 15
+    named = {path for row in threats for path in re.findall(r"`([^`]+)`", row[2])}
+    assert [path for path in named if not (ROOT / path).is_file()] == []
 
 
 def test_every_page_can_be_reached_from_the_readme() -> None:

@@ -18,6 +18,7 @@ POST = f"POST /v1/optimize HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\
 UNREADABLE = {
     "no request": ("hello\r\n\r\n", 400),
     "a secret in a bad request line": (f"GET /v1/x?stream_token={SECRET} y HTTP/1.1\r\n\r\n", 400),
+    "bare line feeds": (f"GET / HTTP/1.1\nHost: x\nX-Key: {SECRET}\n\n", 400),
     "another version": ("GET / HTTP/9.9\r\n\r\n", 400),
     "a lower-case method": ("get<> / HTTP/1.1\r\n\r\n", 400),
     "a header without a colon": (f"{OK}Authorization Bearer {SECRET}\r\n\r\n", 400),

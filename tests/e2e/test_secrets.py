@@ -1,14 +1,18 @@
-"""A key is sent to its endpoint and found nowhere else, although the endpoint sends it back in every way."""
+"""Keys go to their endpoints, tokens and what is made of them to the server, and are found nowhere else."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
+import requests
 
+from gepa_next.tokens.lines import digest_of_token
+from gepa_next.tokens.private_file import write_private
 from tests.e2e.processes import Server
 from tests.support.certificates import make_certificates
 from tests.support.faults import Act, FaultServer, Play, answered, failed
-from tests.support.service import EXAMPLES, TOKEN
+from tests.support.service import EXAMPLES, SMALL_JOB, TOKEN
 
 KEYS = {role: f"sk-{role}-canary-3f9a77c2" for role in ("target", "judge", "reflector")}
 SECRETS = (b"canary", b"3f9a77c2", TOKEN.encode())
@@ -100,3 +104,56 @@ def test_a_key_is_sent_to_its_endpoint_and_found_nowhere_else(
     for role, play in plays.items():
         assert {request["headers"]["authorization"] for request in play.seen} == {f"Bearer {KEYS[role]}"}
         assert len(play.seen) > len(ECHOES[role])
+
+
+NAMED = "canary-token-0123456789"
+HERE = {"Sec-Fetch-Site": "same-origin"}
+
+
+def send(server: Server, text: str) -> None:
+    """Send bytes that are no request, and wait for the end of the answer."""
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(text.encode())
+        while connection.recv(65536):
+            pass
+
+
+def ask_in_every_way(server: Server, ask: requests.Session) -> tuple[list[str], list[str]]:
+    """Show the token wherever one may be shown; return what is secret besides it, and what was answered."""
+    bearer = {"Authorization": f"Bearer {NAMED}"}
+    job_id = requests.post(f"{server.url}/v1/optimize", json=SMALL_JOB, headers=bearer, timeout=30).json()["job_id"]
+    ask.delete(f"{server.url}/v1/optimize/{job_id}", headers=bearer, timeout=30)
+    ask.post(f"{server.url}/login", data={"token": "canary-guess"}, headers=HERE, timeout=30)
+    ask.post(f"{server.url}/login", data={"token": NAMED, "next": "/new"}, headers=HERE, timeout=30)
+    stream = ask.post(f"{server.url}/v1/optimize/{job_id}/stream-token", headers=HERE, timeout=30).json()
+    paths = ["/", f"/jobs/{job_id}", f"/v1/optimize/{job_id}", f"/v1/optimize/{job_id}/artifacts/receipt.json", *PAGES]
+    answers = [ask.get(server.url + path, timeout=30).text for path in paths]
+    answers.append(requests.get(server.url + stream["url"], timeout=30).text)
+    answers.append(requests.get(f"{server.url}{stream['url']}x", timeout=30).text)
+    wrong = [{"Authorization": each} for each in (f"Bearer {NAMED}x", f"Basic {NAMED}", NAMED)]
+    answers += [requests.get(f"{server.url}/v1/optimize", headers=each, timeout=30).text for each in wrong]
+    program = {**SMALL_JOB, "program_url": f"https://{NAMED}:{NAMED}@agents.example/"}
+    answers.append(ask.post(f"{server.url}/v1/optimize", json=program, headers=bearer, timeout=30).text)
+    send(server, f"GET /v1/optimize HTTP/1.1\r\nAuthorization Bearer {NAMED}\r\n\r\n")
+    send(server, f"GET {stream['url']} x HTTP/1.1\r\n\r\n")
+    return [stream["stream_token"], *ask.cookies.values()], answers
+
+
+def test_a_token_and_what_is_made_of_it_are_found_nowhere(serve, tmp_path, tmp_path_factory) -> None:
+    tokens = tmp_path_factory.mktemp("tokens") / "tokens"
+    write_private(tokens, f"ada read,write {NAMED}", over=True)
+    server = serve(API_TOKENS_FILE=str(tokens), LOG_LEVEL="DEBUG", METRICS_REQUIRE_AUTH="false", RUNNER="none")
+    write_private(tokens, f"ada read,write {NAMED} slip", over=True)
+    with requests.Session() as ask:
+        made, answers = ask_in_every_way(server, ask)
+    running = found_in(tmp_path)
+    server.stop()
+    kept = [*running.items(), *found_in(tmp_path).items(), *(("answer", text.encode()) for text in answers)]
+    assert len(made) == 2
+    secrets = [each.encode() for each in ("canary", TOKEN, *made)]
+    assert [(name, secret) for name, data in kept for secret in secrets if secret in data] == []
+    digests = {name for name, data in kept if digest_of_token(NAMED).encode() in data}
+    assert digests == {"e2e.sqlite3.tokens"}
+    assert b"could not be read" in running["server.log"]
+    assert b"tokens in use stay" in running["server.log"]

@@ -59,6 +59,21 @@ def listening() -> Iterator[tuple[int, list[bytes]]]:
         assert heard != [], "nobody connected"
 
 
+SPELLINGS = [
+    "127.0.0.1", "localhost", "LOCALHOST", "127.1", "127.0.1", "2130706433", "0x7f000001", "0x7f.1",
+    "0177.0.0.1", "017700000001", "127.000.000.001", "0", "00", "0x7f.0x1", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", SPELLINGS)
+def test_loopback_is_refused_however_it_is_spelled(host: str) -> None:
+    transport = Transport(timeout_s=TIMEOUT_S, admits=is_public)
+    with listening() as (port, heard), pytest.raises(ForbiddenPeer):
+        transport.post(f"http://{host}:{port}/run", b"secret", {})
+    assert heard == [b""]
+    transport.close()
+
+
 @pytest.mark.parametrize("fresh", [False, True])
 @pytest.mark.parametrize("origin", ["http://127.0.0.1", "https://127.0.0.1", "http://localhost", "http://2130706433"])
 def test_nothing_is_sent_to_an_address_that_is_not_admitted(origin: str, fresh: bool) -> None:  # noqa: FBT001
