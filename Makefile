@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page pictures bench-serve bench-cluster bench-search bench-truth bench-clock bench-noise bench-import crash crash-mutants fuzz format clean boot
+.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page pictures bench-serve bench-cluster bench-search bench-truth bench-clock bench-noise bench-import e2e-servers crash crash-mutants fuzz format clean boot
 
 all: lint types contracts test
 
@@ -100,6 +100,12 @@ bench-import: $(VENV)/.installed
 # Verdicts and intervals where the truth is known, on the real engine (minutes).
 bench-truth: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.truth $(ARGS)
+
+# The end-to-end tests under other servers: threads, two web processes, and behind nginx with the shipped site (minutes each).
+e2e-servers: $(VENV)/.dev-installed
+	GUNICORN_CMD_ARGS="-k gthread --threads 64" $(BIN)/pytest --numprocesses 3 --dist loadscope tests/e2e
+	GUNICORN_CMD_ARGS="-w 2" $(BIN)/pytest --numprocesses 3 --dist loadscope tests/e2e
+	TEST_BEHIND_NGINX=1 $(BIN)/pytest --numprocesses 3 --dist loadscope tests/e2e
 
 # Kills and freezes by the hundred, and the nine design mistakes that must be caught (minutes each).
 crash: $(VENV)/.dev-installed

@@ -76,26 +76,36 @@ class Site:
 @contextmanager
 def opened_site(folder: Path, server_port: int) -> Iterator[Site]:
     certificates = make_certificates(folder)
-    ports = {"80": free_port(), "443": free_port()}
+    process, port = start_nginx(folder, with_tls(certificates), server_port)
+    try:
+        yield Site(port, certificates / "ca.pem", folder)
+    finally:
+        process.terminate()
+        process.wait(TIMEOUT_S)
+
+
+def start_nginx(folder: Path, lines: str, server_port: int) -> tuple[subprocess.Popen[bytes], int]:
+    """Start nginx with the lines of the site before the server, and return it with the port that it answers at."""
+    port = free_port()
+    lines = lines.replace("gepa.example.com", "127.0.0.1").replace("127.0.0.1:8000;", f"127.0.0.1:{server_port};")
+    lines = re.sub(r"listen \[::\]:.*\n", "", lines)
+    lines = re.sub("listen 443", f"listen 127.0.0.1:{port}", lines)
+    lines = re.sub("listen 80", f"listen 127.0.0.1:{free_port()}", lines)
     configuration = folder / "nginx.conf"
-    configuration.write_text(AROUND.format(folder=folder, site=site_for(ports, server_port, certificates)))
-    with subprocess.Popen([str(NGINX), "-c", str(configuration)], stderr=subprocess.PIPE, text=True) as process:
-        try:
-            site = Site(ports["443"], certificates / "ca.pem", folder)
-            wait_until_it_listens(site, process)
-            yield site
-        finally:
-            process.terminate()
-            process.wait(TIMEOUT_S)
+    configuration.write_text(AROUND.format(folder=folder, site=lines))
+    process = subprocess.Popen([str(NGINX), "-c", str(configuration)])
+    wait_until_it_listens(process, port)
+    return process, port
 
 
-def site_for(ports: dict[str, int], server_port: int, certificates: Path) -> str:
-    text = SITE.read_text(encoding="utf-8").replace("gepa.example.com", "127.0.0.1")
-    text = re.sub(r"server 127\.0\.0\.1:8000;", f"server 127.0.0.1:{server_port};", text)
-    text = re.sub(r"listen \[::\]:.*\n", "", text)
-    text = re.sub(r"listen (80|443)", lambda found: f"listen 127.0.0.1:{ports[found[1]]}", text)
-    text = re.sub(r"ssl_certificate +\S+;", f"ssl_certificate {certificates}/good.pem;", text)
-    return re.sub(r"ssl_certificate_key +\S+;", f"ssl_certificate_key {certificates}/good.pem;", text)
+def with_tls(certificates: Path) -> str:
+    text = SITE.read_text(encoding="utf-8")
+    return re.sub(r"(ssl_certificate(?:_key)?) .*;", lambda found: f"{found[1]} {certificates}/good.pem;", text)
+
+
+def without_tls() -> str:
+    text = SITE.read_text(encoding="utf-8").replace(" ssl http2", "")
+    return re.sub(r".*\bssl_.*\n", "", text)
 
 
 def free_port() -> int:
@@ -103,11 +113,11 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def wait_until_it_listens(site: Site, process: subprocess.Popen[str]) -> None:
+def wait_until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
     while process.poll() is None:
         try:
-            site.connect().close()
+            socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S).close()
         except ConnectionRefusedError:
             continue
         return
-    raise AssertionError(process.stderr.read() if process.stderr else "nginx does not start")
+    raise AssertionError("nginx does not start")

@@ -8,13 +8,14 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import requests
 
 import gepa_next
+from tests.deploy.site import start_nginx, without_tls
 from tests.support.service import SMALL_JOB, TOKEN
 from tests.support.sse import Frame, open_stream, read_events
 
@@ -23,6 +24,7 @@ SERVE = [sys.executable, "-m", "gepa_next", "--port", "0"]
 GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
 BY_FILE = [*GUNICORN[:4], "gepa_next/gunicorn_conf.py", "wsgi:app"]
 TIMEOUT_S = 30.0
+BEHIND_NGINX = "TEST_BEHIND_NGINX"  # set to see every request go through nginx with the shipped site
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -60,6 +62,7 @@ class Server:
     url: str
     database: str
     log: Path
+    proxy: subprocess.Popen[bytes] | None = None
 
     def get(self, path: str, **options: Any) -> requests.Response:
         return requests.get(self.url + path, headers=AUTHORIZED, timeout=TIMEOUT_S, **options)
@@ -102,6 +105,9 @@ class Server:
                 self.process.terminate()
                 self.process.wait(TIMEOUT_S)
         finally:
+            if self.proxy is not None:
+                self.proxy.kill()
+                self.proxy.wait(TIMEOUT_S)
             for pid in self.alive():
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -137,7 +143,14 @@ def start(command: list[str], folder: Path, **variables: str) -> Server:
     except BaseException:
         server.stop()
         raise
-    return server
+    return _behind_nginx(server, folder) if BEHIND_NGINX in os.environ else server
+
+
+def _behind_nginx(server: Server, folder: Path) -> Server:
+    own = folder / f"nginx-{server.process.pid}"
+    own.mkdir()
+    proxy, port = start_nginx(own, without_tls(), int(server.url.rpartition(":")[2]))
+    return replace(server, url=f"http://127.0.0.1:{port}", proxy=proxy)
 
 
 def _address(command: list[str], process: subprocess.Popen[str], log: Path) -> str:
