@@ -5,6 +5,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+ADDRESS = "http://127.0.0.1:8000"
+TIMEOUT_S = 60
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md")))
 
 _CODE = re.compile(r"`([^`\n]+)`")

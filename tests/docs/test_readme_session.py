@@ -2,41 +2,17 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gepa_next.commands.outcome import Exit
-from gepa_next.config import Settings
-from tests.docs.pages import ROOT, fenced, page, rows
-
-ADDRESS = "http://127.0.0.1:8000"
-TIMEOUT_S = 60
+from tests.docs.pages import ADDRESS, ROOT, TIMEOUT_S, fenced, page, rows
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="the session is one of curl")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Yield the address of a development server; its socket listens before the address is told."""
-    folder = tmp_path_factory.mktemp("server")
-    kept = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
-    environment = {**kept, "PYTHONPATH": str(ROOT), "DATABASE_PATH": str(folder / "docs.sqlite3")}
-    command = [sys.executable, "-m", "gepa_next", "--dev", "--port", "0"]
-    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            found = re.search(r"http://\S+", process.stdout.readline())
-            assert found, "the server said no address"
-            yield found[0]
-        finally:
-            process.terminate()
-            process.wait(TIMEOUT_S)
 
 
 @pytest.fixture(scope="module")
