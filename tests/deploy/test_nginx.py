@@ -1,12 +1,14 @@
 """The shipped site in nginx before a real server: streams pass at once, slow and crooked clients do no harm."""
 
 import contextlib
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
 
-from tests.deploy.site import NGINX, TIMEOUT_S, Site, opened_site
+from tests.deploy.site import NGINX, TIMEOUT_S, Site, free_port, opened_site
 from tests.e2e.processes import SERVE, Server, start
 from tests.support.service import SMALL_JOB, TOKEN
 
@@ -162,3 +164,17 @@ def test_where_a_client_says_it_comes_from_is_not_believed(site: Site) -> None:
 def test_a_body_beyond_the_limit_is_refused_before_it_is_sent_on(site: Site, client: requests.Session) -> None:
     answer = client.post(f"{site.url}/v1/optimize", data=b"x" * (4 * 2**20 + 1), timeout=TIMEOUT_S)
     assert answer.status_code == 413
+    assert answer.json()["error"]["code"] == "payload_too_large"
+
+
+def test_what_nginx_refuses_itself_has_the_shape_of_all_errors(site: Site) -> None:
+    head, _, body = site.say(b"GET /\x01 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400")
+    assert json.loads(body)["error"]["code"] == "invalid_request"
+
+
+def test_a_server_that_is_away_is_said_to_be_so(tmp_path: Path) -> None:
+    with opened_site(tmp_path, free_port()) as site, site.session() as session:
+        answer = session.get(f"{site.url}/v1/healthz", timeout=TIMEOUT_S)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
+    assert answer.json()["error"]["request_id"]
