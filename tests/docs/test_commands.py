@@ -15,7 +15,7 @@ from tests.docs.pages import ADDRESS, DOCS, PAGES, ROOT, TIMEOUT_S
 
 DEMO = ROOT / "gepa_next" / "demo" / "job.json"
 # Pages whose scripts are run from the first block to the last, as one session, with a job that has ended as JOB_ID.
-SESSIONS = ("curl.md", "own-page.md", "evidence.md", "SSE.md", "quickstart.md")
+SESSIONS = ("curl.md", "own-page.md", "evidence.md", "SSE.md", "importing.md", "quickstart.md")
 ELSEWHERE = {
     "README.md": "test_readme_session",
     "cli.md": "test_readme_session",
@@ -75,7 +75,13 @@ def test_the_commands_of_a_page_work(server: str, database_path: Path, tmp_path:
     run = subprocess.run(
         ["bash", "-eu", "-o", "pipefail", "-c", BEFORE + script],  # noqa: S607 - whichever bash a newcomer has
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TOKEN": "none", "DATABASE_PATH": str(database_path)},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "TOKEN": "none",
+            "GEPA_NEXT_URL": server,
+            "DATABASE_PATH": str(database_path),
+        },
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
