@@ -13,7 +13,7 @@ from gepa_next.api.wiring import wiring
 from gepa_next.errors import InvalidError, RefusedError
 from gepa_next.web.admission import render
 from gepa_next.web.drafts import Form, compacted, field_of, rows, worded
-from gepa_next.web.orders import Order, make, quotes_of
+from gepa_next.web.orders import Order, make, quotes_of, sum_of
 
 MORE = {"more-metrics": "metric", "more-components": "component"}
 MOST_SHOWN = 12
@@ -64,6 +64,7 @@ def show(
     more: str = "",
 ) -> Response:
     """Return the page of the form, filled in: with the quote of its order, or with what is wrong."""
+    quotes = quotes_of(order) if order else []
     problems, others = _problems(error, form, shape.labels) if error else ({}, [])
     return render(
         shape.template,
@@ -76,7 +77,8 @@ def show(
         rows={group: max(1, len(rows(form, group, "name"))) + (group == more) for group in MORE.values()},
         more=more,
         changed=changed,
-        quotes=quotes_of(order) if order else [],
+        quotes=quotes,
+        together=sum_of(quotes) if len(quotes) > 1 else None,
         examples_given=len(order.examples) if order else None,
         quoted=order.digest if order else "",
         key=secrets.token_urlsafe(12),

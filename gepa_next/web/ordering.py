@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from gepa_next.api.auth import token_id
 from gepa_next.api.metric_shapes import SHAPES
@@ -12,7 +12,7 @@ from gepa_next.models import Job
 from gepa_next.store.jobs import get_job
 from gepa_next.web.admission import error_page, page
 from gepa_next.web.drafts import Form, job_body, rows
-from gepa_next.web.fields import FORK, JOB, OTHERS, PARAMETERS, WEIGHT, Field, read_fields
+from gepa_next.web.fields import CANDIDATE, FORK, JOB, OTHERS, PARAMETERS, WEIGHT, Field, read_fields
 from gepa_next.web.forms import OrderForm, answer, read_form, show
 from gepa_next.web.orders import Order, ordered_fork, ordered_jobs
 
@@ -39,7 +39,7 @@ def order() -> Response:
 @page
 def fork(job_id: str) -> Response:
     """Show the form for a fork of a job."""
-    return show(_fork_form(_job(job_id)), {})
+    return show(_fork_form(_job(job_id)), {CANDIDATE.name: request.args.get(CANDIDATE.name, "")})
 
 
 @bp.post("/jobs/<job_id>/fork")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gepa_next.api.comparison_shapes import ComparisonBody
+from gepa_next.api.comparison_states import ComparisonQuoteState, quotes_state
 from gepa_next.api.comparisons import asked_of_comparison, compared
 from gepa_next.api.fork_shapes import ForkBody
 from gepa_next.api.forking import asked_of_fork
@@ -14,7 +15,7 @@ from gepa_next.api.quote_state import QuoteState, quote_state
 from gepa_next.api.quotes import quoted
 from gepa_next.api.schemas import OptimizeBody
 from gepa_next.api.wiring import wiring
-from gepa_next.gepa.types import Example
+from gepa_next.gepa.types import Example, Role
 from gepa_next.models import Job, JobSpec
 from gepa_next.store.jobs import get_job, insert_job
 
@@ -67,6 +68,11 @@ def quotes_of(order: Order) -> list[QuoteState]:
     """Return what each job of the order would take."""
     parts = wiring()
     return [quote_state(parts.roles, spec, quoted(parts, spec, order.examples)) for spec in order.specs]
+
+
+def sum_of(quotes: list[QuoteState]) -> ComparisonQuoteState:
+    """Return what jobs that differ in their model would take together."""
+    return quotes_state([(each.per_call[str(Role.TARGET)].model_id, each) for each in quotes])
 
 
 def make(order: Order, key: str) -> Job:

@@ -241,6 +241,10 @@ def test_several_models_make_a_comparison(client) -> None:
     form = {**FORM, "target_model_id": "sim/a", "target_model_ids": "sim/b\r\nsim/c"}
     quoted = send(client, form)
     assert "Start the 3 jobs" in quoted.text
+    asked = {"prompt": FORM["prompt"], "examples": EXAMPLES, "metric": "exact_match", "seed": 1}
+    models = ["sim/a", "sim/b", "sim/c"]
+    quote = client.post("/v1/comparisons/quote", json={**asked, "target_model_ids": models}).json
+    assert f'<td class="number">{quote["expected"]["calls"]:,}<small>' in quoted.text.partition("All of them")[2]
     answer = send(client, form, "start", **hidden(quoted))
     comparison = client.get(f"/v1{answer.location}").json
     assert [each["target_model_id"] for each in comparison["targets"]] == ["sim/a", "sim/b", "sim/c"]

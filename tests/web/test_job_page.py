@@ -201,6 +201,17 @@ def test_a_candidate_is_pinned_and_the_page_says_so(job_page, done, trouble) -> 
     trouble.forgive("422")
 
 
+def test_a_candidate_that_is_picked_is_the_one_to_pin_or_to_fork_from(job_page) -> None:
+    job_page.select_option("#candidate", "0")
+    job_page.wait_for_selector("a[href$='/fork?candidate_id=0']")
+    job_page.get_by_role("button", name="Pin…").click()
+    assert job_page.get_by_label("Candidate", exact=True).last.input_value() == "0"
+    job_page.keyboard.press("Escape")
+    job_page.get_by_role("link", name="Fork…").click()
+    job_page.wait_for_url("**/fork?candidate_id=0")
+    assert job_page.get_by_label("From candidate").input_value() == "0"
+
+
 def test_lost_examples_of_the_test_open_their_cases(job_page, done) -> None:
     service, _, job_id = done
     lost = service.client().get(f"/v1/optimize/{job_id}").json["result"]["test"]["lost"]

@@ -8,17 +8,21 @@ const SHOWN = { running: (model) => model.running, ended: (model) => !model.runn
 /** Offer what the job allows as it stands; call back with its state once the server has done what was asked. */
 export class Actions {
   constructor(onDone) {
-    Object.assign(this, { onDone, stopping: false });
+    Object.assign(this, { onDone, stopping: false, picked: null });
     for (const form of document.querySelectorAll("[data-asks]")) form.addEventListener("submit", (event) => this.ask(event));
     byId("raise")?.addEventListener("beforetoggle", (event) => event.newState === "open" && this.offer());
   }
 
-  draw(model) {
+  /** Show what can be asked by now; a candidate that is picked is the one to pin or to fork from. */
+  draw(model, { picked }) {
     for (const each of document.querySelectorAll("[data-when]")) each.hidden = !SHOWN[each.dataset.when](model);
     this.stopping &&= model.running;
     const stop = document.querySelector("[action$='/stop'] button");
     if (stop) Object.assign(stop, { disabled: this.stopping, textContent: this.stopping ? "Stopping…" : "Stop" });
-    this.model = model;
+    const fork = document.querySelector("a[href*='/fork']");
+    if (fork) fork.search = picked === null ? "" : `?candidate_id=${picked}`;
+    if (this.picked !== picked && byId("pin")) byId("pin").querySelector("[name=candidate_id]").value = picked ?? "";
+    Object.assign(this, { model, picked });
   }
 
   /** Show the limits as they are by now, to be raised. */
@@ -45,7 +49,7 @@ export class Actions {
     byId("relations").replaceWith(document.adoptNode(page.getElementById("relations")));
     this.stopping = form.matches("[action$='/stop']");
     this.onDone(given.job);
-    this.draw(this.model);
+    this.draw(this.model, this);
   }
 
   /** Say what went wrong where the visitor looks: in the form, or for want of room above the numbers. */

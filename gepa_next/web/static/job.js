@@ -55,7 +55,7 @@ byId("tree-rejected").addEventListener("change", (event) => choose({ rejected: e
 new ResizeObserver(() => drawSoon()).observe(byId("curve"));
 setInterval(() => model.running && !document.hidden && drawTime(model), TICK_MS);
 localTimes(document.querySelector(".facts"));
-actions.draw(model);
+actions.draw(model, view);
 stream.open();
 
 function take(events) {
@@ -111,7 +111,7 @@ function drawNow() {
 function draw() {
   drawSummary(model, matrix, job, openHere);
   drawLessons(model, pick);
-  actions.draw(model);
+  actions.draw(model, view);
   curve.draw(model, view);
   tree.draw(model, matrix, view);
   heat.draw(model, matrix, view);
