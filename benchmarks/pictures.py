@@ -50,7 +50,7 @@ def take_all(browser: Browser, scheme: Scheme, url: str, job_id: str) -> None:
     for name, show, path in (("case", open_case, f"jobs/{job_id}"), ("new", ask_for_quote, "new")):
         with page_of(browser, scheme, WIDTHS[0]) as page:
             show(page, f"{url}/{path}")
-            page.screenshot(path=FOLDER / f"{name}-{scheme}.png")
+            page.screenshot(path=FOLDER / f"{name}-{scheme}.png", full_page=name == "new")
 
 
 @contextmanager
@@ -92,6 +92,7 @@ def ask_for_quote(page: Page, url: str) -> None:
     page.get_by_label("Examples").first.fill("\n".join(json.dumps(each) for each in job["examples"]))
     page.get_by_role("button", name="Get a quote").click()
     page.wait_for_selector("#answer .quote")
+    page.evaluate("scrollTo(0, 0)")
 
 
 if __name__ == "__main__":

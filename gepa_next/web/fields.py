@@ -72,7 +72,7 @@ LIMITS = (
 )
 ENDS = (
     Field(name="budget.target_score", label="Stop at score", empty="1"),
-    Field(name="budget.patience", label="Patience", empty="iterations without a new best"),
+    Field(name="budget.patience", label="Patience, in iterations", empty="none"),
 )
 ITERATIONS = Field(name="iterations", label="Iterations", empty="10")
 CANDIDATE = Field(name="candidate_id", label="From candidate", empty="the one returned")
