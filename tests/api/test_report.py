@@ -24,7 +24,19 @@ DEMO = json.loads(files("gepa_next.demo").joinpath("job.json").read_text(encodin
 OURS = {"html", "head", "meta", "title", "style", "body", "header", "main", "section", "article", "footer"}
 OURS |= {"h1", "h2", "h3", "h4", "p", "pre", "div", "ol", "li", "dl", "dt", "dd", "span", "small", "strong", "code"}
 OURS |= {"ins", "del", "table", "thead", "tbody", "tr", "th", "td", "svg", "path", "circle", "text"}
-HARMLESS = {"class", "id", "lang", "charset", "name", "content", "http-equiv", "role", "aria-label", "aria-labelledby"}
+HARMLESS = {
+    "class",
+    "id",
+    "lang",
+    "charset",
+    "name",
+    "content",
+    "http-equiv",
+    "role",
+    "aria-label",
+    "aria-labelledby",
+    "tabindex",
+}
 DRAWN = {"d", "cx", "cy", "r", "x", "y", "viewbox", "text-anchor"}
 
 

@@ -46,7 +46,15 @@ def paths(done) -> list[str]:
     service, _, job_id = done
     asked = {"prompt": "Add.", "examples": EXAMPLES, "target_model_ids": ["sim/a", "sim/b"]}
     comparison = service.client().post("/v1/comparisons", json=asked).json["comparison_id"]
-    return ["/", "/new", "/docs", "/jobs/none", f"/jobs/{job_id}/fork", f"/comparisons/{comparison}"]
+    return [
+        "/",
+        "/new",
+        "/docs",
+        "/jobs/none",
+        f"/jobs/{job_id}/fork",
+        f"/comparisons/{comparison}",
+        f"/v1/optimize/{job_id}/artifacts/report.html",
+    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

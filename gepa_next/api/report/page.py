@@ -59,7 +59,8 @@ def report(database: Database, job: Job, receipt: Mark) -> Iterator[str]:
         warnings=warnings_of(job),
         texts=texts_against_seed(job, returned_prompt(job), _returned_prompts(job)),
         runner_up=_runner_up(job),
-        curve=curve_of(database, job, family),
+        names=_names(job),
+        curve=None if job.spec.retest else curve_of(database, job, family),
         size={"width": WIDTH, "height": HEIGHT, "left": LEFT},
         cases=cases,
         most_cases=SHOWN_CASES,
@@ -70,6 +71,19 @@ def report(database: Database, job: Job, receipt: Mark) -> Iterator[str]:
         facts=facts_of(job),
         usage=usage_state(job, list_usage(database, job.id)),
     )
+
+
+def _names(job: Job) -> dict[str, str]:
+    """Return what the two prompts that are compared are called, and what they are scored on."""
+    scored_on = "held-out" if job.result is not None and job.result["scored_on"] == "test" else "to select by"
+    returned = "Best so far" if job.result is None else "Returned"
+    names = {"before": "Seed prompt", "rival": "the seed prompt", "after": f"Candidate {job.best_candidate_id}"}
+    if (retest := job.spec.retest) is None:
+        return {**names, "returned": returned, "scored_on": scored_on}
+    if retest.against:
+        names |= {"before": f"Version {retest.against}", "rival": f"version {retest.against}"}
+    pinned = f"Version {retest.version}"
+    return {**names, "after": pinned, "returned": pinned, "scored_on": "on all examples"}
 
 
 def _comparison(job: Job) -> object:
