@@ -10,6 +10,7 @@ from gepa_next.gepa.types import Role
 from gepa_next.models import Fork
 from gepa_next.store.database import Database
 
+FORKS_OF = "SELECT id FROM jobs WHERE token_id = ? AND json_extract(spec, '$.fork.job_id') = ? ORDER BY created_at, id"
 INHERITED = 0  # the event id of what a job began with
 # Of the job ?1, up to its event ?2, of the candidate ?3 or of all. Never those of the test: it is to be made anew, for
 # its result may be why there is a fork.
@@ -68,11 +69,7 @@ def dearest_calls(database: Database, job_id: str, *, upto: int) -> Spending:
 
 def list_forks(database: Database, token_id: str, job_id: str) -> list[str]:
     """Return the ids of the token's jobs that were made from the job, the oldest first."""
-    rows = database.rows(
-        "SELECT id FROM jobs WHERE json_extract(spec, '$.fork.job_id') = ? AND token_id = ? ORDER BY created_at, id",
-        (job_id, token_id),
-    )
-    return [row["id"] for row in rows]
+    return [row["id"] for row in database.rows(FORKS_OF, (token_id, job_id))]
 
 
 def copy_inheritance(db: sqlite3.Connection, token_id: str, job_id: str, fork: Fork) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from gepa_next.errors import NotFoundError
 from gepa_next.models import Fork
-from gepa_next.store.forks import find_checkpoint, was_tested
+from gepa_next.store.forks import FORKS_OF, find_checkpoint, was_tested
 from gepa_next.store.jobs import find_job
 from tests.store.jobs_on_file import insert
 
@@ -36,3 +36,8 @@ def test_a_job_that_has_not_begun_has_no_checkpoint_and_was_not_tested(database)
     insert(database)
     assert find_checkpoint(database, "job-1", upto=100) is None
     assert not was_tested(database, "job-1")
+
+
+def test_the_forks_of_a_job_are_found_without_reading_other_jobs(database) -> None:
+    plan = database.rows(f"EXPLAIN QUERY PLAN {FORKS_OF}", ("token", "a"))
+    assert [row["detail"] for row in plan] == ["SEARCH jobs USING INDEX jobs_by_origin (token_id=? AND <expr>=?)"]

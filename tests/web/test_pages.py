@@ -46,7 +46,7 @@ def visitor(done):
 
 
 def paths(job_id):
-    return ["/", "/new", f"/jobs/{job_id}"]
+    return ["/", "/new", f"/jobs/{job_id}", f"/jobs/{job_id}/fork"]
 
 
 def test_whoever_is_not_logged_in_is_sent_to_log_in_and_back(done, job_id) -> None:

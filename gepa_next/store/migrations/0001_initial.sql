@@ -34,7 +34,7 @@ CREATE TABLE jobs (
 
 CREATE INDEX jobs_by_status ON jobs (status, created_at);
 CREATE INDEX jobs_by_comparison ON jobs (comparison_id, place) WHERE comparison_id IS NOT NULL;
-CREATE INDEX jobs_by_origin ON jobs (json_extract(spec, '$.fork.job_id'))
+CREATE INDEX jobs_by_origin ON jobs (token_id, json_extract(spec, '$.fork.job_id'), created_at, id)
     WHERE json_extract(spec, '$.fork.job_id') IS NOT NULL; -- forks, by what they are made from
 CREATE INDEX jobs_by_token ON jobs (token_id, created_at, id);
 
