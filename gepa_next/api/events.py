@@ -61,7 +61,8 @@ def _refuse_too_many(parts: Wiring) -> None:
     """Raise UnavailableError if as many streams are open as may be, here or with this token."""
     if parts.tailer.clients >= parts.limits.sse_clients:
         raise UnavailableError("too_many_streams", f"{parts.limits.sse_clients} streams are open; try again later")
-    most = parts.limits.streams_of_owner
+    own = token().limits.streams
+    most = parts.limits.streams_of_owner if own is None else own
     if most and parts.tailer.clients_of(token_id()) >= most:
         raise UnavailableError("too_many_streams_of_owner", f"{most} streams of yours are open; close one")
 

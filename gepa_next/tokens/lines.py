@@ -24,6 +24,7 @@ class TokenLimits:
 
     requests_per_min: int | None = None
     jobs: int | None = None
+    streams: int | None = None
     examples: int | None = None
     stored_mb: int | None = None
 

@@ -150,6 +150,17 @@ def test_a_stream_that_is_open_ends_with_its_token(service, path) -> None:
     assert list(chunks) == []
 
 
+def test_a_name_may_have_its_own_number_of_open_streams(open_with, path) -> None:
+    write_private(path, f"ada read,write {ADA} streams=1\nbob read,write {BOB} streams=0", over=True)
+    service = open_with(api_tokens_file=str(path), owner_max_streams=2)
+    urls = {token: f"/v1/optimize/{service.create(token=token)}/events" for token in (ADA, BOB)}
+    opened = [service.client(token).get(urls[token], buffered=False) for token in (ADA, BOB, BOB, BOB)]
+    assert [b"retry:" in next(iter(each.response)) for each in opened] == [True] * 4
+    refused(service.client(ADA).get(urls[ADA]), 429, "too_many_streams_of_owner")
+    for each in opened:
+        each.close()
+
+
 def test_an_expired_token_is_no_token(service, path) -> None:
     write_private(path, f"ada read {ADA} expires={time.gmtime().tm_year - 1}-01-01", over=True)
     refused(service.client(ADA).get("/v1/optimize"), 401, "unauthorized")
