@@ -45,7 +45,7 @@ def _wait_until_ready(url: str) -> None:
         try:
             if requests.get(f"{url}/v1/readyz", timeout=5).ok:
                 return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             pass
         time.sleep(0.1)
     raise SystemExit("the server did not become ready")

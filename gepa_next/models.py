@@ -134,6 +134,22 @@ class Usage:
     known_cost_usd: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class JobVersion:
+    """What is another as soon as a job's state is another; `updated_at` may be another though the state is the same."""
+
+    owner_epoch: int
+    last_event_id: int
+    calls: int
+    status: JobStatus
+    updated_at: float
+
+    @property
+    def tag(self) -> str:
+        """Return what the state's ETag says."""
+        return f"{self.owner_epoch}-{self.last_event_id}-{self.calls}-{self.status}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One job as it stands. Times are epoch seconds, scores in [0, 1] on the validation split."""

@@ -17,11 +17,11 @@ from gepa_next.api.optimize import (
     RETRY_AFTER_S,
     asked_for,
     digest_of,
-    job_version,
     new_job,
     read_body,
     refuse_while_draining,
     replayed,
+    version_of,
 )
 from gepa_next.api.paging import refuse_unknown
 from gepa_next.api.quote_state import quote_state
@@ -101,7 +101,7 @@ def _jobs(comparison_id: str) -> list[Job]:
 def _answer(comparison_id: str, jobs: list[Job]) -> Response:
     database = wiring().database
     response = jsonify(comparison_state(database, comparison_id, jobs).model_dump(mode="json"))
-    versions = [job_version(job, list_usage(database, job.id)) for job in jobs]
+    versions = [version_of(job, list_usage(database, job.id)).tag for job in jobs]
     response.set_etag(sha256(" ".join(versions).encode()).hexdigest()[:16], weak=True)
     if not all(job.status.terminal for job in jobs):
         response.headers["Retry-After"] = str(RETRY_AFTER_S)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import TypeVar
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request
 from pydantic import BaseModel, ValidationError
 
 from gepa_next.api.auth import token_id
@@ -25,14 +25,15 @@ from gepa_next.api.wrong_values import said_of
 from gepa_next.errors import InvalidError, UnavailableError
 from gepa_next.gepa.types import Example
 from gepa_next.metrics import scoring_fingerprint
-from gepa_next.models import Job, JobSpec, JobStatus, Usage
+from gepa_next.models import Job, JobSpec, JobStatus, JobVersion, Usage
 from gepa_next.store.bank import list_examples
 from gepa_next.store.evidence import list_usage
-from gepa_next.store.jobs import NewJob, find_replayed, get_job, insert_job, list_jobs
+from gepa_next.store.jobs import NewJob, find_replayed, get_job, get_version, insert_job, list_jobs
 
 bp = Blueprint("optimize", __name__, url_prefix="/v1/optimize")
 
 RETRY_AFTER_S = 2
+NOT_MODIFIED = 304
 MOST_DETAILS = 100
 KEY = re.compile(r"[!-~]{1,255}")
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -90,9 +91,24 @@ def index() -> Response:
 def read(job_id: str) -> Response:
     """Return the job's state, or 304."""
     refuse_unknown()
-    response = state_response(get_job(wiring().database, job_id, token_id=token_id()))
+    version = get_version(wiring().database, job_id, token_id=token_id())
+    response = Response(content_type="application/json")
+    _describe(response, version)
     response.make_conditional(request)
+    if response.status_code != NOT_MODIFIED:
+        response.set_data(_state_of(job_id, version))
     return response
+
+
+def _state_of(job_id: str, version: JobVersion) -> bytes:
+    """Return the job's state, rendered anew if the job is another than the last time."""
+    parts = wiring()
+    if (known := parts.rendered.find(job_id, version)) is not None:
+        return known
+    state = job_state(get_job(parts.database, job_id), list_usage(parts.database, job_id))
+    body = current_app.json.dumps(state.model_dump(mode="json")).encode() + b"\n"
+    parts.rendered.keep(job_id, version, body)
+    return body
 
 
 def validated(shape: type[Shape], value: object) -> Shape:
@@ -193,13 +209,17 @@ def state_response(job: Job) -> Response:
     """Return the job's state, with the headers that every answer with it has."""
     usage = list_usage(wiring().database, job.id)
     response = jsonify(job_state(job, usage).model_dump(mode="json"))
-    response.set_etag(job_version(job, usage), weak=True)
-    if not job.status.terminal:
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    _describe(response, version_of(job, usage))
     return response
 
 
-def job_version(job: Job, usage: Sequence[Usage]) -> str:
-    """Return what is another as soon as the job's state is another."""
+def version_of(job: Job, usage: Sequence[Usage]) -> JobVersion:
+    """Return how far the job's state has come."""
     calls = sum(each.calls for each in usage)
-    return f"{job.owner_epoch}-{job.last_event_id}-{calls}-{job.status}"
+    return JobVersion(job.owner_epoch, job.last_event_id, calls, job.status, job.updated_at)
+
+
+def _describe(response: Response, version: JobVersion) -> None:
+    response.set_etag(version.tag, weak=True)
+    if not version.status.terminal:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)

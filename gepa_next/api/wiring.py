@@ -8,6 +8,7 @@ from flask import current_app
 
 from gepa_next.api.artifacts import Artifacts
 from gepa_next.api.rates import RateLimiter
+from gepa_next.api.rendered import RenderedStates
 from gepa_next.gepa.types import Role
 from gepa_next.llm.pricing import Prices
 from gepa_next.llm.program_urls import ProgramUrls
@@ -81,6 +82,7 @@ class Wiring:
     runner_expected: bool
     public_settings: dict[str, object]
     artifacts: Artifacts = field(default_factory=Artifacts)
+    rendered: RenderedStates = field(default_factory=RenderedStates)
     draining: threading.Event = field(default_factory=threading.Event)
 
 

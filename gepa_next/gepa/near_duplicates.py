@@ -20,6 +20,7 @@ LEADS = 10  # the examples that one run of words leads to, so that time does not
 _AT_ONCE = 5000  # words, of some six characters each
 _MANY = 100  # comparisons
 _BUCKETS = 1 << 22
+_ROOM = 64  # buckets for each run, so that few share one
 # Scripts without spaces between words give a word for each character: Thai, kana, Han.
 _WORD = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]|[^\W_\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
 
@@ -80,13 +81,15 @@ def _runs(words: Sequence[str]) -> Runs:
 
 def _telling(runs: Mapping[int, Runs], most: int) -> Iterator[tuple[int, Runs]]:
     """Yield each text's runs without those that more than `most` texts have, the rarest first."""
-    texts_with = array("I", [0]) * _BUCKETS  # by the end of the hash: millions of runs in 16 megabytes
+    # By the end of the hash: millions of runs in 16 megabytes, and a small job is spared their zeros.
+    buckets = min(_BUCKETS, _ROOM * (1 << sum(map(len, runs.values())).bit_length()))
+    texts_with = array("I", [0]) * buckets
     for mine in paced(runs.values(), size=len, every=_AT_ONCE):
         for run in mine:
-            texts_with[run % _BUCKETS] += 1
+            texts_with[run % buckets] += 1
     for number, mine in paced(runs.items(), size=lambda each: len(each[1]), every=_AT_ONCE):
-        kept = (run for run in mine if texts_with[run % _BUCKETS] <= most)
-        yield number, array("I", sorted(kept, key=lambda run: (texts_with[run % _BUCKETS], run)))
+        kept = (run for run in mine if texts_with[run % buckets] <= most)
+        yield number, array("I", sorted(kept, key=lambda run: (texts_with[run % buckets], run)))
 
 
 def _join_alike(groups: _Groups, texts: Iterable[tuple[int, Runs]]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gepa_next.errors import InvalidError, NotFoundError, UnavailableError
 from gepa_next.gepa.run import Standing
 from gepa_next.gepa.types import Example
-from gepa_next.models import Job, JobSpec, JobStatus, Judge
+from gepa_next.models import Job, JobSpec, JobStatus, JobVersion, Judge
 from gepa_next.store.codec import example_values, noise_from_json, spec_from_json, spec_to_json, standing_from_json
 from gepa_next.store.counters import count
 from gepa_next.store.database import Database, Row
@@ -148,6 +148,25 @@ def find_job(database: Database, job_id: str) -> Job | None:
     return _job(row) if row is not None else None
 
 
+def get_version(database: Database, job_id: str, *, token_id: str) -> JobVersion:
+    """Return how far the job's state has come; NotFoundError if there is no such job of this token's."""
+    row = database.row(
+        "SELECT status, owner_epoch, last_event_id, updated_at,"
+        " (SELECT coalesce(sum(calls), 0) FROM usage WHERE job_id = jobs.id) AS calls"
+        " FROM jobs WHERE id = ? AND token_id = ?",
+        (job_id, token_id),
+    )
+    if row is None:
+        raise no_such_job()
+    status = JobStatus(row["status"])
+    return JobVersion(row["owner_epoch"], row["last_event_id"], row["calls"], status, row["updated_at"])
+
+
+def no_such_job() -> NotFoundError:
+    """Return the error for a job that is not there, or is another token's."""
+    return NotFoundError("there is no such job")
+
+
 def has_ended(database: Database, job_id: str, *, after: int) -> bool:
     """Say whether the job is terminal, or gone, and `after` is at or past its last event, all read together."""
     row = database.row("SELECT status, last_event_id FROM jobs WHERE id = ?", (job_id,))
@@ -158,7 +177,7 @@ def get_job(database: Database, job_id: str, *, token_id: str | None = None) -> 
     """Return the job; NotFoundError if there is none, or none of this token's."""
     job = find_job(database, job_id)
     if job is None or (token_id is not None and job.token_id != token_id):
-        raise NotFoundError("there is no such job")
+        raise no_such_job()
     return job
 
 

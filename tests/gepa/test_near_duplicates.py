@@ -1,6 +1,7 @@
 """Nearly the same inputs are found, others are not, and neither order nor a template makes a difference."""
 
 import random
+import tracemalloc
 from itertools import combinations
 
 import pytest
@@ -131,3 +132,13 @@ def runs(text: str) -> set[tuple[str, ...]]:
 
 def test_requests_of_one_form_are_different_requests() -> None:
     assert near_duplicates(requests(200)) == ()
+
+
+def test_few_inputs_take_little_memory() -> None:
+    three = examples("a question of a small job", "another that is asked in it", "and one that is the third")
+    tracemalloc.start()
+    try:
+        near_duplicates(three)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
