@@ -264,7 +264,7 @@ def many_rollouts(db: sqlite3.Connection, job_id: str, ids: list[str], candidate
         "INSERT INTO rollouts (job_id, event_id, position, candidate_id, example_id, split, output, score, feedback,"
         " flags) VALUES (?, 1, ?, ?, ?, 'test', ?, ?, ?, '[]')",
         [
-            (job_id, 2 * n + candidate_id, candidate_id, each, "<" * 50_000, candidate_id, "&" * 20_000)
+            (job_id, 2 * n + candidate_id, candidate_id, each, "<" * 5_000, candidate_id, "&" * 2_000)
             for n, each in enumerate(ids)
             for candidate_id in (0, 1)
         ],
@@ -290,4 +290,4 @@ def test_the_report_of_a_big_job_is_short_and_says_what_it_leaves_out(service) -
     assert f"Here are {SHOWN_CASES} of {len(ids)}, those lost first; rollouts.jsonl has all." in text
     assert f"Here are {SHOWN_CANDIDATES} of 1,500, those that were kept before others; candidates.jsonl has all" in text
     assert "500 rejected candidates are not drawn" in text
-    assert "[48,500 more characters in rollouts.jsonl]" in text
+    assert "[3,500 more characters in rollouts.jsonl]" in text
