@@ -48,7 +48,7 @@ def create() -> Response:
     earlier = replayed(parts, digest)
     job_id, created = (earlier, False) if earlier else insert_job(parts.database, *_new_jobs(parts, digest, body))
     comparison_id = get_job(parts.database, job_id).comparison_id or ""
-    response = _answer(comparison_id, _jobs(comparison_id))
+    response = _answer(comparison_id, get_compared_jobs(comparison_id))
     response.headers["Location"] = comparison_url(comparison_id)
     if created:
         response.status_code = 201
@@ -73,7 +73,7 @@ def quote() -> Response:
 def read(comparison_id: str) -> Response:
     """Return the table, or 304."""
     refuse_unknown()
-    response = _answer(comparison_id, _jobs(comparison_id))
+    response = _answer(comparison_id, get_compared_jobs(comparison_id))
     response.make_conditional(request)
     return response
 
@@ -82,16 +82,22 @@ def read(comparison_id: str) -> Response:
 def cancel(comparison_id: str) -> Response:
     """Cancel each of its jobs that has not ended; the second time the same."""
     refuse_unknown()
-    for job in _jobs(comparison_id):
+    cancel_compared_jobs(comparison_id)
+    return _answer(comparison_id, get_compared_jobs(comparison_id))
+
+
+def cancel_compared_jobs(comparison_id: str) -> None:
+    """Cancel each job of the comparison that has not ended; ConflictError if all have ended otherwise."""
+    for job in get_compared_jobs(comparison_id):
         with suppress(ConflictError):  # it has ended meanwhile
             cancel_job(wiring().database, job.id, token_id=token_id(), now=time.time())
-    jobs = _jobs(comparison_id)
+    jobs = get_compared_jobs(comparison_id)
     if not any(job.status is JobStatus.CANCELLED for job in jobs):
         raise ConflictError("not_cancelable", f"all its jobs have ended; the comparison is {status_of(jobs)}")
-    return _answer(comparison_id, jobs)
 
 
-def _jobs(comparison_id: str) -> list[Job]:
+def get_compared_jobs(comparison_id: str) -> list[Job]:
+    """Return the jobs of this token's comparison; NotFoundError if there are none."""
     found = list_compared_jobs(wiring().database, comparison_id, token_id=token_id())
     if not found:
         raise NotFoundError("there is no such comparison")

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from gepa_next.tokens.private_file import write_private
-from tests.support.service import OTHER_TOKEN, TOKEN, Service, open_service
+from tests.support.service import EXAMPLES, OTHER_TOKEN, TOKEN, Service, open_service
 
 HERE = {"Sec-Fetch-Site": "same-origin"}
 WRITER, READER = "writer-0123456789-abcdef", "reader-0123456789-abcdef"
@@ -131,6 +131,18 @@ def test_a_job_whose_origin_is_deleted_says_so(service) -> None:
     service.database.write(lambda db: db.execute("DELETE FROM jobs WHERE id = ?", (parent,)))
     assert f"{parent} , which is deleted," in relations(service, child)
     assert f'href="/jobs/{parent}"' not in service.client().get(f"/jobs/{child}").text
+
+
+def test_a_comparison_is_cancelled_on_its_page(service) -> None:
+    asked = {"prompt": "Add.", "examples": EXAMPLES, "target_model_ids": ["sim/a", "sim/b"]}
+    made = service.client().post("/v1/comparisons", json=asked).json["comparison_id"]
+    ada = visitor(service)
+    assert f'action="/comparisons/{made}/cancel"' in ada.get(f"/comparisons/{made}").text
+    assert ada.post(f"/comparisons/{made}/cancel", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert ada.post(f"/comparisons/{made}/cancel", headers=HERE).location == f"/comparisons/{made}"
+    assert service.client().get(f"/v1/comparisons/{made}").json["status"] == "cancelled"
+    assert 'popovertarget="sure">Cancel' not in ada.get(f"/comparisons/{made}").text
+    assert visitor(service, OTHER_TOKEN).post(f"/comparisons/{made}/cancel", headers=HERE).status_code == 404
 
 
 def test_the_table_of_a_comparison_says_which_champion_is_better(service) -> None:
