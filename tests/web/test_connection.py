@@ -124,7 +124,7 @@ def test_a_token_that_is_taken_away_under_the_page_ends_the_session(open_with, o
         connection(page, "live")
         wait_for(lambda: logged_ids(page) == [1])
         write_private(tmp_path / "tokens", f"bob read {OTHER}\n", over=True)
-        service.tell(job_id)  # what was run is asked for, which the token is no longer good for
+        service.tell(job_id)
         connection(page, "refused")
         assert page.get_by_role("link", name="log in").is_visible()
         page.close()

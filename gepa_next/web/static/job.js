@@ -33,7 +33,7 @@ const model = new Model(job);
 const view = { by: "iteration", picked: null, only: "all", rejected: true };
 let [timer, next] = [null, 0];
 
-const matrix = new Matrix(job.job_id, { onChange: () => drawSoon(), onRefusal: (refusal) => stream.refused(refusal) });
+const matrix = new Matrix(job.job_id, () => drawSoon());
 const curve = new Curve(pick);
 const tree = new Tree(pick);
 const openHere = (candidate, example) => openCase(job.job_id, candidate, example);

@@ -12,9 +12,9 @@ const LONGEST_PAUSE_MS = 30000;
 const FINAL = new Set([401, 404]); // without a session or the job there is no going on
 
 export class Matrix {
-  constructor(jobId, { onChange, onRefusal }) {
+  constructor(jobId, onChange) {
     document.addEventListener("visibilitychange", () => this.wanted && this.refresh());
-    Object.assign(this, { jobId, onChange, onRefusal, examples: [], splits: [], run: [], rows: new Map(), upto: 0, asking: false, wanted: false });
+    Object.assign(this, { jobId, onChange, examples: [], splits: [], run: [], rows: new Map(), upto: 0, asking: false, wanted: false });
   }
 
   /** Fetch what is new, once it has been a second since the last time; less often while that fails. */
@@ -27,10 +27,7 @@ export class Matrix {
       this.wanted = false;
       const refusal = await this.fetch().catch((error) => error);
       this.wanted ||= Boolean(refusal);
-      if (FINAL.has(refusal?.status)) {
-        this.onRefusal(refusal);
-        break;
-      }
+      if (FINAL.has(refusal?.status)) break; // as the stream finds out, too
       await new Promise((resolve) => setTimeout(resolve, pause));
       pause = refusal ? Math.min(2 * pause, LONGEST_PAUSE_MS) : PAUSE_MS;
     }

@@ -75,7 +75,6 @@ export class Stream {
     else this.onConnection("connecting");
   }
 
-  /** Take it that a request failed: without a session or the job there is no going on, anything else may mend. */
   refused({ status }) {
     if (status === 401) this.leave("refused");
     else if (status === 404) this.left();

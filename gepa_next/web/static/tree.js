@@ -9,7 +9,7 @@ const [NARROWEST, WIDEST] = [58, 92];
 const ROW = 46;
 const EDGE = 30;
 const RADIUS = 18.5;
-const NEAR = 1500; // pixels to either side of what is in sight
+const NEAR = 600; // pixels to either side of what is in sight
 const SMALL_PART = 0.15;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const KEPT = new Set(["seed", "accepted", null]);
@@ -25,6 +25,9 @@ export class Tree {
   }
 
   draw(model, matrix, { picked, rejected }) {
+    const wanted = [model.events.length, matrix.upto, picked, rejected, this.figure.clientWidth].join();
+    if (wanted === this.wanted) return;
+    this.wanted = wanted;
     const shown = [...model.candidates.values()].filter((each) => rejected || KEPT.has(each.decision) || each.id === picked);
     if (!shown.length) return;
     const columns = columnsOf(shown, model);
