@@ -5,15 +5,12 @@ make bench-page, or python -m benchmarks.page CANDIDATES for another number of c
 
 import json
 import os
-import re
 import shutil
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -21,6 +18,7 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.server import running_server
 from gepa_next.api.wiring import EXTENSION
 from gepa_next.app import create_app
 from gepa_next.config import Settings
@@ -52,16 +50,17 @@ def main() -> None:
         with closing(app.extensions[EXTENSION].database) as database:
             job_id, events = add_job(app.test_client(), database)
         print(f"{CANDIDATES} candidates, {events} events, {CANDIDATES * EXAMPLES} rollouts")
-        with server(path) as url, sync_playwright() as started:
+        with running_server({"DATABASE_PATH": str(path), "RUNNER": "none"}) as server, sync_playwright() as started:
             browser = started.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
             for _ in range(TIMES):
                 with closing(browser.new_page()) as page:
-                    look(page, f"{url}/jobs/{job_id}")
+                    look(page, f"{server.url}/jobs/{job_id}")
             browser.close()
 
 
 def look(page: Page, url: str) -> None:
-    """Print what a visitor waits for."""
+    """Print what a visitor waits for, and how busy the machine is."""
+    busyness = os.getloadavg()[0] / (os.cpu_count() or 1)
     inspector = page.context.new_cdp_session(page)
     inspector.send("Performance.enable", {"timeDomain": "threadTicks"})
     inspector.send("Network.enable")
@@ -85,25 +84,12 @@ def look(page: Page, url: str) -> None:
     received_in_all = sum(received)
     waits = page.evaluate(SCROLL)
     print(
-        f"state {painted:.2f} s, all events {followed:.2f} s, all scores {whole:.2f} s; scrolling: frame median"
-        f" {waits[len(waits) // 2]:.1f} ms, worst {waits[-1]:.1f} ms; main thread {busy:.2f} s of CPU until all events;"
-        f" received {received_by_then / 1e3:.0f} kB until then, {received_in_all / 1e3:.0f} kB with all scores",
+        f"{busyness:.1f} at work for each core; state {painted:.2f} s, all events {followed:.2f} s, all scores"
+        f" {whole:.2f} s; scrolling: frame median {waits[len(waits) // 2]:.1f} ms, worst {waits[-1]:.1f} ms;"
+        f" main thread {busy:.2f} s of CPU until all events; received {received_by_then / 1e3:.0f} kB until then,"
+        f" {received_in_all / 1e3:.0f} kB with all scores",
         flush=True,
     )
-
-
-@contextmanager
-def server(path: Path) -> Iterator[str]:
-    """Yield the URL of a server on a free loopback port; it ends with the block."""
-    environment = {**os.environ, "DATABASE_PATH": str(path), "RUNNER": "none", "LOG_LEVEL": "ERROR"}
-    command = [sys.executable, "-m", "gepa_next", "serve", "--dev", "--port", "0"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        said = process.stdout.readline() if process.stdout else ""
-        found = re.search(r"http://\S+", said)
-        try:
-            yield found[0] if found else sys.exit(f"the server did not start: {said}")
-        finally:
-            process.terminate()
 
 
 def add_job(client: Any, database: Database) -> tuple[str, int]:  # Any: Flask's test client
