@@ -8,6 +8,7 @@ import time
 import pytest
 
 from gepa_next.store.housekeeping import prune_jobs
+from gepa_next.streaming.subscription import Subscription
 from gepa_next.tokens.private_file import write_private
 from tests.web.browser import needs_chromium
 from tests.web.looking import connection, dots, log_in, logged_ids, status, wait_for
@@ -32,6 +33,11 @@ def running(open_with, open_page):
         connection(page, "live")
         yield service, page, job_id
         page.close()
+
+
+def break_streams(service, job_id) -> None:
+    for each in list(service.parts.tailer._streams_of(job_id)):
+        each.close()
 
 
 def tell(service, job_id, count=1) -> None:
@@ -62,9 +68,10 @@ def test_a_server_that_is_killed_and_started_again_is_found_again(serve, provide
 
 def test_a_browser_that_gives_up_is_made_to_try_again(running, trouble) -> None:
     service, page, job_id = running
-    others = [service.parts.tailer.subscribe("other") for _ in range(2)]
-    for each in list(service.parts.tailer._subscriptions[job_id]):
-        each.close()
+    others = [Subscription(job_id="other") for _ in range(2)]
+    for each in others:
+        service.parts.tailer.subscribe(each)
+    break_streams(service, job_id)
     connection(page, "waiting")
     tell(service, job_id, 3)
     for each in others:
@@ -78,8 +85,7 @@ def test_a_page_outlasts_a_proxy_whose_server_is_away(running, trouble) -> None:
     service, page, job_id = running
     for part in ("history*", "events*"):
         page.route(f"**/{part}", lambda route: route.fulfill(status=502, body="<h1>Bad Gateway</h1>"))
-    for each in list(service.parts.tailer._subscriptions[job_id]):
-        each.close()
+    break_streams(service, job_id)
     connection(page, "waiting")
     tell(service, job_id, 2)
     page.unroute_all()
@@ -103,8 +109,7 @@ def test_a_page_that_nobody_sees_has_no_stream(running) -> None:
 def test_a_session_that_is_over_asks_to_log_in_again(running, trouble) -> None:
     service, page, job_id = running
     page.context.clear_cookies()
-    for each in list(service.parts.tailer._subscriptions[job_id]):
-        each.close()
+    break_streams(service, job_id)
     connection(page, "refused")
     page.get_by_role("link", name="log in").click()
     log_in(page)
