@@ -12,6 +12,7 @@ _MARKS = (
 _SIGNATURES: Sequence[tuple[bytes, str]] = (
     (b"\x1f\x8b", "a gzip archive: unpack it first"),
     (b"PK\x03\x04", "a zip archive or a spreadsheet (.xlsx, .ods): unpack it, or save the sheet as CSV"),
+    (b"version https://git-lfs", "a pointer of Git LFS, not the file: fetch it with git lfs pull"),
     (b"PK\x05\x06", "an empty zip archive"),
     (b"\xd0\xcf\x11\xe0", "an old Office document (.xls): save the sheet as CSV"),
     (b"BZh", "a bzip2 archive: unpack it first"),

@@ -10,6 +10,7 @@ from gepa_next.client.rows import delimiter_of, split_csv
 from gepa_next.client.sniffing import FileError
 from gepa_next.client.source import Source
 from gepa_next.importers.foreign import Json, Numbered
+from gepa_next.importers.yaml_text import yaml_value
 
 MOST_CHARACTERS = 64 * 2**20
 MOST_YAML_CHARACTERS = 8 * 2**20
@@ -24,7 +25,7 @@ def read_document(source: Source, name: str) -> object:
     ending = Path(name).suffix.lower()
     text = _whole(source, MOST_YAML_CHARACTERS if ending in YAML else MOST_CHARACTERS)
     try:
-        value = _yaml(text) if ending in YAML else json.loads(text)
+        value = yaml_value(text) if ending in YAML else json.loads(text)
     except RecursionError:
         raise FileError(f"{name}: nested too deep") from None
     except ValueError as error:
@@ -101,17 +102,6 @@ def _whole(source: Source, most: int) -> str:
         if size > most:
             raise FileError(f"more than {most} characters, which is more than can be held")
     return "".join(blocks)
-
-
-def _yaml(text: str) -> object:
-    try:
-        import yaml  # noqa: PLC0415 - an optional extra, missed only by who has YAML
-    except ImportError:
-        raise FileError("YAML needs a package more: pip install 'gepa-next[yaml]'") from None
-    try:
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
-    except yaml.YAMLError as error:
-        raise ValueError(str(error).replace("\n", " ")) from None
 
 
 def _refuse_bomb(value: object, name: str) -> None:

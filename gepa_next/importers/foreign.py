@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from gepa_next.client.json_list import Unreadable
 
 Json = dict[str, Any]  # Any: the JSON of files that others have written
+WHOLE = 1e15  # below it JavaScript writes a whole number as one
 Numbered = tuple[int, Json]
 
 
@@ -41,6 +42,8 @@ class Foreign(Protocol):
 
 def text_of(value: object) -> str:
     """Return a value as text: text as it is, anything else as JSON would have it."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < WHOLE:
+        value = int(value)
     return value if isinstance(value, str) else to_json(value)
 
 

@@ -10,7 +10,7 @@ from gepa_next.importers.documents import JSON_LINES, objects, read_beside, read
 from gepa_next.importers.foreign import Json, Lost, Numbered, labelled, text_of
 from gepa_next.importers.graders import checks_of
 from gepa_next.importers.scoring import scoring
-from gepa_next.importers.templates import Template, chat_template, filled, messages_of, variables_of
+from gepa_next.importers.templates import Template, chat_template, filled, messages_of, transcript, variables_of
 
 INPUTS = ("input", "question", "prompt", "query", "message", "text")
 IDEALS = ("ideal", "expected", "expected_output", "reference", "reference_answer", "answer", "ground_truth", "label")
@@ -40,7 +40,7 @@ class OpenAIGraders:
 
     def job(self) -> Json | None:
         """Return the messages as a prompt, and the graders as a metric and a rubric."""
-        if self._template is None:
+        if self._template is None or not self._template.prompt:
             self.lost.note(
                 "job", "the definition states no messages (data_source.input_messages), so there is no prompt"
             )
@@ -63,7 +63,10 @@ class OpenAIGraders:
         }
 
     def _asked(self) -> Template | None:
-        given = _at(self._definition, "data_source", "input_messages").get("template")
+        asked = _at(self._definition, "data_source", "input_messages")
+        if isinstance(reference := asked.get("item_reference"), str):
+            return Template(prompt="", variables=(reference,))
+        given = asked.get("template")
         messages = messages_of(given)
         if messages is None and given is not None:
             self.lost.note("messages of the data source", "they are more than text")
@@ -83,10 +86,18 @@ class OpenAIGraders:
                 place, f"the item has no {', '.join(name for name in names if name not in values) or 'input'}"
             )
         used = {name.removeprefix("item.").partition(".")[0] for name in names} | of_ideal
-        shown = {name.removeprefix("item."): values[name] for name in names}
+        shown = {name.removeprefix("item."): self._shown(values[name]) for name in names}
         meta = {name: value for name, value in item.items() if name not in used}
         self._all_have_ideals &= ideal is not None
         return place, {"input": labelled(shown), **({} if ideal is None else {"ideal": ideal}), "meta": meta}
+
+    def _shown(self, value: object) -> object:
+        messages = messages_of(value) if isinstance(value, list) else None
+        if messages is None:
+            return value
+        if len(messages) > 1:
+            self.lost.note("chat of several messages", "an input is one text: they stand in it one after the other")
+        return transcript(messages)
 
     def _ideal(self, item: Json, values: Mapping[str, object]) -> tuple[str | None, set[str]]:
         """Return the ideal, and the fields it is made of."""

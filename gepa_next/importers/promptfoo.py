@@ -8,13 +8,13 @@ from gepa_next.client.sniffing import FileError
 from gepa_next.client.source import Source
 from gepa_next.importers.documents import JSON_LINES, read_beside, read_document
 from gepa_next.importers.foreign import Json, Lost, Numbered, labelled, text_of
-from gepa_next.importers.promptfoo_checks import checks_of, with_criteria
+from gepa_next.importers.promptfoo_checks import checks_of, referred_to, with_criteria
 from gepa_next.importers.promptfoo_prompts import first_prompt
 from gepa_next.importers.promptfoo_tests import Test, defaults_of, line_tests, load_tests, table_tests
 from gepa_next.importers.scoring import Check, scoring
 from gepa_next.importers.templates import Template, chat_template, messages_of, template, variables_of
 
-CARRIED = frozenset({"prompts", "tests", "defaultTest", "providers", "targets", "description"})
+CARRIED = frozenset({"prompts", "tests", "defaultTest", "providers", "targets", "description", "assertionTemplates"})
 
 
 class Promptfoo:
@@ -72,7 +72,9 @@ class Promptfoo:
         )
 
     def _checked(self) -> list[list[Check]]:
-        return with_criteria([checks_of(test.checks, test.values, self.lost) for test in self._tests], self.lost)
+        referred = [[referred_to(each, self._config) for each in test.checks] for test in self._tests]
+        checks = [checks_of(each, test.values, self.lost) for each, test in zip(referred, self._tests, strict=True)]
+        return with_criteria(checks, self.lost)
 
     def _example(self, test: Test, checks: Sequence[Check]) -> Numbered | Unreadable:
         if (wrong := _unusable(test.values)) is not None:

@@ -27,6 +27,17 @@ SCHEMAS = ("draft-07", "2020-12")
 _BEYOND_RE2 = re.compile(r"\(\?(?:=|!|<[=!])|\\[1-9]|\\k<")
 
 
+def referred_to(assertion: Json, config: Json) -> Json:
+    """Return the assertion that stands at the place of the configuration, such as `#/assertionTemplates/a`."""
+    place = assertion.get("$ref")
+    found: object = config
+    for name in str(place).removeprefix("#/").split("/"):
+        found = found.get(name) if isinstance(found, dict) else None
+    if not isinstance(place, str) or not isinstance(found, dict):
+        return assertion
+    return {**found, **{name: value for name, value in assertion.items() if name != "$ref"}}
+
+
 def checks_of(assertions: Sequence[Json], values: Mapping[str, object], lost: Lost) -> list[Check]:
     """Return the checks of one test that have an equivalent, all of which compare with one ideal."""
     found: list[Check] = []

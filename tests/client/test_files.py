@@ -72,6 +72,7 @@ def zipped(name: str) -> bytes:
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "old Office"),
         (b" \n<!DOCTYPE HTML><title>Log in</title>", "HTML page"),
         (b"<?xml version='1.0'?>", "XML"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:e0\n", "Git LFS"),
         (b"%PDF-1.7", "PDF"),
         (b"SQLite format 3\0", "SQLite"),
         (b"PAR1\x15\x04", "Parquet"),

@@ -187,3 +187,13 @@ def test_a_file_without_items_is_refused(tmp_path, text) -> None:
     path.write_text(text)
     with pytest.raises(FileError, match=r"no items|not JSON"):
         read("openai-graders", path)
+
+
+def test_messages_that_an_item_holds_itself_are_its_input(tmp_path) -> None:
+    chat = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Why?"}]
+    definition = tmp_path / "eval.json"
+    source = {"input_messages": {"type": "item_reference", "item_reference": "item.chat"}}
+    definition.write_text(json.dumps({"data_source": source}))
+    found = read("openai-graders", json_lines(tmp_path / "items.jsonl", [{"item": {"chat": chat, "n": 1}}]), definition)
+    assert found.examples == [{"input": "Be kind.\n\nWhy?", "meta": {"n": 1}}]
+    assert found.lost == {"chat of several messages": 1, "job": 1}

@@ -274,3 +274,36 @@ tests: [{vars: {a: x}, threshold: 1}, {vars: {a: y}}]
 def test_a_file_that_is_no_configuration_is_refused(tmp_path, text, said) -> None:
     with pytest.raises(FileError, match=said):
         read("promptfoo", written(tmp_path, text))
+
+
+def test_assertions_that_are_kept_in_one_place_are_found_there(tmp_path) -> None:
+    text = """
+prompts: ["Say {{a}}"]
+tests: [{vars: {a: x}, assert: [{$ref: "#/assertionTemplates/noise", weight: 2}, {$ref: "#/gone"}]}]
+assertionTemplates: {noise: {type: contains, value: arrr}}
+"""
+    found = read("promptfoo", written(tmp_path, text))
+    assert (found.job["metric"], found.examples[0]["ideal"]) == ("contains", "arrr")
+    assert found.lost == {"assertion None": 1}
+
+
+def test_plain_words_of_yaml_are_what_promptfoo_takes_them_for(tmp_path) -> None:
+    words = ["Yes", "no", "12:30", "010", "1e3", "-7", "1.50", "true", "null", "2024-01-02", ".5", "0x1F", "on"]
+    rows = "".join(f"- vars: {{a: x, b: {word}}}\n" for word in words)
+    found = read("promptfoo", written(tmp_path, rows, "tests.yaml"))
+    values = [each["input"].partition("b: ")[2] for each in found.examples]
+    assert values == [
+        "Yes",
+        "no",
+        "12:30",
+        "010",
+        "1000",
+        "-7",
+        "1.5",
+        "true",
+        "null",
+        "2024-01-02",
+        "0.5",
+        "0x1F",
+        "on",
+    ]
