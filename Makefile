@@ -96,6 +96,7 @@ bench-noise: $(VENV)/.installed
 # A hundred thousand examples into the bank and out of it, from the command line.
 bench-import: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.importing $(ARGS)
+	$(BIN)/python -m benchmarks.import_stretches
 
 # Verdicts and intervals where the truth is known, on the real engine (minutes).
 bench-truth: $(VENV)/.installed

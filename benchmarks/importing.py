@@ -6,6 +6,7 @@ make bench-import
 import csv
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -19,9 +20,10 @@ from pathlib import Path
 
 import requests
 
-from benchmarks.server import running_server
+from benchmarks.server import RunningServer, running_server
 
 ROWS = 100_000
+GIGABYTE = 10**9
 TIMEOUT_S = 900
 PROBE_EVERY_S = 0.01
 WORDS = "card charged twice refund chart crashes quote seats invoice login password export slow page"
@@ -43,16 +45,40 @@ def main() -> None:
     """Print the figures."""
     parser = ArgumentParser()
     parser.add_argument("--rows", type=int, default=ROWS)
-    rows = parser.parse_args().rows
+    parser.add_argument("--gigabyte", action="store_true", help="only a file of 10^9 bytes, and what memory it takes")
+    options = parser.parse_args()
+    if options.gigabyte:
+        gigabyte()
+    else:
+        tables(options.rows)
+
+
+def tables(rows: int) -> None:
+    """Print the figures of files of both kinds."""
     with tempfile.TemporaryDirectory() as folder:
         for name in ("rows.jsonl", "rows.csv"):
             database = {"DATABASE_PATH": f"{folder}/{name}.sqlite3", "RUNNER": "none"}
             write_rows(Path(folder, name), rows)
             with running_server(database) as server:
-                report(f"{name} into an empty bank", server.url, rows, ["import", f"{folder}/{name}"])
-                report(f"{name} again", server.url, rows, ["import", f"{folder}/{name}"])
+                report(f"{name} into an empty bank", server, rows, ["import", f"{folder}/{name}"])
+                report(f"{name} again", server, rows, ["import", f"{folder}/{name}"])
                 kind = name.partition(".")[2]
-                report(f"out as {kind}", server.url, rows, ["export", "--format", kind])
+                report(f"out as {kind}", server, rows, ["export", "--format", kind])
+
+
+def gigabyte() -> None:
+    """Print the figures of a file of 10^9 bytes, in rows of 4 kB."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, rows = Path(folder, "rows.jsonl"), 0
+        with path.open("w", encoding="utf-8") as file:
+            while file.tell() < GIGABYTE:
+                file.write(json.dumps({"input": f"{rows} " + WORDS * 43, "ideal": WORDS[rows % 80 :]}) + "\n")
+                rows += 1
+        with running_server({"DATABASE_PATH": f"{folder}/bank.sqlite3", "RUNNER": "none"}) as server:
+            report(f"{path.stat().st_size:,} bytes", server, rows, ["import", str(path)])
+            command_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+            print(f"memory of the command: {command_kib / 1024:.0f} MiB at most")
+            print(f"memory of the server: {most_memory_kib(server.pid) / 1024:.0f} MiB at most, all processes")
 
 
 def write_rows(path: Path, rows: int) -> None:
@@ -70,18 +96,19 @@ def write_rows(path: Path, rows: int) -> None:
                 file.write(json.dumps({"input": text, "ideal": words[number % 7], "tags": ["web"]}) + "\n")
 
 
-def report(what: str, url: str, rows: int, arguments: list[str]) -> None:
+def report(what: str, server: RunningServer, rows: int, arguments: list[str]) -> None:
     """Run the command, and print rows a second and what others waited."""
-    before = os.times()
-    with probing(url) as probe:
+    before, before_s = os.times(), cpu_s(server.pid)
+    with probing(server.url) as probe:
         since = time.monotonic()
-        run(url, arguments)
+        run(server.url, arguments)
         took_s = time.monotonic() - since
     after = os.times()
     client_s = after.children_user - before.children_user + after.children_system - before.children_system
+    cpu = f"CPU of the command {client_s:.2f} s, of the server {cpu_s(server.pid) - before_s:.2f} s"
     waits = f"others waited {1000 * probe.quantile(0.5):.1f} ms, p95 {1000 * probe.quantile(0.95):.1f}, "
     waits += f"p99 {1000 * probe.quantile(0.99):.1f}, longest {1000 * probe.quantile(1):.0f}"
-    print(f"{what}: {rows / took_s:,.0f} rows/s ({took_s:.2f} s, client CPU {client_s:.2f} s); {waits}", flush=True)
+    print(f"{what}: {rows / took_s:,.0f} rows/s ({took_s:.2f} s; {cpu}); {waits}", flush=True)
 
 
 def run(url: str, arguments: list[str]) -> None:
@@ -93,6 +120,26 @@ def run(url: str, arguments: list[str]) -> None:
         check=True,
         timeout=TIMEOUT_S,
     )
+
+
+def family(pid: int) -> Iterator[Path]:
+    """Yield the folder in /proc of a process, and of those that it started."""
+    yield Path(f"/proc/{pid}")
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield from family(int(child))
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU time of a process and those that it started, in seconds."""
+    stats = [(each / "stat").read_text().rpartition(")")[2].split() for each in family(pid)]
+    return sum(int(each[11]) + int(each[12]) for each in stats) / os.sysconf("SC_CLK_TCK")
+
+
+def most_memory_kib(pid: int) -> int:
+    """Return the largest resident memory that a process and those that it started had, added up."""
+    lines = [line for each in family(pid) for line in (each / "status").read_text().splitlines()]
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
 
 @contextmanager

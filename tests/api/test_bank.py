@@ -68,6 +68,14 @@ def test_content_is_known_under_another_id_and_within_a_request(client) -> None:
     assert import_text(client, "id,input\nd,changed\n").json["duplicates"] == 1
 
 
+def test_an_id_made_of_content_says_nothing_of_what_somebody_put_under_it(client) -> None:
+    named = client.post("/v1/examples", json={"input": "1"}).json["id"]
+    client.post("/v1/examples", json={"id": named, "input": "2"})
+    assert import_text(client, "input\n1\n").json["duplicates"] == 0
+    assert import_text(client, "input\n2\n").json["duplicates"] == 0
+    assert import_text(client, "input\n1\n2\n").json["duplicates"] == 2
+
+
 def test_of_rows_with_one_id_the_last_stays_in_whatever_pieces_they_are_written(client, monkeypatch) -> None:
     monkeypatch.setattr("gepa_next.api.importing.WRITTEN_AT_ONCE", 2)
     rows = [{"id": f"e{n % 3}", "input": f"{n}"} for n in range(10)]

@@ -100,7 +100,7 @@ def test_what_a_dry_run_says_is_what_happens(service) -> None:
 @pytest.mark.usefixtures("small_pieces")
 def test_rows_over_several_lines_and_a_list_over_several_lines_are_told_by_their_first_one(service) -> None:
     rows = [{"input": "a\nb"}, {"ideal": "no input"}, {"input": "c"}, {"input": ""}]
-    cells = 'input,ideal\n"a\nb",\n,no input\n"c\rd",\n,\n'
+    cells = 'input,ideal\n"a\nb",\n,no input\n"c\rd",\n,\ne,\nf,\n'
     with service.served() as url, Client(url, TOKEN) as client:
         listed = client.import_examples(io.BytesIO(json.dumps(rows, indent=1).encode()), "json")
         tabled = client.import_examples(io.BytesIO(cells.encode()), "csv")

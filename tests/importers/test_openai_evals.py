@@ -112,6 +112,7 @@ def test_a_definition_that_is_none_is_refused(tmp_path, text, said) -> None:
         "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
         + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)),
         "a: &a [*a]\n",
+        "a: " + "[" * 150 + "]" * 150,
     ],
 )
 def test_yaml_that_grows_where_its_aliases_are_followed_is_refused(tmp_path, text) -> None:
