@@ -7,7 +7,6 @@ import pytest
 
 from gepa_next.api.artifacts import ARTIFACTS
 from gepa_next.store.events import PAGE
-from gepa_next.streaming.stream import stream
 from tests.support.service import SMALL_JOB
 
 MADE_FROM_THE_RECEIPT = {"receipt.json", "report.html"}  # it cannot hold its own hash, nor that of what holds its
@@ -116,7 +115,7 @@ def test_candidates_and_rollouts_come_as_lines(done, done_id) -> None:
 
 
 def test_the_event_log_is_what_the_stream_tells_byte_for_byte(done, done_id) -> None:
-    frames = b"".join(stream(done.database, done.parts.tailer, done.parts.stream, done_id, after=0)).splitlines()
+    frames = done.client().get(f"/v1/optimize/{done_id}/events").data.splitlines()
     told = [each.removeprefix(b"data: ") for each in frames if each.startswith(b"data: ")]
     assert artifact(done, done_id, "events.jsonl").data == b"".join(each + b"\n" for each in told)
 
