@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from flask import Flask
+from prometheus_client import CollectorRegistry
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from gepa_next.api import (
@@ -28,18 +29,18 @@ from gepa_next.api.rates import RateLimiter
 from gepa_next.api.wiring import EXTENSION, Access, Limits, Wiring
 from gepa_next.config import Settings, load_settings
 from gepa_next.elsewhere import QUEUED_S
-from gepa_next.gepa.drift import anchors_fingerprint
 from gepa_next.llm.program_urls import ProgramUrls
+from gepa_next.metering import collector_of, meter_of
 from gepa_next.roles import judge_watch_of, models_for, roles_of, ways_of
 from gepa_next.runner.brake import DiskBrake
 from gepa_next.runner.runner import Runner
-from gepa_next.store.counters import count_running, list_counters
 from gepa_next.store.database import Database
-from gepa_next.store.judge_checks import find_last_check
 from gepa_next.store.quotas import Quota
 from gepa_next.streaming.stream import StreamSettings
 from gepa_next.streaming.tailer import Tailer
-from gepa_next.telemetry import ServiceCollector, register_telemetry
+from gepa_next.telemetry.http import measure_requests
+from gepa_next.telemetry.measures import Measures
+from gepa_next.telemetry.meter import Meter
 from gepa_next.tokens.book import TokenBook
 from gepa_next.tokens.key import ticket_key
 from gepa_next.web import asking, assets, comparing, data, docs, ordering, pages, session
@@ -47,6 +48,7 @@ from gepa_next.web import asking, assets, comparing, data, docs, ordering, pages
 log = logging.getLogger(__name__)
 
 RUNNER_EXTENSION = "gepa_next_runner"
+METER_EXTENSION = "gepa_next_meter"
 FAILURES_PER_MIN = 30
 MEGABYTE = 1024 * 1024
 # What the web process takes to go, one after the other: under 3 s, whatever is asked of it meanwhile.
@@ -83,26 +85,23 @@ def create_app(settings: Settings) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     database = Database(settings.database_path)
     tokens = _token_book(settings)
+    measures = Measures("web")
     tailer = Tailer(
         database,
         ping_interval_s=settings.sse_ping_interval_s,
         is_good=lambda credential: tokens.find(credential) is not None,
+        note_delay=measures.note_delay,
+        note_fallen_behind=measures.note_fallen_behind,
     )
+    measures.clients.set_function(lambda: tailer.clients)
     app.extensions[EXTENSION] = _wiring(settings, database, tailer, tokens)
-    judge = anchors_fingerprint(roles_of(settings).judge_model_id)
-    collector = ServiceCollector(
-        counters=lambda: list_counters(database),
-        running=lambda: count_running(database),
-        clients=lambda: tailer.clients,
-        judge=lambda: find_last_check(database, judge),
-    )
-    app.extensions[metrics.EXTENSION] = (register_telemetry(app, collector), collector)
+    _register_telemetry(app, settings, database, measures)
     register_auth(app)
     register_error_handlers(app)
     for module in (*BLUEPRINTS, *WEB_BLUEPRINTS):
         app.register_blueprint(module.bp)
     if settings.runner == "thread":
-        runner = create_runner(settings, database)
+        runner = create_runner(settings, database, measures)
         runner.start()
         app.extensions[RUNNER_EXTENSION] = runner
     return app
@@ -113,10 +112,28 @@ def create_app_from_environment() -> Flask:
     return create_app(load_settings())
 
 
-def create_runner(settings: Settings, database: Database) -> Runner:
-    """Return a runner on the database, not yet started."""
-    ways = ways_of(settings)
-    return Runner(
+def _register_telemetry(app: Flask, settings: Settings, database: Database, measures: Measures) -> None:
+    """Measure requests, and have what a scraper reads at hand."""
+    meter = meter_of(database, measures)
+    collector = collector_of(database, measures, meter, judge_model_id=roles_of(settings).judge_model_id)
+    registry = CollectorRegistry()
+    registry.register(collector)
+    measure_requests(app, measures.registry)
+    app.extensions[metrics.EXTENSION] = (registry, collector)
+    app.extensions[METER_EXTENSION] = meter
+
+
+def start_meter(app: Flask) -> None:
+    """Have what this process measures written now and again, for whoever scrapes another one."""
+    meter: Meter = app.extensions[METER_EXTENSION]
+    meter.start()
+
+
+def create_runner(settings: Settings, database: Database, measures: Measures | None = None) -> Runner:
+    """Return a runner on the database, not yet started; the measures show what it has under way."""
+    measures = measures or Measures("runner")
+    ways = ways_of(settings, note_retry=measures.note_retry)
+    runner = Runner(
         database,
         models_for(settings, ways),
         concurrent_jobs=settings.max_concurrent_jobs,
@@ -127,6 +144,8 @@ def create_runner(settings: Settings, database: Database) -> Runner:
         checks_judge=judge_watch_of(settings, ways),
         elsewhere=ways.elsewhere,
     )
+    measures.calls_running.set_function(lambda: runner.calls_under_way)
+    return runner
 
 
 def begin_shutdown(app: Flask, *, settings: Settings, notice_s: float = NOTICE_S) -> None:
@@ -142,6 +161,7 @@ def begin_shutdown(app: Flask, *, settings: Settings, notice_s: float = NOTICE_S
 def close_app(app: Flask) -> None:
     """Close the database, so that its file is whole when nobody else has it open; whoever writes is not waited for."""
     parts: Wiring = app.extensions[EXTENSION]
+    app.extensions[METER_EXTENSION].stop()
     parts.database.close(patience_s=CLOSE_S)
 
 

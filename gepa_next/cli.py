@@ -116,7 +116,9 @@ def _work(_: argparse.Namespace) -> None:
     import threading  # noqa: PLC0415
 
     from gepa_next.app import create_runner  # noqa: PLC0415
+    from gepa_next.metering import meter_of  # noqa: PLC0415
     from gepa_next.processes import die_with_parent, has_parent, parent_is_gone, tell_service_manager  # noqa: PLC0415
+    from gepa_next.telemetry.measures import Measures  # noqa: PLC0415
 
     stop = threading.Event()
 
@@ -133,12 +135,16 @@ def _work(_: argparse.Namespace) -> None:
         refuse_read_only(database)
         if not has_parent():  # which has done it, and would take the time that it takes for a hang
             refuse_damaged(database)
-    runner = create_runner(settings, database)
+    measures = Measures("runner")
+    runner = create_runner(settings, database, measures)
     die_with_parent()
     runner.start()
+    meter = meter_of(database, measures)
+    meter.start()
     tell_service_manager("READY=1")
     stop.wait()
     tell_service_manager("STOPPING=1")
+    meter.stop()
     # Without its parent it is in the way of the next one: what is in flight is given up at once.
     runner.drain(0.0 if parent_is_gone() else settings.drain_timeout_s)
     database.close()

@@ -75,9 +75,10 @@ def on_starting(server: Any) -> None:  # Any: gunicorn has no types
 def post_worker_init(worker: Any) -> None:  # Any: gunicorn has no types
     """On SIGTERM say not ready for a second, then end the streams, then go."""
     # Here, as it imports requests, which must come after patching.
-    from gepa_next.app import LAST_REQUESTS_S, LOOK_S, begin_shutdown, close_app  # noqa: PLC0415
+    from gepa_next.app import LAST_REQUESTS_S, LOOK_S, begin_shutdown, close_app, start_meter  # noqa: PLC0415
 
     logging.basicConfig(level=_settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    start_meter(worker.wsgi)
     stop = signal.getsignal(signal.SIGTERM)
     told = threading.Event()
 

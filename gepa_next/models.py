@@ -308,3 +308,21 @@ class Counter:
     name: str
     labels: tuple[tuple[str, str], ...]
     value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """A process of this machine, told from a later one of the same pid by its start, in clock ticks since the boot."""
+
+    pid: int
+    pid_started_at: int
+    boot_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A gauge as one process last showed it."""
+
+    process: Process
+    name: str
+    value: float

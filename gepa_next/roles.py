@@ -1,7 +1,7 @@
 """Roles: which model plays which, where it is asked, and what all jobs share on the way to it."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gepa_next.api.wiring import Roles
@@ -28,6 +28,8 @@ from gepa_next.runner.judge_watch import JudgeWatch
 from gepa_next.runner.ledger import RoleModel
 from gepa_next.runner.tenure import Tenure
 from gepa_next.store.ledger import has_answered
+
+NoteRetry = Callable[[Role, str], None]
 
 SIMULATED_MODELS = {Role.TARGET: "sim/target", Role.JUDGE: "sim/judge", Role.REFLECTOR: "sim/reflector"}
 
@@ -60,21 +62,28 @@ def _model_ids(settings: Settings) -> dict[Role, str]:
 class Ways:
     """What all that is asked in one process shares: a provider for each role, none if simulated, and the gate.
 
-    With `elsewhere` requests are sent from there, and metrics computed there.
+    With `elsewhere` requests are sent from there, and metrics computed there. `note_retry` is told role and code of the
+    fault whenever a request is sent again.
     """
 
     providers: Mapping[Role, Provider]
     turnstile: Turnstile
     elsewhere: Elsewhere | None = None
+    note_retry: NoteRetry
 
 
-def ways_of(settings: Settings) -> Ways:
+def _nothing(_role: Role, _fault: str) -> None:
+    """Take no note."""
+
+
+def ways_of(settings: Settings, *, note_retry: NoteRetry = _nothing) -> Ways:
     """Return new ways to the models; whoever asks in the same process takes the same."""
     elsewhere = _cluster(settings.dask_scheduler) if settings.dask_scheduler else None
     return Ways(
         providers={} if settings.simulated else _providers(settings, elsewhere),
         turnstile=Turnstile(most=settings.max_concurrent_calls, patience_s=settings.provider_patience_s),
         elsewhere=elsewhere,
+        note_retry=note_retry,
     )
 
 
@@ -86,7 +95,8 @@ def _cluster(address: str) -> Elsewhere:
 
 def models_for(settings: Settings, ways: Ways) -> ModelsFor:
     """Return what makes a job's models; connections and limits are shared by all jobs."""
-    return models_at(_model_ids(settings), ways.providers, ways.turnstile, _programs(settings))
+    programs = _programs(settings)
+    return models_at(_model_ids(settings), ways.providers, ways.turnstile, programs, note_retry=ways.note_retry)
 
 
 def judge_watch_of(settings: Settings, ways: Ways) -> JudgeWatch | None:
@@ -98,7 +108,12 @@ def judge_watch_of(settings: Settings, ways: Ways) -> JudgeWatch | None:
 
 
 def models_at(
-    ids: Mapping[Role, str], providers: Mapping[Role, Provider], turnstile: Turnstile, programs: Programs | None = None
+    ids: Mapping[Role, str],
+    providers: Mapping[Role, Provider],
+    turnstile: Turnstile,
+    programs: Programs | None = None,
+    *,
+    note_retry: NoteRetry = _nothing,
 ) -> ModelsFor:
     """Return what makes a job's models, all through the one turnstile; a role without a provider is simulated."""
     simulator = Simulator()
@@ -127,6 +142,7 @@ def models_at(
                 wait=tenure.wait,
                 permit=tenure.permit,
                 lane=lanes[called[role]],
+                note_retry=note_retry,
             )
             endpoint = called[role].endpoint.base_url
             return RoleModel(model_id=model_id, endpoint=endpoint, ask=ask, is_free=is_program)
@@ -144,7 +160,11 @@ def judge_of(settings: Settings, ways: Ways) -> tuple[str, LanguageModel]:
     provider = ways.providers[Role.JUDGE]
     lane = Lane(ways.turnstile, provider.throttle, Traffic())
     return model_id, HttpModel(
-        provider=provider, model_id=model_id, request_id=lambda call: f"{place}/{call.key}", lane=lane
+        provider=provider,
+        model_id=model_id,
+        request_id=lambda call: f"{place}/{call.key}",
+        lane=lane,
+        note_retry=ways.note_retry,
     )
 
 

@@ -5,7 +5,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from gepa_next.api.auth import needs, open_route
 from gepa_next.api.health_states import FlatMetrics
-from gepa_next.telemetry import ServiceCollector
+from gepa_next.telemetry.collector import ServiceCollector
 
 bp = Blueprint("metrics", __name__, url_prefix="/v1")
 

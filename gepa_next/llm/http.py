@@ -46,6 +46,7 @@ class HttpModel:
     wait: Callable[[float], None] = time.sleep
     permit: Callable[[], None] = lambda: None
     lane: Lane = field(default_factory=Lane)
+    note_retry: Callable[[Role, str], None] = lambda _role, _fault: None
 
     def __call__(self, call: ModelCall, /) -> Completion:
         """Return the answer, read as the call's reply type if it has one; ModelError when there is none."""
@@ -196,7 +197,13 @@ class HttpModel:
             once = partial(self._send_once, call, question, payload, bill, fresh=fresh)
             return self.lane.through(turn, once, self.permit)
 
-        choice = Retry(budget=self.provider.retry_budget, wait=self.wait, say_late=self.lane.say_late)(send)
+        retry = Retry(
+            budget=self.provider.retry_budget,
+            wait=self.wait,
+            say_late=self.lane.say_late,
+            note_retry=lambda fault: self.note_retry(call.role, fault.code),
+        )
+        choice = retry(send)
         self.provider.dialects.note_answer(self.model_id, payload)
         bill.add(choice.usage, question.messages, choice.text)
         for word in choice.flags:

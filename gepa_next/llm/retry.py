@@ -69,12 +69,13 @@ class RetryBudget:
 class Retry:
     """The one retry loop. `wait` may raise to end it, when the job is cancelled for example.
 
-    `say_late` is told of the fault before a wait that is worth telling.
+    `say_late` is told of the fault before a wait that is worth telling, `note_retry` before every further try.
     """
 
     budget: RetryBudget = field(default_factory=RetryBudget)
     wait: Callable[[float], None] = time.sleep
     say_late: Callable[[Fault], None] = lambda _: None
+    note_retry: Callable[[Fault], None] = lambda _: None
     uniform: Callable[[float, float], float] = random.uniform
 
     def __call__(self, send: Callable[[bool], Result]) -> Result:
@@ -92,15 +93,15 @@ class Retry:
                 fault = failure.fault
                 if failure.ends is not None:
                     raise
-                if fault.wait is Wait.TOGETHER:
-                    continue
-                if fault.wait is Wait.AT_ONCE_THEN_BACKOFF and not fresh:
-                    fresh = True
-                    continue
-                if fault.retries is not None and met[fault] >= fault.retries:
-                    raise
-                self._pause(fault, met.total())
-                met[fault] += 1
+                if fault.wait is not Wait.TOGETHER:
+                    if fault.wait is Wait.AT_ONCE_THEN_BACKOFF and not fresh:
+                        fresh = True
+                    elif fault.retries is not None and met[fault] >= fault.retries:
+                        raise
+                    else:
+                        self._pause(fault, met.total())
+                        met[fault] += 1
+                self.note_retry(fault)
 
     def _pause(self, fault: Fault, retried: int) -> None:
         pause_s = self._pause_s(fault, retried)

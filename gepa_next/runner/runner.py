@@ -90,6 +90,11 @@ class Runner:
         if self._checks_judge is not None:
             _thread("judge", partial(self._watch_judge, self._checks_judge)).start()
 
+    @property
+    def calls_under_way(self) -> int:
+        """How many model calls have been begun and have no outcome yet."""
+        return sum(run.calls_under_way for run in self._held.running)
+
     def drain(self, timeout_s: float) -> None:
         """Start no new call, wait so long for those in flight, and put unfinished jobs back into the queue."""
         self._draining.set()

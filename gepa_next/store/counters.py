@@ -53,11 +53,6 @@ def list_counters(database: Database) -> list[Counter]:
     ]
 
 
-def count_running(database: Database) -> int:
-    """Return how many jobs are running now."""
-    return int(database.rows("SELECT count(*) FROM jobs WHERE status = 'running'")[0][0])
-
-
 @cache
 def _labels(**labels: str) -> str:
     return json.dumps(labels, sort_keys=True)

@@ -53,6 +53,7 @@ class Database:
         self._write_lock = threading.Lock()
         self._read_lock = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
+        self._timers: list[Callable[[float], None]] = []
 
     def rows(self, sql: str, values: Values = ()) -> list[Row]:
         """Return all rows of a short read; say LIMIT in the SQL: an open cursor would keep the WAL growing.
@@ -134,6 +135,10 @@ class Database:
         """Have the listener called after every commit of this process; it must not block."""
         self._listeners.append(listener)
 
+    def time_commits(self, timer: Callable[[float], None]) -> None:
+        """Have the timer called with the seconds that each commit took, its waits included; it must not block."""
+        self._timers.append(timer)
+
     def data_version(self) -> int:
         """Return a number that changes when another connection has committed."""
         return int(self.rows("PRAGMA data_version")[0][0])
@@ -154,6 +159,7 @@ class Database:
 
     def _commit_queue(self) -> None:
         batch = [self._queue.popleft() for _ in range(len(self._queue))]
+        began = time.monotonic()
         try:
             until = min([self.deadline(), *(unit.deadline for unit in batch)])
             with self._gate(until=until):
@@ -168,8 +174,13 @@ class Database:
             if not isinstance(error, Exception):
                 raise
         else:
-            for listener in self._listeners:
-                listener()
+            self._tell_of_commit(time.monotonic() - began)
+
+    def _tell_of_commit(self, took_s: float) -> None:
+        for timer in self._timers:
+            timer(took_s)
+        for listener in self._listeners:
+            listener()
 
     def _run(self, batch: Sequence[Pending[Any]], until: float) -> None:
         """Run the units in one transaction; only if one of them raises, all again with a savepoint for each."""

@@ -42,15 +42,21 @@ class Subscription:
     _queue: deque[bytes] = field(default_factory=deque)
     _ready: threading.Event = field(default_factory=threading.Event)
 
-    def put(self, new: Chunk) -> None:
-        """Pass on what the stream has not had, or leave it to the store; never wait for the client."""
+    def put(self, new: Chunk) -> bool:
+        """Pass on what the stream has not had, or leave it to the store; never wait for the client.
+
+        False if the client has not kept up.
+        """
         if not self.live or new.last <= self.after:
-            return
+            return True
         lacking = new.after(self.after)
-        if lacking.first != self.after + 1 or not self._pass_on(lacking):
+        if lacking.first != self.after + 1:
             self.leave()
-        elif lacking.terminal:
-            self.leave()  # the stream may have ended: it looks
+            return True
+        kept_up = self._pass_on(lacking)
+        if not kept_up or lacking.terminal:
+            self.leave()  # after a terminal one the stream may have ended: it looks
+        return kept_up or self.closed
 
     def beat(self) -> None:
         """Show the client that the stream is there, unless it has not read what came before."""

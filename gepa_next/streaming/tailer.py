@@ -33,13 +33,24 @@ class _Channel:
 
 
 class Tailer:
-    """Follows the event table; start it after forking, stop it to end every stream."""
+    """Follows the event table; start it after forking, stop it to end every stream.
+
+    It tells how old events were when they were handed out, in seconds, and when a stream has fallen behind.
+    """
 
     def __init__(
-        self, database: Database, *, ping_interval_s: float, is_good: Callable[[str], bool] = lambda _: True
+        self,
+        database: Database,
+        *,
+        ping_interval_s: float,
+        is_good: Callable[[str], bool] = lambda _: True,
+        note_delay: Callable[[float], None] = lambda _: None,
+        note_fallen_behind: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._is_good = is_good
+        self._note_delay = note_delay
+        self._note_fallen_behind = note_fallen_behind
         self._ping_s = ping_interval_s
         self._channels: dict[str, _Channel] = {}
         self._holders: Counter[Holder] = Counter()
@@ -161,6 +172,10 @@ class Tailer:
             if put >= MOST_AT_ONCE:
                 put = 0
                 time.sleep(0)
+        now = time.time()
+        for event in events:
+            if event.job_id in by_job:
+                self._note_delay(now - event.ts)
 
     def _put(self, job_id: str, new: Chunk) -> int:
         with self._lock:
@@ -169,7 +184,8 @@ class Tailer:
                 self._channels[job_id].last = new.last
                 self._channels[job_id].beat_at = self._next_beat()
             for subscription in streams:
-                subscription.put(new)
+                if not subscription.put(new):
+                    self._note_fallen_behind()
         return len(streams)
 
     def _beat(self) -> None:

@@ -1,8 +1,15 @@
 """Metrics: Prometheus text, and the same numbers as flat JSON."""
 
+import sqlite3
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from gepa_next.metering import meter_of
+from gepa_next.models import Process
+from gepa_next.store.leases import boot_id
+from gepa_next.store.measured import list_shown, record_measured
+from gepa_next.telemetry.measures import Measures
 from tests.support.judges import record_checks
 
 FLAT = {"jobs_created", "jobs_finished", "jobs_failed", "jobs_cancelled", "sse_clients"}
@@ -89,3 +96,71 @@ def test_requests_are_measured_by_route_and_not_by_path(done, done_id) -> None:
     text = done.client().get("/v1/metrics").text
     assert 'url_rule="/v1/optimize/<job_id>"' in text
     assert done_id not in text
+
+
+def test_hostile_requests_add_no_values_to_labels(service) -> None:
+    client = service.client()
+    for n in range(20):
+        client.open(f"/v1/optimize/{n}", method=f"EVIL{n}")
+        client.get(f"/nowhere/{n}%0a%22}}")
+        client.get(f"/v1/optimize/job-{n}")
+        client.post("/v1/optimize", json={"prompt": "a", "target_model_id": f"acme/{n}"})
+        client.get(f"/v1/optimize?status=evil{n}")
+    labels = {(name, value) for _, pairs in samples(service) for name, value in pairs if name != "le"}
+    assert {value for name, value in labels if name == "method"} == {"OTHER", "GET", "POST"}
+    rules = {rule.rule for rule in service.app.url_map.iter_rules()}
+    assert {value for name, value in labels if name == "url_rule"} <= {*rules, "None"}
+    assert {value for name, value in labels if name == "status"} <= {"created", "200", "201", "404", "405", "422"}
+    assert not [value for _, value in labels if "acme" in value or "nowhere" in value]
+
+
+def test_what_two_processes_measure_is_added_up(open_with) -> None:
+    one, other = open_with(), open_with()
+    for service in (one, one, other):
+        service.client(token=None).get("/nowhere")
+    flat(one)
+    found = samples(other)
+    assert found["flask_http_request_total", (("method", "GET"), ("status", "404"))] == 3
+    assert samples(one)["flask_http_request_total", (("method", "GET"), ("status", "404"))] == 3
+
+
+def test_buckets_of_histograms_rise_to_their_count(done) -> None:
+    text = done.client(token=None).get("/v1/metrics").text
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    for name in ("gepa_store_write_seconds", "gepa_stream_delay_seconds"):
+        found = families[name].samples
+        buckets = [sample.value for sample in found if sample.name.endswith("_bucket")]
+        (count,) = [sample.value for sample in found if sample.name.endswith("_count")]
+        assert buckets == sorted(buckets)
+        assert buckets[-1] == count > 0
+
+
+def test_the_queue_is_shown(service) -> None:
+    assert (flat(service)["jobs_queued"], flat(service)["jobs_oldest_queued_seconds"]) == (0, 0)
+    service.create()
+    assert flat(service)["jobs_queued"] == 1
+    assert flat(service)["jobs_oldest_queued_seconds"] > 0
+
+
+def test_what_a_dead_process_showed_counts_no_more_and_is_deleted(service) -> None:
+    dead = Process(pid=2**22 + 1, pid_started_at=1, boot_id=boot_id())
+    record_measured(service.database, dead, [], {"sse_clients": 7.0})
+    assert flat(service)["sse_clients"] == 0
+    assert dead not in {each.process for each in list_shown(service.database)}
+
+
+def test_metrics_are_read_while_nothing_can_be_written(service) -> None:
+    service.create()
+    blocker = sqlite3.connect(service.settings.database_path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    try:
+        assert flat(service)["jobs_created"] == 1
+    finally:
+        blocker.close()
+
+
+def test_retries_are_counted_by_role_and_fault(service) -> None:
+    measures = Measures("runner")
+    measures.note_retry("target", "rate_limited")
+    meter_of(service.database, measures).flush()
+    assert flat(service)["llm_retries_rate_limited_target"] == 1

@@ -50,11 +50,14 @@ from gepa_next.llm.failure import Fault
 from gepa_next.llm.faults import FAULTS
 from gepa_next.metrics import JUDGE, METRICS, PROGRAM
 from gepa_next.models import JobStatus
-from gepa_next.telemetry import HELP, JOB_ENDS, JUDGED
+from gepa_next.telemetry.collector import HELP, JOB_ENDS, VITALS
+from gepa_next.telemetry.measures import Measures
 from tests.docs.pages import PAGES, page, row_of, rows, words_in_code
 
 PACKAGE = Path(gepa_next.__file__).parent
-GAUGED = [f"gepa_{name}" for name in JUDGED]
+MEASURED = [
+    f"{family.name}_total" if family.type == "counter" else family.name for family in Measures("web").registry.collect()
+]
 SCORED_BY = {JUDGE, PROGRAM, *METRICS}
 
 
@@ -207,15 +210,18 @@ def test_every_counter_is_documented(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "gepa_jobs_running",
-        "sse_clients",
-        *JUDGED,
-        *GAUGED,
+        *VITALS,
+        *(f"gepa_{name}" for name in VITALS),
         *(f"jobs_{end}" for end in JOB_ENDS),
     ],
 )
 def test_every_gauge_and_flat_number_is_documented(name: str) -> None:
     assert name in words_in_code(page("operations.md"))
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_every_instrument_is_documented(name: str) -> None:
+    assert row_of("operations.md", name)
 
 
 @pytest.mark.parametrize("status", JobStatus)

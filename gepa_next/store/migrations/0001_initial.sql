@@ -37,6 +37,7 @@ CREATE INDEX jobs_by_comparison ON jobs (comparison_id, place) WHERE comparison_
 CREATE INDEX jobs_by_origin ON jobs (token_id, json_extract(spec, '$.fork.job_id'), created_at, id)
     WHERE json_extract(spec, '$.fork.job_id') IS NOT NULL; -- forks, by what they are made from
 CREATE INDEX jobs_by_token ON jobs (token_id, created_at, id);
+CREATE INDEX jobs_by_noise ON jobs (judge_model_id, created_at) WHERE judge_noise IS NOT NULL;
 
 CREATE TABLE examples (
     job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
@@ -357,3 +358,12 @@ CREATE TRIGGER bank_shrinks AFTER DELETE ON bank BEGIN
     UPDATE bank_sizes SET examples = examples - 1,
         bytes = bytes - length(CAST(old.input || coalesce(old.ideal, '') || old.tags || old.meta AS BLOB)) WHERE token_id = old.token_id;
 END;
+
+CREATE TABLE gauges ( -- what each process shows of itself; of one that is gone they count for nothing
+    boot_id TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    pid_started_at INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    value REAL NOT NULL,
+    PRIMARY KEY (boot_id, pid, pid_started_at, name)
+) STRICT, WITHOUT ROWID;

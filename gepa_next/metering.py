@@ -1,0 +1,72 @@
+"""Metering: where what a process measures meets the store, and what all of them show together."""
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from gepa_next.errors import GepaNextError
+from gepa_next.gepa.drift import anchors_fingerprint
+from gepa_next.models import Counter, Process
+from gepa_next.processes import started_at
+from gepa_next.store.counters import list_counters
+from gepa_next.store.database import Database
+from gepa_next.store.leases import boot_id
+from gepa_next.store.measured import forget_shown, list_shown, record_measured
+from gepa_next.store.vitals import read_vitals
+from gepa_next.telemetry.collector import ServiceCollector
+from gepa_next.telemetry.measures import Measures
+from gepa_next.telemetry.meter import Meter
+
+
+def meter_of(database: Database, measures: Measures) -> Meter:
+    """Return the meter of this process, and have its commits measured."""
+    pid = os.getpid()
+    this = Process(pid=pid, pid_started_at=started_at(pid) or 0, boot_id=boot_id())
+    database.time_commits(measures.note_write)
+
+    def tell(counters: Sequence[Counter], shown: Mapping[str, float]) -> None:
+        record_measured(database, this, counters, shown)
+        forget_shown(database, {each.process for each in list_shown(database) if not _is_alive(each.process)})
+
+    return Meter(measures.registry, tell)
+
+
+def collector_of(database: Database, measures: Measures, meter: Meter, *, judge_model_id: str) -> ServiceCollector:
+    """Return what a scraper of this process reads."""
+
+    def flush() -> None:
+        with suppress(GepaNextError):  # while nothing can be written the rest can be read all the same
+            meter.flush()
+
+    def vitals() -> dict[str, float]:
+        return read_vitals(
+            database,
+            judge_model_id=judge_model_id,
+            anchors_fingerprint=anchors_fingerprint(judge_model_id),
+            now=time.time(),
+            monotonic=time.monotonic(),
+        )
+
+    return ServiceCollector(
+        measures.registry,
+        flush=flush,
+        counters=lambda: list_counters(database),
+        vitals=vitals,
+        shown=lambda: shown_by_the_living(database),
+    )
+
+
+def shown_by_the_living(database: Database) -> Mapping[str, float]:
+    """Return gauges by name, each summed over the processes that live."""
+    shown = list_shown(database)
+    living = {process for process in {each.process for each in shown} if _is_alive(process)}
+    sums: defaultdict[str, float] = defaultdict(float)
+    for each in shown:
+        sums[each.name] += each.value if each.process in living else 0.0
+    return sums
+
+
+def _is_alive(process: Process) -> bool:
+    return process.boot_id == boot_id() and started_at(process.pid) == process.pid_started_at
