@@ -115,8 +115,10 @@ crash: $(VENV)/.dev-installed
 crash-mutants: $(VENV)/.dev-installed
 	$(BIN)/python -m tests.crash.catch
 
-# Twenty thousand requests made from the description, against a real server (minutes): make fuzz ARGS="--cases 50"
+# Made-up texts, lives of jobs and requests by the ten thousand (minutes each): make fuzz CASES=300 ARGS="--cases 50"
+CASES ?= 2000
 fuzz: $(VENV)/.dev-installed
+	FUZZ_CASES=$(CASES) $(BIN)/pytest tests/fuzz
 	$(BIN)/python -m tests.fuzz.api $(ARGS)
 
 # The server boots from requirements.txt alone, without the development packages.

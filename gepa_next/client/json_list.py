@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gepa_next.client.source import LONGEST_ROW, RowTooLongError
 
 _DECODER = json.JSONDecoder()
+_REST_OF_NUMBER = re.compile(r"[0-9.eE+-]*")
 _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
@@ -90,8 +91,8 @@ class _Text:
                 if not self._more():
                     raise _WrongError(str(error).partition(":")[0]) from None
                 continue
-            if end == len(self._text) and self._more():
-                continue  # a number may go on
+            if _REST_OF_NUMBER.fullmatch(self._text, end) and self._more():
+                continue  # a number may go on, and be cut where its first part is one too
             self._go(end)
             return value
 
