@@ -117,8 +117,10 @@ crash-mutants: $(VENV)/.dev-installed
 
 # Made-up texts, lives of jobs and requests by the ten thousand (minutes each): make fuzz CASES=300 ARGS="--cases 50"
 CASES ?= 2000
+SECONDS ?= 120
 fuzz: $(VENV)/.dev-installed
 	FUZZ_CASES=$(CASES) $(BIN)/pytest tests/fuzz
+	$(BIN)/python -m tests.fuzz.coverage_guided --seconds $(SECONDS)
 	$(BIN)/python -m tests.fuzz.api $(ARGS)
 
 # The server boots from requirements.txt alone, without the development packages.

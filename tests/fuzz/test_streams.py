@@ -24,7 +24,7 @@ def stored(place: int, kind: str, data: object) -> StoredEvent:
 
 def stream_of(sent: list[tuple[str, dict[str, object]]]) -> bytes:
     frames = [frame(stored(place, kind, data)).encoded for place, (kind, data) in enumerate(sent, 1)]
-    return retry_frame(2000) + HEARTBEAT.encoded.join(frames)
+    return retry_frame(2000) + HEARTBEAT.join(frames)
 
 
 @some()

@@ -1,0 +1,12 @@
+"""What fuzzing found once stays found, and what it begins with is read."""
+
+import pytest
+
+from tests.fuzz.readers import READERS, SEEDS
+
+FOUND: list[tuple[str, bytes]] = []
+
+
+@pytest.mark.parametrize(("name", "data"), [(name, seed) for name, seeds in SEEDS.items() for seed in seeds] + FOUND)
+def test_a_reader_returns_from_it(name: str, data: bytes) -> None:
+    READERS[name](data)
