@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page pictures bench-serve bench-cluster bench-search bench-truth bench-clock bench-noise bench-import e2e-servers crash crash-mutants fuzz format clean boot
+.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page pictures bench-serve bench-cluster bench-search bench-truth bench-clock bench-noise bench-import e2e-servers crash crash-mutants fuzz format clean boot prometheus-check
 
 all: lint types contracts test
 
@@ -30,6 +30,10 @@ contracts: $(VENV)/.dev-installed
 # Three processes on two cores: many tests wait for servers. The modules with the longest tests come first, as they stand.
 test: $(VENV)/.dev-installed
 	$(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
+
+# What docs/deploy has for Prometheus, by promtool and a real one; with Debian's package prometheus installed.
+prometheus-check: $(VENV)/.dev-installed
+	$(BIN)/pytest tests/prometheus -rs
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m gepa_next.demo
