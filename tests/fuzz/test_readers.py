@@ -27,6 +27,7 @@ from gepa_next.llm.repair import UnreadableReply
 from gepa_next.llm.retry import read_retry_after
 from gepa_next.llm.structured import read_reply
 from tests.fuzz.amounts import some
+from tests.fuzz.readers import NUL
 from tests.fuzz.values import CUTS, JSON, NEARLY_JSON, OBJECT, TEXT, split
 
 NOW = datetime(2024, 2, 29, 12, tzinfo=UTC)
@@ -43,7 +44,7 @@ def test_the_client_makes_a_state_of_any_json_or_says_that_it_is_none(value) -> 
 def is_storable(value: object) -> bool:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     text.encode()  # UnicodeEncodeError: a lone surrogate
-    return "\\u0000" not in text
+    return not NUL.search(text)
 
 
 @some()
