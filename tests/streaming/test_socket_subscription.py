@@ -11,7 +11,7 @@ from gepa_next.streaming.subscription import SocketSubscription, Subscription, s
 from tests.support.sse import parse_frames
 
 TIMEOUT_S = 10.0
-LONG = "x" * 20_000
+LONG = "x" * 500_000  # more than the kernel takes at once: it takes a part
 
 
 def a_chunk(number: int, text: str = "") -> Chunk:
@@ -77,7 +77,7 @@ def test_nothing_is_sent_between_two_parts_of_an_event(ends) -> None:
     ours, theirs = ends
     subscription = live(ours)
     passed_on = put_until_full(subscription)
-    found = theirs.recv(len(LONG), socket.MSG_WAITALL)  # there is room again
+    found = theirs.recv(50_000, socket.MSG_WAITALL)  # there is room again
     subscription.beat()
     subscription.put(a_chunk(passed_on + 1))
     ours.close()
