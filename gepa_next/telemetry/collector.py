@@ -1,5 +1,6 @@
 """What a scraper reads: the counters of all processes, the gauges of those that live, and the state of the store."""
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -59,14 +60,18 @@ class ServiceCollector(Collector):
         self._shown = shown
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every metric family of the service, those without a sample too."""
+        """Yield every metric family of the service, those without a sample too, letting others run in between."""
         self._flush()
+        time.sleep(0)
         counted: defaultdict[str, list[Counter]] = defaultdict(list)
         for counter in self._counters():
             counted[counter.name].append(counter)
+        time.sleep(0)
         for name in HELP:
             yield _family(name, counted[name])
-        yield from self._measured(counted)
+        for family in self._measured(counted):
+            yield family
+            time.sleep(0)
         vitals = self._vitals()
         for name, text in VITALS.items():
             yield _gauge(f"{PREFIX}{name}", text, vitals.get(name))
