@@ -13,6 +13,7 @@ from gepa_next.streaming.subscription import Subscription
 from gepa_next.streaming.tailer import Tailer
 
 PAGE = 200
+STALL_S = 30.0  # so long past its end a client that reads nothing is waited for
 _SPREAD_PERCENT = 10
 
 
@@ -34,6 +35,7 @@ def stream(
     between the two.
     """
     job_id, until = subscription.job_id, time.monotonic() + _spread(settings.longest_s)
+    subscription.until = until + STALL_S
     tailer.subscribe(subscription)
     try:
         yield retry_frame(settings.retry_ms)

@@ -1,11 +1,13 @@
 """Subscriptions: where one stream takes over what the tailer has for it, through a queue or on its own socket."""
 
+import math
 import os
 import socket
 import ssl
 import threading
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -31,7 +33,8 @@ class Subscription:
     """One stream's queue; `after` is the last event that is in it or went through it.
 
     While it is `live` the tailer puts what is new, and nothing is missing. When it is no more, the stream drains it and
-    goes on in the store. The tailer alone puts, under its lock; the stream alone takes and drains.
+    goes on in the store. The tailer alone puts, under its lock; the stream alone takes and drains. Past `until`, on the
+    monotonic clock, the tailer cuts it off.
     """
 
     job_id: str
@@ -39,6 +42,7 @@ class Subscription:
     after: int = 0
     live: bool = False
     closed: bool = False
+    until: float = math.inf
     _queue: deque[bytes] = field(default_factory=deque)
     _ready: threading.Event = field(default_factory=threading.Event)
 
@@ -87,6 +91,10 @@ class Subscription:
         self.closed = True
         self.leave()
 
+    def cut(self) -> None:
+        """End the stream though its client takes nothing of what is being sent."""
+        self.close()
+
     def _pass_on(self, lacking: Chunk) -> bool:
         """Take the chunk; False if there is no room for it."""
         if len(self._queue) >= LONGEST_QUEUE:
@@ -119,6 +127,12 @@ class SocketSubscription(Subscription):
             rest, self._rest = self._rest, b""
             self.connection.sendall(rest)
         return b""
+
+    def cut(self) -> None:
+        """Break the connection off: the stream may be waiting for it."""
+        self.close()
+        with suppress(OSError):  # it is gone already
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def _pass_on(self, lacking: Chunk) -> bool:
         if not self._send(lacking.coded if self.coded else lacking.bare):

@@ -195,6 +195,7 @@ class Tailer:
             return
         self._beat_at = now + self._ping_s / BEATS
         self._close_refused()
+        self._cut_stalled(now)
         with self._lock:
             for channel in self._channels.values():
                 if channel.beat_at <= self._beat_at:
@@ -212,6 +213,14 @@ class Tailer:
                     for subscription in channel.streams:
                         if subscription.holder.credential in refused:
                             subscription.close()
+
+    def _cut_stalled(self, now: float) -> None:
+        """Cut off the streams that should have ended by themselves, and wait for a client that reads nothing."""
+        with self._lock:
+            for channel in self._channels.values():
+                for subscription in channel.streams:
+                    if now >= subscription.until:
+                        subscription.cut()
 
     def _next_beat(self) -> float:
         return time.monotonic() + self._ping_s

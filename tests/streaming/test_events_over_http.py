@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 import requests
@@ -198,13 +199,30 @@ def test_too_many_clients_of_one_owner_are_429_and_another_owner_s_come_in(tmp_p
     service.close()
 
 
-def test_a_client_that_does_not_read_slows_nobody(service, job_id, url, follow) -> None:
+def stalled_client(url, job_id) -> socket.socket:
+    """Ask for the events and read none."""
     host, port = url.removeprefix("http://").split(":")
     head = f"GET /v1/optimize/{job_id}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
-    with socket.socket() as stalled, ThreadPoolExecutor(1) as pool:
-        stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        stalled.connect((host, int(port)))
-        stalled.sendall(head.encode())
+    stalled = socket.socket()
+    stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    stalled.connect((host, int(port)))
+    stalled.sendall(head.encode())
+    return stalled
+
+
+def test_a_client_that_reads_nothing_is_cut_off_when_its_stream_should_have_ended(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("gepa_next.streaming.stream.STALL_S", 0.1)
+    with closing(open_service(tmp_path, sse_ping_interval_s=0.05, max_stream_age_s=1)) as service:
+        job_id = service.create()
+        service.begin(job_id)
+        service.tell(job_id, 2000, text="x" * 5000)  # more than the kernel holds for a client
+        with service.served() as url, stalled_client(url, job_id):
+            wait_for(lambda: service.parts.tailer.clients == 1)
+            wait_for(lambda: service.parts.tailer.clients == 0)
+
+
+def test_a_client_that_does_not_read_slows_nobody(service, job_id, url, follow) -> None:
+    with stalled_client(url, job_id), ThreadPoolExecutor(1) as pool:
         reading = pool.submit(read_events, follow())
         for _ in range(20):
             service.tell(job_id, 50, text="x" * 5000)
