@@ -1,11 +1,9 @@
-"""The service's nouns, as frozen values: what the store returns and the API shows."""
+"""A job as it stands: its status, what was asked for, who judges it and what it consumed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from hashlib import sha256
 
-from gepa_next.gepa.drift import Drift, Scores
 from gepa_next.gepa.spending import NOTHING_SPENT, Spent
 from gepa_next.gepa.splits import SplitSizes, default_sizes, divide
 from gepa_next.gepa.types import Budget, Example, JudgeNoise, Pinned, Role, Task
@@ -24,9 +22,6 @@ class JobStatus(StrEnum):
     def terminal(self) -> bool:
         """Whether nothing more happens unless somebody resumes the job."""
         return self in {JobStatus.FINISHED, JobStatus.FAILED, JobStatus.CANCELLED}
-
-
-TERMINAL_EVENTS = frozenset({"finished", "failed", "cancelled"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,144 +180,3 @@ class Job:
     def split(self) -> SplitSizes:
         """How many examples each split holds, or will if as many are drafted as are asked for."""
         return default_sizes(self.drafted) if self.drafted else self.spec.split
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredEvent:
-    """One event of a job's log; `id` counts 1, 2, 3 … per job, `sequence` over all jobs."""
-
-    sequence: int
-    job_id: str
-    id: int
-    type: str
-    ts: float
-    data: str  # one line of JSON, as it was committed
-
-    @property
-    def terminal(self) -> bool:
-        """Whether a stream may end here."""
-        return self.type in TERMINAL_EVENTS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerCall:
-    """One model call in the ledger: intent first, outcome after.
-
-    `attempts` counts how often it was begun, `lost` those of them whose outcome never came to be known.
-    Calls with one `question` are answered by one answer: all but the first to be asked are `cached`.
-    `cost_usd` is None if an answer came without, and tells nothing of the `doubtful` requests nor of those lost,
-    unless the call is free.
-    """
-
-    key: str
-    role: Role
-    model_id: str
-    request_sha256: str
-    question: str | None = None
-    attempts: int
-    lost: int = 0
-    status: str  # started, done, cached, failed or refused
-    text: str | None = None
-    finish_reason: str | None = None
-    flags: tuple[str, ...] = ()
-    error_code: str | None = None
-    error_message: str | None = None
-    sends: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_usd: float | None = None
-    doubtful: int = 0
-    is_free: bool = False
-    latency_s: float | None = None
-
-    @property
-    def perhaps_paid(self) -> int:
-        """How many requests may have been paid at a price that nobody knows."""
-        return self.doubtful + (0 if self.is_free else self.lost)
-
-
-def content_hash(text: str, ideal: str | None) -> str:
-    """Return 16 hex digits for what an example asks and hopes for."""
-    return sha256("\0".join((text, ideal or "")).encode()).hexdigest()[:16]
-
-
-def content_id(hashed: str) -> str:
-    """Return the id of an example that has none of its own, made from the hash of its content."""
-    return f"x-{hashed[:12]}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BankExample:
-    """An example kept for later jobs, of one token."""
-
-    example: Example
-    created_at: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinnedVersion:
-    """One version of a pinned prompt, with all that is to be told of it when its job is gone.
-
-    `previous` is the version that was active before it was pinned, None for the first. `activation` counts how often
-    the name was given another version; it is None, as `active_since`, unless this is the active one.
-    """
-
-    name: str
-    number: int
-    text: str
-    prompts: Mapping[str, str]
-    job_id: str
-    job_created_at: float
-    candidate_id: int
-    score: float | None
-    scored_on: str | None
-    verdict: str | None
-    spec: JobSpec
-    judge: Judge
-    simulated: bool
-    created_at: float
-    previous: int | None = None
-    activation: int | None = None
-    active_since: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeCheck:
-    """What a judge gave the anchors at one time: `drift` compares it with the baseline, None if it is one itself.
-
-    `moved_since` is when it was first seen to have moved, None while it has not.
-    """
-
-    fingerprint: str
-    model_id: str
-    checked_at: float
-    scores: Scores
-    drift: Drift | None
-    moved_since: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counter:
-    """A number that only rises, kept with the rows it counts."""
-
-    name: str
-    labels: tuple[tuple[str, str], ...]
-    value: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Process:
-    """A process of this machine, told from a later one of the same pid by its start, in clock ticks since the boot."""
-
-    pid: int
-    pid_started_at: int
-    boot_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """A gauge as one process last showed it."""
-
-    process: Process
-    name: str
-    value: float
