@@ -52,6 +52,7 @@ from gepa_next.metrics import JUDGE, METRICS, PROGRAM
 from gepa_next.models import JobStatus
 from gepa_next.telemetry.collector import HELP, JOB_ENDS, VITALS
 from gepa_next.telemetry.measures import Measures
+from gepa_next.tokens.lines import LIMITS
 from tests.docs.pages import PAGES, page, row_of, rows, words_in_code
 
 PACKAGE = Path(gepa_next.__file__).parent
@@ -222,6 +223,15 @@ def test_every_gauge_and_flat_number_is_documented(name: str) -> None:
 @pytest.mark.parametrize("name", MEASURED)
 def test_every_instrument_is_documented(name: str) -> None:
     assert row_of("operations.md", name)
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_every_limit_of_an_owner_is_documented_with_its_setting_and_its_refusal(name: str) -> None:
+    found = [row for row in rows("security.md") if row[0] == f"`{name}`"]
+    assert len(found) == 1
+    settings, codes = (words_in_code(cell) for cell in found[0][1:])
+    assert {each.lower() for each in settings} <= set(Settings.model_fields)
+    assert codes & set(STATUS_BY_CODE)
 
 
 @pytest.mark.parametrize("status", JobStatus)

@@ -113,6 +113,12 @@ def test_every_alert_says_in_the_documentation_what_to_do(alert: str) -> None:
     assert all(len(cell) > 20 for cell in row_of("operations.md", alert)[1:])
 
 
+@pytest.mark.parametrize("alert", alerts())
+def test_every_alert_has_a_case_in_which_it_is_the_only_one_to_fire(alert: str) -> None:
+    cases = (DEPLOY / "alerts_test.yml").read_text("utf-8")
+    assert f'{{labels: \'{{alertname="{alert}", instance="{alert}"}}\', value: 1}}' in cases
+
+
 @tools
 def test_promtool_finds_nothing_wrong_with_a_scrape(service: Service) -> None:
     run("promtool", "check", "metrics", said=scrape(service))
