@@ -16,6 +16,7 @@ from gepa_next.commands import add_client_commands
 from gepa_next.config import ConfigurationError, Settings, load_settings
 from gepa_next.errors import NotFoundError, ReplayError, StoreError, UnavailableError
 from gepa_next.judge_commands import add_judge_commands
+from gepa_next.logs import set_up
 from gepa_next.receipts.check import Check
 from gepa_next.receipts.verify import verify
 from gepa_next.store.checks import refuse_damaged, refuse_read_only
@@ -112,7 +113,6 @@ def _bind(settings: Settings) -> socket.socket:
 def _work(_: argparse.Namespace) -> None:
     """Run jobs until SIGTERM or SIGINT, then drain."""
     # Imported here: `serve` becomes gunicorn and must not have loaded what is patched there.
-    import logging  # noqa: PLC0415
     import threading  # noqa: PLC0415
 
     from gepa_next.app import create_runner  # noqa: PLC0415
@@ -129,7 +129,7 @@ def _work(_: argparse.Namespace) -> None:
     signal.signal(signal.SIGINT, on_signal)
     # It listens to nobody, so it needs no tokens.
     settings = load_settings(require_auth=False, allow_insecure_bind=True)
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    set_up(level=settings.log_level, style=settings.log_format, secrets=settings.secrets())
     with _naming(settings.database_path):
         database = Database(settings.database_path, gate_timeout_s=GATE_TIMEOUT_S)
         refuse_read_only(database)

@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["auto", "json", "text"] = "auto"
     database_path: Path = Path("instance/gepa_next.sqlite3")
 
     api_bearer_tokens: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed)] = ()
@@ -235,6 +236,11 @@ class Settings(BaseSettings):
         """Return the variables that make the same settings whatever becomes of `.env`, secrets included."""
         given = {name.upper(): _as_text(getattr(self, name)) for name in self.model_fields_set}
         return given | {HANDED_DOWN_VARIABLE: "true"}
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every secret that is known here, for the log to hide."""
+        keys: list[SecretStr] = [getattr(self, name) for name in sorted(SECRET - {"api_bearer_tokens"})]
+        return tuple(each.get_secret_value() for each in (*self.api_bearer_tokens, *keys) if each.get_secret_value())
 
     @property
     def simulated(self) -> bool:

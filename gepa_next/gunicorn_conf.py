@@ -1,6 +1,5 @@
 """gunicorn's configuration: the web process, and the runner kept beside it."""
 
-import logging
 import os
 import signal
 import sys
@@ -10,8 +9,11 @@ from contextlib import closing
 from math import ceil
 from typing import Any
 
+from gunicorn.glogging import Logger
+
 from gepa_next.config import ConfigurationError, load_settings
 from gepa_next.errors import StoreError, UnavailableError
+from gepa_next.logs import formatter, set_up
 from gepa_next.processes import RunnerKeeper
 from gepa_next.store.checks import check_at_start
 from gepa_next.store.database import Database
@@ -43,8 +45,23 @@ control_socket_disable = True
 loglevel = _settings.log_level.lower()
 
 
+class _Log(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's log, with lines like all others, wherever its own options have it written."""
+
+    def setup(self, cfg: Any) -> None:  # Any: gunicorn has no types
+        super().setup(cfg)
+        lines = formatter(_settings.log_format, _settings.secrets())
+        for handler in (*self.error_log.handlers, *self.access_log.handlers):
+            handler.setFormatter(lines)
+
+
+logger_class = _Log
+
+
 def on_starting(server: Any) -> None:  # Any: gunicorn has no types
     """Bring the database up to date, say what serves, and start the runner."""
+    # What is forked from here on has it too; gevent patches its lock.
+    set_up(level=_settings.log_level, style=_settings.log_format, secrets=_settings.secrets())
     try:
         # Here and not with the settings, which a SIGHUP loads again: a slip in the file must not end the service.
         _settings.check_token_file()
@@ -77,7 +94,6 @@ def post_worker_init(worker: Any) -> None:  # Any: gunicorn has no types
     # Here, as it imports requests, which must come after patching.
     from gepa_next.app import LAST_REQUESTS_S, LOOK_S, begin_shutdown, close_app, start_meter  # noqa: PLC0415
 
-    logging.basicConfig(level=_settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     start_meter(worker.wsgi)
     stop = signal.getsignal(signal.SIGTERM)
     told = threading.Event()

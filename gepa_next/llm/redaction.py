@@ -14,7 +14,12 @@ def redact(text: str, key: str) -> str:
 
 @lru_cache(maxsize=16)
 def _spellings(key: str) -> re.Pattern[str]:
-    return re.compile("".join(map(_spelling, key)))
+    return re.compile(spelled(key))
+
+
+def spelled(key: str) -> str:
+    """Return a regular expression of the key, however JSON or a URL may spell it."""
+    return "".join(map(_spelling, key))
 
 
 def _spelling(character: str) -> str:

@@ -48,6 +48,7 @@ from gepa_next.gepa.state import REMEMBERED
 from gepa_next.gepa.warning import WARNINGS
 from gepa_next.llm.failure import Fault
 from gepa_next.llm.faults import FAULTS
+from gepa_next.logs import FACTS
 from gepa_next.metrics import JUDGE, METRICS, PROGRAM
 from gepa_next.models import JobStatus
 from gepa_next.telemetry.collector import HELP, JOB_ENDS, VITALS
@@ -315,3 +316,8 @@ def test_every_blueprint_is_counted_among_the_routes(room: str, modules: tuple[M
 @pytest.mark.parametrize("code", WARNINGS)
 def test_every_warning_is_documented(code: str) -> None:
     assert row_of("GEPA.md", code)
+
+
+@pytest.mark.parametrize("name", ["ts", "level", "logger", "pid", "message", "trace", *FACTS])
+def test_every_field_of_the_log_is_documented(name: str) -> None:
+    assert row_of("operations.md", name)

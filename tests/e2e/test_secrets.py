@@ -1,6 +1,7 @@
 """Keys go to their endpoints, tokens and what is made of them to the server, and are found nowhere else."""
 
 import json
+import re
 import socket
 from pathlib import Path
 
@@ -81,6 +82,16 @@ def found_in(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def check_log(text: bytes) -> None:
+    """Check that both processes wrote lines of JSON and nothing else, and no prompt above DEBUG."""
+    lines = [json.loads(line) for line in text.splitlines()]
+    pid_of = {each["logger"]: each["pid"] for each in lines}
+    assert pid_of["gunicorn.error"] != pid_of["gepa_next.runner.runner"]
+    assert "DEBUG" in {each["level"] for each in lines}
+    above = json.dumps([each for each in lines if each["level"] != "DEBUG"])
+    assert not [words for words in (SMALL_JOB["prompt"], "1 + 1", "Wrong key") if words in above]
+
+
 def test_a_key_is_sent_to_its_endpoint_and_found_nowhere_else(
     server: Server, plays: dict[str, Play], tmp_path: Path
 ) -> None:
@@ -99,7 +110,7 @@ def test_a_key_is_sent_to_its_endpoint_and_found_nowhere_else(
     kept |= {name: text.encode() for name, text in told.items()}
     assert [(name, secret) for name, data in kept.items() for secret in SECRETS if secret in data.lower()] == []
     assert {"e2e.sqlite3", "e2e.sqlite3-wal", "server.log"} <= running.keys()
-    assert b"DEBUG" in running["server.log"]
+    check_log(running["server.log"])
     assert all("(key)" in told[name] for name in jobs)
     for role, play in plays.items():
         assert {request["headers"]["authorization"] for request in play.seen} == {f"Bearer {KEYS[role]}"}
@@ -143,7 +154,9 @@ def ask_in_every_way(server: Server, ask: requests.Session) -> tuple[list[str], 
 def test_a_token_and_what_is_made_of_it_are_found_nowhere(serve, tmp_path, tmp_path_factory) -> None:
     tokens = tmp_path_factory.mktemp("tokens") / "tokens"
     write_private(tokens, f"ada read,write {NAMED}", over=True)
-    server = serve(API_TOKENS_FILE=str(tokens), LOG_LEVEL="DEBUG", METRICS_REQUIRE_AUTH="false", RUNNER="none")
+    server = serve(
+        API_TOKENS_FILE=str(tokens), LOG_LEVEL="DEBUG", LOG_FORMAT="text", METRICS_REQUIRE_AUTH="false", RUNNER="none"
+    )
     write_private(tokens, f"ada read,write {NAMED} slip", over=True)
     with requests.Session() as ask:
         made, answers = ask_in_every_way(server, ask)
@@ -157,3 +170,4 @@ def test_a_token_and_what_is_made_of_it_are_found_nowhere(serve, tmp_path, tmp_p
     assert digests == {"e2e.sqlite3.tokens"}
     assert b"could not be read" in running["server.log"]
     assert b"tokens in use stay" in running["server.log"]
+    assert not [line for line in running["server.log"].splitlines() if not re.match(rb"\d{4}-|    ", line)]
