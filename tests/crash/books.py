@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
+from gepa_next.models import Counter as ServiceCounter
 from gepa_next.models import LedgerCall
 from gepa_next.store.counters import list_counters
 from gepa_next.store.database import Database
@@ -11,6 +12,7 @@ from gepa_next.store.events import list_events
 from gepa_next.store.evidence import list_usage
 from gepa_next.store.jobs import get_job
 from gepa_next.store.ledger import iterate_calls
+from gepa_next.telemetry.collector import HELP
 from tests.crash.account import is_waiting
 from tests.crash.models import Seen
 
@@ -98,7 +100,7 @@ def sum_of_ledger(database: Database) -> Sums:
 
 def sum_of_counters(database: Database) -> Sums:
     found: Counter[tuple[str, str]] = Counter()
-    for counter in list_counters(database):
+    for counter in counters_of_jobs(database):
         labels = dict(counter.labels)
         label = (
             labels.get("direction", counter.name),
@@ -106,6 +108,11 @@ def sum_of_counters(database: Database) -> Sums:
         )
         found[label] += counter.value
     return rounded(found)
+
+
+def counters_of_jobs(database: Database) -> list[ServiceCounter]:
+    """Return the counters that rise with the rows they count, without what processes measure of themselves."""
+    return [each for each in list_counters(database) if each.name in HELP]
 
 
 def sum_of_jobs(database: Database) -> Sums:

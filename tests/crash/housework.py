@@ -9,15 +9,16 @@ from pathlib import Path
 
 from gepa_next.api.identity import NOBODY
 from gepa_next.gepa.drift import anchors_fingerprint
-from gepa_next.store.counters import list_counters
 from gepa_next.store.database import Database
 from gepa_next.store.housekeeping import PARTS, check_file
 from gepa_next.store.jobs import find_job
 from gepa_next.store.judge_checks import find_baseline, find_last_check
+from gepa_next.store.measured import list_shown
 from gepa_next.store.migrate import schema_version
 from gepa_next.store.pins import list_activations, list_versions
 from gepa_next.store.requests import cancel_job
 from tests.crash.account import Account
+from tests.crash.books import counters_of_jobs
 from tests.crash.courses import Course, Faults, run
 from tests.crash.models import TIMEOUT_S
 from tests.crash.stage import Stage, has_open, is_stopped
@@ -129,7 +130,7 @@ def pruned(stage: Stage, faults: Faults) -> Account:
     stage.perform(*PRUNE)
     return {
         "rows": {table: count_rows(stage.database, table) for table in ("jobs", *PARTS)},
-        "counters": list_counters(stage.database),
+        "counters": counters_of_jobs(stage.database),
         "file": check_file(stage.database),
     }
 
@@ -165,9 +166,18 @@ def watched(stage: Stage, faults: Faults) -> Account:
     }
 
 
+def measured(stage: Stage, faults: Faults) -> Account:
+    """Have runners measure themselves, one after the other; what the dead ones showed is forgotten."""
+    for fault in faults.runners:
+        stage.die_of(fault)
+    worker = stage.start_worker()
+    stage.wait_for(lambda: {each.process.pid for each in list_shown(stage.database)} == {worker.pid})
+    return {"file": check_file(stage.database)}
+
+
 def count_rows(database: Database, table: str) -> int:
     return int(database.rows(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608 - our own tables
 
 
-COURSES = (banked, pinned, unpinned, started, migrated, migrated_by_two, pruned, judged, watched)
+COURSES = (banked, pinned, unpinned, started, migrated, migrated_by_two, pruned, judged, watched, measured)
 HOUSEWORK: dict[str, Course] = {each.__name__: each for each in COURSES}

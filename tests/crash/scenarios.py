@@ -65,6 +65,7 @@ SCENARIOS = (
     Scenario("pruned", Faults(runners=(*around("_hide_job"), *around("_delete_some", 2), *around("_delete_job")))),
     Scenario("judged", Faults(runners=around("record_check"))),
     Scenario("watched", Faults(runners=(*around("begin_check"), *around("record_check")))),
+    Scenario("measured", Faults(runners=(*around("record_measured"), *around("forget_shown")))),
 )
 # What `make crash` has beside them.
 LONGER = (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gepa_next.api.artifacts import ARTIFACTS, RECEIPT, Artifacts
+from gepa_next.api.artifacts import ARTIFACTS, RECEIPT, REPORT, Artifacts
 from gepa_next.receipts.check import Check
 from gepa_next.receipts.verify import verify
 from gepa_next.runner.replay import Replay, replay
@@ -30,6 +30,7 @@ def replay_of(folder: Path, models: Models, course: str, faults: Faults) -> tupl
         assert found.blows >= len(faults.runners + faults.later)
         files = {name: b"".join(Artifacts().chunks(found.database, found.job(), name)) for name in ARTIFACTS}
         receipt = files.pop(RECEIPT)
+        del files[REPORT]  # it is about the receipt, not the other way round
         lines = {name: content.splitlines(keepends=True) for name, content in files.items()}
         return replay(found.database, found.job()), verify(receipt, lines)
 
