@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -178,3 +180,23 @@ def test_a_server_that_is_away_is_said_to_be_so(tmp_path: Path) -> None:
         answer = session.get(f"{site.url}/v1/healthz", timeout=TIMEOUT_S)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
     assert answer.json()["error"]["request_id"]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.parametrize("version", ["--http1.1", "--http2"])
+def test_a_refusal_has_the_same_shape_over_every_version_of_http(site: Site, tmp_path: Path, version: str) -> None:
+    (tmp_path / "big").write_bytes(b"x" * (4 * 2**20 + 1))
+    # Not by the address that may see the metrics.
+    common = ["curl", "-s", version, "--cacert", site.authority, "--max-time", "20"]
+    for address, path, code in (
+        ("127.0.0.1", "/v1/examples", "payload_too_large"),
+        ("127.0.0.2", "/v1/metrics", "forbidden"),
+    ):
+        body = ["--data-binary", f"@{tmp_path}/big"] if path == "/v1/examples" else []
+        said = subprocess.run(
+            [*common, "--interface", address, *body, site.url + path],
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        assert json.loads(said.stdout)["error"]["code"] == code
