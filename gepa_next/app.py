@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from flask import Flask
@@ -25,6 +26,7 @@ from gepa_next.api import (
 )
 from gepa_next.api.auth import register_auth
 from gepa_next.api.errors import register_error_handlers
+from gepa_next.api.headers import register_headers
 from gepa_next.api.rates import RateLimiter
 from gepa_next.api.wiring import EXTENSION, Access, Limits, Wiring
 from gepa_next.config import Settings, load_settings
@@ -75,9 +77,17 @@ BLUEPRINTS = (
 WEB_BLUEPRINTS = (docs, pages, asking, ordering, comparing, session, data, assets)
 
 
+class Application(Flask):
+    """Flask without coroutines: whether a function is one would be asked anew for all that a request passes."""
+
+    def ensure_sync(self, func: Callable[..., object]) -> Callable[..., object]:
+        """Return the function as it is."""
+        return func
+
+
 def create_app(settings: Settings) -> Flask:
     """Return the application, its database open; call it after forking."""
-    app = Flask("gepa_next", static_folder=None, template_folder="web/templates")
+    app = Application("gepa_next", static_folder=None, template_folder="web/templates")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
@@ -96,6 +106,7 @@ def create_app(settings: Settings) -> Flask:
     measures.clients.set_function(lambda: tailer.clients)
     app.extensions[EXTENSION] = _wiring(settings, database, tailer, tokens)
     _register_telemetry(app, settings, database, measures)
+    register_headers(app)
     register_auth(app)
     register_error_handlers(app)
     for module in (*BLUEPRINTS, *WEB_BLUEPRINTS):

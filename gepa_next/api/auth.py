@@ -1,14 +1,12 @@
-"""Before and after every request: its id, its token, its rate; open routes are marked with `@open_route`."""
+"""Before and after every request: its token, its rate, its origin; open routes are marked with `@open_route`."""
 
-import re
-import secrets
 from collections.abc import Callable
 from typing import TypeVar
 
 from flask import Flask, Response, current_app, g, request
 
 from gepa_next.api.errors import error_response
-from gepa_next.api.headers import EVERYWHERE
+from gepa_next.api.headers import REQUEST_ID
 from gepa_next.api.identity import SAFE, find_identity, is_from_elsewhere
 from gepa_next.api.rates import RateLimiter
 from gepa_next.api.wiring import wiring
@@ -18,7 +16,6 @@ ALLOWED_HEADERS = (
     "Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "If-Match", "If-None-Match"
 )  # fmt: skip
 EXPOSED_HEADERS = ("Location", "Content-Location", "ETag", "X-Request-ID", "Idempotent-Replayed", "RateLimit")
-_REQUEST_ID = re.compile(r"[!-~]{1,128}")
 View = TypeVar("View", bound=Callable[..., object])
 
 
@@ -63,8 +60,7 @@ def token() -> Token:
 
 
 def _admit() -> Response | None:
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    g.request_id = request.environ[REQUEST_ID]
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
         return Response(status=204)
     if is_open(request.endpoint) and not (wiring().access.metrics_required and _is_metrics()):
@@ -124,9 +120,6 @@ def _is_metrics() -> bool:
 
 
 def _finish(response: Response) -> Response:
-    response.headers["X-Request-ID"] = g.get("request_id", "")
-    for name, value in EVERYWHERE.items():
-        response.headers.setdefault(name, value)
     if "rate_limit" in g:
         response.headers["RateLimit"] = g.rate_limit
     origin = request.headers.get("Origin", "")

@@ -22,12 +22,14 @@ from gepa_next.version import VERSION
 
 bp = Blueprint("health", __name__, url_prefix="/v1")
 
+_OK = HealthState(status="ok").model_dump_json().encode() + b"\n"
+
 
 @bp.get("/healthz")
 @open_route
 def healthz() -> Response:
     """Say that the process answers; no I/O."""
-    return jsonify(HealthState(status="ok").model_dump())
+    return Response(_OK, content_type="application/json")
 
 
 @bp.get("/readyz")

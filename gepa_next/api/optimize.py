@@ -92,12 +92,9 @@ def read(job_id: str) -> Response:
     """Return the job's state, or 304."""
     refuse_unknown()
     version = get_version(wiring().database, job_id, token_id=token_id())
-    response = Response(content_type="application/json")
-    _describe(response, version)
-    response.make_conditional(request)
-    if response.status_code != NOT_MODIFIED:
-        response.set_data(_state_of(job_id, version))
-    return response
+    if request.if_none_match.contains_weak(version.tag):
+        return Response(status=NOT_MODIFIED, headers=_headers_of(version))
+    return Response(_state_of(job_id, version), headers=_headers_of(version), content_type="application/json")
 
 
 def _state_of(job_id: str, version: JobVersion) -> bytes:
@@ -209,7 +206,7 @@ def state_response(job: Job) -> Response:
     """Return the job's state, with the headers that every answer with it has."""
     usage = list_usage(wiring().database, job.id)
     response = jsonify(job_state(job, usage).model_dump(mode="json"))
-    _describe(response, version_of(job, usage))
+    response.headers.extend(_headers_of(version_of(job, usage)))
     return response
 
 
@@ -219,7 +216,9 @@ def version_of(job: Job, usage: Sequence[Usage]) -> JobVersion:
     return JobVersion(job.owner_epoch, job.last_event_id, calls, job.status, job.updated_at)
 
 
-def _describe(response: Response, version: JobVersion) -> None:
-    response.set_etag(version.tag, weak=True)
+def _headers_of(version: JobVersion) -> dict[str, str]:
+    """Return the headers of an answer about the job at that version."""
+    headers = {"ETag": f'W/"{version.tag}"'}
     if not version.status.terminal:
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    return headers

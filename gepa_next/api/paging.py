@@ -18,6 +18,8 @@ _DIGITS = re.compile(r"[0-9]{1,18}")
 
 def refuse_unknown(*known: str) -> None:
     """Raise InvalidError for a query value of another name, or one given twice."""
+    if not request.query_string:
+        return
     for name, values in request.args.lists():
         if name not in known:
             raise invalid(name, f"unknown; known are {', '.join(known) or 'none'}")

@@ -1,6 +1,7 @@
 """What a browser must not do with an answer stands in the headers of every answer."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -38,6 +39,8 @@ def problems(answer) -> list[str]:
         wrong.append(policy)
     if not re.fullmatch(r"[!-~]{1,128}", answer.headers.get("X-Request-ID", "")):
         wrong.append("X-Request-ID")
+    names = Counter(name.lower() for name, _ in answer.headers)
+    wrong += [f"{name} twice" for name, times in names.items() if times > 1 and name != "set-cookie"]
     return wrong + [name for name, _ in answer.headers if name.startswith("Access-Control-")]
 
 

@@ -98,6 +98,33 @@ def test_requests_are_measured_by_route_and_not_by_path(done, done_id) -> None:
     assert done_id not in text
 
 
+def test_each_request_is_counted_under_its_method_route_and_status(service) -> None:
+    job_id = service.create()
+    for client in (service.client(), service.client(), service.client(token=None)):
+        client.get(f"/v1/optimize/{job_id}")
+        client.head(f"/v1/optimize/{job_id}")
+    found = samples(service)
+    for method in ("GET", "HEAD"):
+        for status, count in (("200", 2), ("401", 1)):
+            labels = (("method", method), ("status", status))
+            assert found["flask_http_request_total", labels] == count
+            route = ("url_rule", "/v1/optimize/<job_id>")
+            assert found["flask_http_request_duration_seconds_count", (*labels, route)] == count
+
+
+def test_a_request_that_nothing_answers_is_counted_as_an_exception_and_once(service) -> None:
+    def leave() -> None:
+        raise SystemExit
+
+    service.app.add_url_rule("/v1/leave", view_func=leave)
+    with pytest.raises(SystemExit):
+        service.client().get("/v1/leave")
+    found, labels = samples(service), (("method", "GET"), ("status", "500"))
+    assert found["flask_http_request_exceptions_total", labels] == 1
+    assert found["flask_http_request_total", labels] == 1
+    assert found["flask_http_request_duration_seconds_count", (*labels, ("url_rule", "/v1/leave"))] == 1
+
+
 def test_hostile_requests_add_no_values_to_labels(service) -> None:
     client = service.client()
     for n in range(20):
