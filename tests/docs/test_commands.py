@@ -20,6 +20,7 @@ ELSEWHERE = {
     "README.md": "test_readme_session",
     "cli.md": "test_readme_session",
     "client.md": "test_readme_session",
+    "backup.md": "tests/e2e/test_the_backup_page",
 }
 # Blocks that are not run, by their first words.
 NOT_RUN = {

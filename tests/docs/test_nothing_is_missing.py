@@ -235,6 +235,18 @@ def test_every_limit_of_an_owner_is_documented_with_its_setting_and_its_refusal(
     assert codes & set(STATUS_BY_CODE)
 
 
+@pytest.mark.parametrize("line", [row[0] for row in rows("troubleshooting.md")[-8:]])
+def test_every_line_of_the_log_that_is_explained_is_one_that_is_written(line: str) -> None:
+    written = re.sub(r"%\S+ ?", "… ", "".join(each.read_text("utf-8") for each in PACKAGE.rglob("*.py")))
+    assert all(part.strip(" :") in written for part in line.strip("`").split("…"))
+
+
+@pytest.mark.parametrize("row", [row for row in rows("troubleshooting.md") if re.match(r"\d{3}", row[0])], ids=str)
+def test_every_refusal_that_is_explained_has_the_status_of_its_code(row: list[str]) -> None:
+    for code in words_in_code(row[0]) - {"unavailable"}:
+        assert str(STATUS_BY_CODE[code]) == row[0][:3]
+
+
 @pytest.mark.parametrize("status", JobStatus)
 def test_every_status_is_documented(status: JobStatus) -> None:
     assert status in words_in_code(" ".join(row_of("API.md", "status")))
