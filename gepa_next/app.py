@@ -24,6 +24,7 @@ from gepa_next.api import (
     quotes,
     retests,
 )
+from gepa_next.api.access_lines import register_access_lines
 from gepa_next.api.auth import register_auth
 from gepa_next.api.errors import register_error_handlers
 from gepa_next.api.headers import register_headers
@@ -107,6 +108,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions[EXTENSION] = _wiring(settings, database, tailer, tokens)
     _register_telemetry(app, settings, database, measures)
     register_headers(app)
+    register_access_lines(app)
     register_auth(app)
     register_error_handlers(app)
     for module in (*BLUEPRINTS, *WEB_BLUEPRINTS):

@@ -16,7 +16,8 @@ from gepa_next.llm.redaction import LEAST_SECRET_CHARS, spelled
 Style = Literal["auto", "json", "text"]
 Facts = Mapping[str, str | int | float]
 
-FACTS = ("request_id", "job_id", "epoch")
+FACTS = ("request_id", "job_id", "epoch", "method", "route", "status", "duration_ms", "owner")
+SAID_IN_TEXT = frozenset({"method", "route", "status"})  # by the message of a request's line
 HIDDEN = "(secret)"
 # Not known by their value: tokens of a file, of which there are digests only, and what is made of them.
 _SHOWN_AS = (
@@ -106,7 +107,7 @@ class TextLines(_Lines):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, and those of the trace."""
         at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        facts = [f"{name}={value}" for name, value in self._facts(record).items()]
+        facts = [f"{name}={value}" for name, value in self._facts(record).items() if name not in SAID_IN_TEXT]
         head = f"{at}.{int(record.msecs):03d}Z {record.levelname} {record.name} [{record.process}]"
         first = " ".join([head, self._message(record), *facts])
         trace = self._trace(record)

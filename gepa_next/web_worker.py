@@ -37,12 +37,17 @@ class WebWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         """Answer a request that could not be read; what it said is not logged, for it may hold a token."""
         request_id = secrets.token_hex(8)
         status, message = _answer_to(exc)
+        facts = {"request_id": request_id, "status": status.value}
         if status is HTTPStatus.INTERNAL_SERVER_ERROR:
             where = f"{getattr(req, 'method', '')} {getattr(req, 'path', '')}".strip() or "before the request was read"
-            self.log.error("unexpected error in request %s: %s", request_id, where, exc_info=exc)
+            self.log.error("unexpected error in request %s: %s", request_id, where, exc_info=exc, extra=facts)
         else:
             self.log.warning(
-                "request %s from %s could not be read: %s", request_id, (addr or [""])[0], type(exc).__name__
+                "request %s from %s could not be read: %s",
+                request_id,
+                (addr or [""])[0],
+                type(exc).__name__,
+                extra=facts,
             )
         try:
             util.write_nonblock(client, _answer(status, message, request_id))

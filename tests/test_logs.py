@@ -47,6 +47,12 @@ def fail(message: str) -> None:
     raise RuntimeError(message)
 
 
+@pytest.fixture(autouse=True)
+def about_nothing() -> None:
+    """Forget what a test before was about."""
+    begin()
+
+
 @pytest.fixture(params=STYLES)
 def each(request: pytest.FixtureRequest) -> Logged:
     return Logged(request.param)

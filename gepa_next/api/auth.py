@@ -10,6 +10,7 @@ from gepa_next.api.headers import REQUEST_ID
 from gepa_next.api.identity import SAFE, find_identity, is_from_elsewhere
 from gepa_next.api.rates import RateLimiter
 from gepa_next.api.wiring import wiring
+from gepa_next.logs import begin
 from gepa_next.tokens.lines import Token
 
 ALLOWED_HEADERS = (
@@ -61,6 +62,7 @@ def token() -> Token:
 
 def _admit() -> Response | None:
     g.request_id = request.environ[REQUEST_ID]
+    begin(request_id=g.request_id)
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
         return Response(status=204)
     if is_open(request.endpoint) and not (wiring().access.metrics_required and _is_metrics()):

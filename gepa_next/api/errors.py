@@ -95,5 +95,5 @@ def _http(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    log.error("unexpected error", exc_info=error, extra={"request_id": g.get("request_id", "")})
+    log.error("unexpected error", exc_info=error)
     return error_response("internal_error", "an error in the service; its log says more under this request id")
