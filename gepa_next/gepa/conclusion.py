@@ -31,14 +31,21 @@ def _of_champion(found: PairedTest, held_out: str) -> str:
 
 def retest_conclusion(found: Comparison | None) -> str:
     """Say how the pinned prompt did in a re-test."""
-    word = retest_verdict(found)
     if found is None:
         return "Nothing could be compared."
+    word, examples, scores = retest_verdict(found), _many(found.n, "example"), _both_scores(found)
     if word == "loses":
-        return f"The pinned prompt loses: it scored lower on {found.losses} of {_many(found.n, 'example')}."
+        return f"The pinned prompt loses: it scored lower on {found.losses} of {examples}. {scores}"
     if word == "passes":
-        return f"The pinned prompt passes: it scored lower on none of {_many(found.n, 'example')}."
-    return f"The pinned prompt lost nothing on {_many(found.n, 'example')}, but {found.unscored} could not be compared."
+        return f"The pinned prompt passes: it scored lower on none of {examples}. {scores}"
+    return f"The pinned prompt lost nothing on {examples}, but {found.unscored} could not be compared. {scores}"
+
+
+def _both_scores(found: Comparison) -> str:
+    """Say both scores: what loses nothing may be as wrong as before."""
+    if not is_tie(found):
+        return f"Its score is {found.score:.2f}, before it was {found.seed_score:.2f}."
+    return f"Its score is {found.score:.2f}, as before."
 
 
 def _many(n: int, thing: str) -> str:

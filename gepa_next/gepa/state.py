@@ -195,6 +195,8 @@ class State:
 
     def _rank(self, candidate: Candidate) -> None:
         self.frontier.add(candidate.id, self.scores(candidate.id, self.task.validation))
+        if self.task.pinned is not None and self.last_id in self.frontier:
+            self.frontier.lead(self.last_id)  # a re-test is about the pinned prompt, whatever it scores
 
     def _complete(self, iteration: int) -> None:
         self.iteration, self.is_seeded = iteration, True

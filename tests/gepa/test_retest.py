@@ -77,6 +77,27 @@ def test_every_lost_example_is_a_step_and_one_loss_outweighs_all_wins() -> None:
     assert (first.data["score"], first.data["seed_score"], first.data["difference"]) == (0.0, 1.0, -1.0)
 
 
+@pytest.mark.parametrize(
+    ("pinned", "verdict", "says"),
+    [
+        (rules(3), "passes", "passes: it scored lower on none of 1 example. Its score is 0.00, as before."),
+        (rules(0), "passes", "passes: it scored lower on none of 1 example. Its score is 1.00, before it was 0.00."),
+    ],
+)
+def test_one_example_is_enough_to_pass_and_both_scores_are_said(pinned: str, verdict: str, says: str) -> None:
+    done = ended(retest_of(pinned, count=1), Models())
+    assert (done.result["verdict"], done.result["retest"]["n"]) == (verdict, 1)
+    assert done.result["says"] == f"The pinned prompt {says}"
+
+
+@pytest.mark.parametrize("pinned", [rules(1), rules(1, 2), rules(1, 2, 3)])
+def test_the_pinned_prompt_is_shown_as_the_best_whatever_it_scores(pinned: str) -> None:
+    done = ended(retest_of(pinned), Models())
+    last = next(step.data for step in reversed(done.steps) if step.stage == "iteration")
+    assert (last["best_candidate_id"], last["best_score"]) == (1, done.result["score"])
+    assert (done.state.leader.text, done.state.leader_score) == (pinned, done.result["score"])
+
+
 def test_no_prompt_is_proposed_and_each_side_is_run_once_on_each_example() -> None:
     models = Models()
     done = ended(retest_of(rules(1)), models)
