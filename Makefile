@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page pictures bench-serve bench-cluster bench-search bench-truth bench-clock bench-noise bench-import e2e-servers crash crash-mutants fuzz format clean boot prometheus-check
+.PHONY: all lint types contracts test demo real-demo real-replies real-injections bench bench-page pictures bench-serve bench-cluster bench-search bench-truth bench-clock bench-noise bench-import bench-sizing e2e-servers crash crash-mutants fuzz format clean boot prometheus-check
 
 all: lint types contracts test
 
@@ -101,6 +101,10 @@ bench-noise: $(VENV)/.installed
 bench-import: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.importing $(ARGS)
 	$(BIN)/python -m benchmarks.import_stretches
+
+# What a machine must have: memory, database, disk and CPU (two minutes).
+bench-sizing: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.sizing
 
 # Verdicts and intervals where the truth is known, on the real engine (minutes).
 bench-truth: $(VENV)/.installed
