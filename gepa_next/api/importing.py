@@ -3,6 +3,8 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from heapq import nsmallest
+from operator import itemgetter
 
 from gepa_next.api.auth import token_id
 from gepa_next.api.body import parse_json
@@ -45,8 +47,10 @@ class Imported:
         """Note rows that were written, and which of them were known."""
         self.upserted += len(batch)
         self.duplicates += len(duplicates)
-        told = [batch[place] for place in duplicates[: MOST_TOLD - len(self.first_duplicates)]]
-        self.first_duplicates += [{"row": row, "id": example.id} for row, example in told]
+        known: list[dict[str, object]] = [
+            {"row": row, "id": example.id} for row, example in map(batch.__getitem__, duplicates)
+        ]
+        self.first_duplicates = nsmallest(MOST_TOLD, [*self.first_duplicates, *known], key=itemgetter("row"))
 
 
 def import_rows(rows: Iterable[Row], *, dry_run: bool) -> Imported:

@@ -59,6 +59,15 @@ def test_what_the_bank_holds_already_is_counted(client) -> None:
     assert {each["id"] for each in answer.json["first_duplicates"]} == set(ids(client))
 
 
+def test_the_first_of_what_was_known_is_told_by_row_whatever_the_ids(client, monkeypatch) -> None:
+    monkeypatch.setattr("gepa_next.api.importing.MOST_TOLD", 3)
+    monkeypatch.setattr("gepa_next.api.importing.WRITTEN_AT_ONCE", 2)
+    text = "id,input\n" + "".join(f"e{9 - n},{n}\n" for n in range(8))
+    import_text(client, text)
+    told = import_text(client, text).json["first_duplicates"]
+    assert told == [{"row": 2, "id": "e9"}, {"row": 3, "id": "e8"}, {"row": 4, "id": "e7"}]
+
+
 def test_content_is_known_under_another_id_and_within_a_request(client) -> None:
     client.post("/v1/examples", json={"id": "mine", "input": "1"})
     answer = import_text(client, "id,input\n,1\nb,2\nc,2\n")
