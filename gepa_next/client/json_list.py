@@ -14,15 +14,15 @@ _BLANKS = re.compile(r"[ \t\r\n]*")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A value of the list, and the line where it begins."""
+    """A value of the list, and its number, counted from 1."""
 
-    line: int
+    number: int
     value: object
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A place from which on a file is not what it should be; there are no rows behind it."""
+    """A row from which on a file is not what it should be, by its line, or its number in a list."""
 
     line: int
     message: str
@@ -30,21 +30,22 @@ class Unreadable:
 
 def json_list(blocks: Iterator[str]) -> Iterator[Item | Unreadable]:
     """Yield the values of a list; what is wrong with it ends it."""
-    text = _Text(blocks)
+    text, number = _Text(blocks), 1
     try:
         text.take("[")
         if text.next() == "]":
             text.take("]")
         else:
-            yield Item(text.line, text.value())
+            yield Item(number, text.value())
             while text.next() == ",":
+                number += 1
                 text.take(",")
                 text.next()
-                yield Item(text.line, text.value())
+                yield Item(number, text.value())
             text.take("]")
         text.finish()
     except _WrongError as error:
-        yield Unreadable(text.line, f"not a list in JSON from here on: {error}")
+        yield Unreadable(number, f"not a list in JSON from line {text.line} on: {error}")
 
 
 class _WrongError(Exception):

@@ -19,7 +19,7 @@ LONGEST_HEADER = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row as it is sent, and its first line in the file."""
+    """A row as it is sent, and its first line in the file, or its number in a list."""
 
     line: int
     body: bytes
@@ -79,7 +79,7 @@ def _lines(source: Source) -> Iterator[Row]:
 
 
 def _sent(item: Item | Unreadable) -> Row | Unreadable:
-    return item if isinstance(item, Unreadable) else Row(item.line, json.dumps(item.value).encode() + b"\n")
+    return item if isinstance(item, Unreadable) else Row(item.number, json.dumps(item.value).encode() + b"\n")
 
 
 def _csv_rows(source: Source, start: str, delimiter: str | None) -> Rows:

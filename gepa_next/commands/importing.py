@@ -52,7 +52,7 @@ def _import(options: argparse.Namespace) -> Exit:
                 carried = Carried(found=_sent(client, file, options, progress))
     found = carried.found
     value = {**told(found, dry_run=options.dry_run), **carried.told()}
-    tell(options, value, "\n".join([*report(found, dry_run=options.dry_run), *carried.report()]))
+    tell(options, value, "\n".join([*report(found, options), *carried.report()]))
     return Exit.FAILED if found.left_out else Exit.DONE
 
 
@@ -142,12 +142,16 @@ def told(found: Import, *, dry_run: bool) -> dict[str, object]:
     }
 
 
-def report(found: Import, *, dry_run: bool) -> list[str]:
+def report(found: Import, options: argparse.Namespace) -> list[str]:
     """Return what people are told of the import, line by line."""
-    written = "would be written" if dry_run else "written"
+    written = "would be written" if options.dry_run else "written"
+    a_list = not options.origin and kind_of(options.file, options.format) == "json"
+    place = "example" if a_list else "line"
     counts = f"{found.upserted} {written}, {found.duplicates} of them known before, {found.left_out} left out"
-    known = [f"known before: line {each.row} ({each.id})" for each in found.first_duplicates]
-    wrong = [f"left out: line {each.row}: {each.path + ': ' * bool(each.path)}{each.message}" for each in found.errors]
+    known = [f"known before: {place} {each.row} ({each.id})" for each in found.first_duplicates]
+    wrong = [
+        f"left out: {place} {each.row}: {each.path + ': ' * bool(each.path)}{each.message}" for each in found.errors
+    ]
     return [counts, *_first(wrong, found.left_out), *_first(known, found.duplicates)]
 
 

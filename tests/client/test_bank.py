@@ -33,6 +33,14 @@ def test_an_example_is_added_read_listed_and_deleted(service) -> None:
             client.example("a")
 
 
+def test_what_no_request_can_carry_is_a_value_error() -> None:
+    with Client("http://127.0.0.1:9") as client:
+        with pytest.raises(ValueError, match="JSON"):
+            client.optimize("Add.", examples=[{"input": float("nan")}])
+        with pytest.raises(FileError, match="mode rb"):
+            client.import_examples(io.StringIO("input\n1\n"), "csv")
+
+
 def test_many_are_added_and_the_wrong_ones_told_by_their_number(service) -> None:
     with service.served() as url, Client(url, TOKEN) as client:
         found = client.add_examples([{"input": "a"}, {"ideal": "b"}, {"input": "a"}])
@@ -98,13 +106,13 @@ def test_what_a_dry_run_says_is_what_happens(service) -> None:
 
 
 @pytest.mark.usefixtures("small_pieces")
-def test_rows_over_several_lines_and_a_list_over_several_lines_are_told_by_their_first_one(service) -> None:
+def test_rows_over_several_lines_are_told_by_their_first_one_and_those_of_a_list_by_their_number(service) -> None:
     rows = [{"input": "a\nb"}, {"ideal": "no input"}, {"input": "c"}, {"input": ""}]
     cells = 'input,ideal\n"a\nb",\n,no input\n"c\rd",\n,\ne,\nf,\n'
     with service.served() as url, Client(url, TOKEN) as client:
         listed = client.import_examples(io.BytesIO(json.dumps(rows, indent=1).encode()), "json")
         tabled = client.import_examples(io.BytesIO(cells.encode()), "csv")
-    assert ([each.row for each in listed.errors], listed.left_out) == ([5, 11], 2)
+    assert ([each.row for each in listed.errors], listed.left_out) == ([2, 4], 2)
     assert ([each.row for each in tabled.errors], tabled.left_out) == ([4, 6], 2)
 
 

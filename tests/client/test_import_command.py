@@ -34,6 +34,15 @@ def test_a_terminal_gets_a_bar_and_the_lines_that_matter(service, rows) -> None:
     assert "known before: line 2502 (x-" in shown
 
 
+def test_an_example_of_a_json_list_is_told_by_its_number(service, tmp_path) -> None:
+    file = tmp_path / "rows.json"
+    file.write_text('[{"input": "a"}, {"input": "b"}, {"ideal": "c"}]')
+    with service.served() as url:
+        shown, code = on_a_terminal(url, "examples", "import", str(file))
+    assert code == 1
+    assert "left out: example 3: input: is required" in shown
+
+
 def test_a_program_gets_a_line_for_each_piece_and_the_result_last(service, rows) -> None:
     with service.served() as url:
         *progress, result = lines(run(url, "examples", "import", rows))
