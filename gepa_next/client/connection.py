@@ -159,6 +159,8 @@ class Connection:
                     raise refusal(answer)
         except NETWORK_ERRORS as error:
             raise unreachable(self._url, error) from None
+        except requests.exceptions.InvalidJSONError as error:
+            raise ValueError(f"no JSON can carry the request: {error}") from None
         self._has_answered = True
         return answer
 

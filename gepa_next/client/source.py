@@ -20,6 +20,8 @@ class Source:
     def __init__(self, file: BinaryIO, encoding: str | None = None) -> None:
         self._file = file
         self._head = file.read(BLOCK)
+        if not isinstance(self._head, bytes):
+            raise FileError("the file is open as text: open it for reading bytes, with mode rb")
         self.bytes_read = len(self._head)
         self.encoding, self._mark = encoding_of(self._head, encoding)
 

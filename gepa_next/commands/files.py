@@ -45,6 +45,11 @@ def read_text(path: str) -> str:
         raise UsageError(f"{path}: not UTF-8 at byte {error.start}") from None
 
 
+def refuse_constant(name: str) -> object:
+    """Raise ValueError for NaN and Infinity, which Python reads and JSON has not."""
+    raise ValueError(f"{name} is no value of JSON")
+
+
 def read_examples(path: str, kind: str) -> list[Example]:
     """Return the examples of a file."""
     text = read_text(path)

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 from gepa_next.client import Client, OptimizeOptions, Quote
 from gepa_next.client.rows import KINDS
 from gepa_next.commands.connecting import add_connection, connect
-from gepa_next.commands.files import STDIN, kind_of, read_examples, read_text
+from gepa_next.commands.files import STDIN, kind_of, read_examples, read_text, refuse_constant
 from gepa_next.commands.jobs import tell_job
 from gepa_next.commands.limits import add_limits, limits_of
 from gepa_next.commands.outcome import Exit, UsageError, ending
@@ -16,6 +16,7 @@ from gepa_next.commands.terminal import tell, usd
 from gepa_next.commands.watching import watch
 
 Body = dict[str, Any]  # Any: JSON
+NO_FIELDS = frozenset({"idempotency_key", "self"})  # arguments of the client
 
 
 def add_optimize(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -78,13 +79,17 @@ def _metric(text: str | None) -> object:
 
 
 def _field(text: str) -> tuple[str, object]:
-    name, _, value = text.partition("=")
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise UsageError(f"--set {text}: FIELD=JSON is expected")
+    if name in NO_FIELDS:
+        raise UsageError(f"--set {name}: there is no such field")
     return name, _json(f"--set {name}", value)
 
 
 def _json(option: str, text: str) -> object:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{option}: not JSON: {error}") from None
 

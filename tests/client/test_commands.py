@@ -152,6 +152,25 @@ def test_what_goes_wrong_is_one_line_and_a_code(service, arguments, token, code,
     assert said in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--max-cost-usd", "nan"], "argument --max-cost-usd: a number is expected, not nan"),
+        (["--max-seconds", "inf"], "argument --max-seconds: a number is expected, not inf"),
+        (["--target-score", "high"], "argument --target-score: a number is expected, not high"),
+        (["--set", "foo"], "--set foo: FIELD=JSON is expected"),
+        (["--set", "foo=bar"], "--set foo: not JSON"),
+        (["--set", "foo=NaN"], "--set foo: not JSON: NaN"),
+        (["--set", 'idempotency_key="a"'], "--set idempotency_key: there is no such field"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_named(stand_in, prompt, arguments, said) -> None:
+    server = stand_in(answer(200, "{}"))
+    done = run(server.url, "optimize", prompt, *arguments)
+    assert (done.returncode, done.stdout, server.requests) == (2, "", [])
+    assert said in done.stderr
+
+
 def test_a_server_that_is_another_one_is_said_to_be(stand_in) -> None:
     done = run(stand_in(answer(200, "<html>", content_type="text/html")).url, "jobs")
     assert (done.returncode, done.stdout) == (4, "")
