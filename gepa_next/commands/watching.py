@@ -78,5 +78,6 @@ def conclusion(job: Job) -> list[str]:
     return [
         f"{result.verdict}: {score(result.seed_score)} before, {score(result.score)} after{held_out}",
         f"{job.usage.calls} calls, {usd(job.usage.cost_usd)}; ended by {job.stop_reason}",
+        *(f"warning: {each.code}: {each.message}" for each in result.warnings),
         f"the prompt: gepa-next result {job.job_id} --format txt",
     ]

@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from gepa_next.client.states import Job, Result, Warned
+from gepa_next.commands.watching import conclusion
 from tests.client.stand_in import answer
 from tests.e2e.processes import ROOT, SERVE
 from tests.support.service import EXAMPLES, TOKEN
@@ -245,6 +247,18 @@ def test_watching_outlives_the_server_and_letting_go_leaves_the_job(serve, provi
     assert [each["id"] for each in told] == list(range(1, len(told) + 1))
     assert told[-1]["type"] == "finished"
     assert again.state(job_id)["status"] == "finished"
+
+
+def test_what_to_beware_of_is_said_at_the_end() -> None:
+    beware = Warned(code="score_follows_length", message="Longer answers scored higher.")
+    job = Job(
+        job_id="j",
+        status="finished",
+        iteration=1,
+        iterations=1,
+        result=Result(prompt="p", verdict="improved", warnings=(beware,)),
+    )
+    assert "warning: score_follows_length: Longer answers scored higher." in conclusion(job)
 
 
 def test_the_exit_code_says_how_the_job_ended(service) -> None:

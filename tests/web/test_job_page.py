@@ -19,6 +19,7 @@ def test_a_finished_job_is_shown_from_its_stored_events(job_page, done) -> None:
     assert job_page.text_content("#rollouts") == str(state["usage"]["rollouts"])
     assert state["result"]["verdict"].replace("_", " ") in job_page.text_content("#outcome")
     assert state["result"]["says"] in job_page.text_content("#outcome")
+    assert [each["message"] in job_page.text_content("#warnings") for each in state["warnings"]] == [True]
     assert dots(job_page) == sum(each["score"] is not None for each in candidates)
     assert job_page.locator("#tree .node").count() == len(candidates)
     assert logged_ids(job_page) == list(range(1, service.client().get(f"/jobs/{job_id}/scores").json["upto"] + 1))
@@ -236,6 +237,7 @@ def test_a_page_without_javascript_shows_the_state(done, browser) -> None:
     assert page.text_content("#prompt") == state["result"]["prompt"]
     assert page.locator("#log li").count() > 3
     assert page.get_by_text(state["result"]["says"]).is_visible()
+    assert [page.get_by_text(each["message"]).is_visible() for each in state["warnings"]] == [True]
     assert page.get_by_text(f"Scored lower than before on: {', '.join(state['result']['test']['lost'])}.").is_visible()
     assert page.locator("#lessons li").first.is_visible()
     assert page.get_by_role("heading", name="How the best prompt came about").is_visible()

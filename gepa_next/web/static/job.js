@@ -41,7 +41,7 @@ const heat = new HeatMap(openHere);
 const prompt = new PromptPanel(job.job_id, seedPrompt, pick);
 const log = new EventLog(() => drawSoon());
 const actions = new Actions((state) => {
-  Object.assign(model, { budget: state.budget, iterations: state.iterations, error: state.error });
+  Object.assign(model, { budget: state.budget, iterations: state.iterations, error: state.error, warnings: state.warnings });
   if (state.status === "queued") model.status = "queued";
   stream.wait = 0;
   stream.open();

@@ -7,7 +7,7 @@ const [LEAST_SPREAD, MOST_SPREAD] = [0.15, 0.6];
 export class Model {
   constructor(job) {
     Object.assign(this, {
-      status: job.status, stopReason: job.stop_reason, error: job.error, result: job.result,
+      status: job.status, stopReason: job.stop_reason, error: job.error, result: job.result, warnings: job.warnings,
       iteration: 0, iterations: job.iterations, elapsed: null, eta: null, at: null,
       calls: 0, cost: 0, rollouts: 0, budget: job.budget,
       errors: 0, unscored: 0, reasons: new Map(), waiting: null, waits: 0, tokens: null,
@@ -36,6 +36,7 @@ export class Model {
     this.at = this.running ? event.ts : null;
     this.error = type === "failed" ? data : null;
     this.result = type === "finished" ? data : null;
+    this.warnings = data.warnings || this.warnings;
     this.stopReason = this.running ? null : data.stop_reason || (type === "failed" ? "error" : type);
   }
 

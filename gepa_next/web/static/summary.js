@@ -22,6 +22,7 @@ export function drawSummary(model, matrix, job, onCase) {
   against(matrix.againstSeed(model.bestId), model);
   waiting(model);
   outcome(model, onCase);
+  byId("warnings").replaceChildren(...model.warnings.map(warning));
   drawTime(model);
 }
 
@@ -84,6 +85,8 @@ function outcome(model, onCase) {
     : ` on the ${on} examples`;
   box.replaceChildren(el("p", {}, el("b", {}, reasoned(verdict)), `: ${score(seed)} → ${score(best)}${words}.`), el("p", {}, says), ...regressions(found, retest ? 1 : model.bestId, onCase));
 }
+
+const warning = ({ code, message }) => el("p", { class: "notice warning" }, el("b", {}, reasoned(code)), `: ${message}`);
 
 function regressions(found, candidate, onCase) {
   if (!found?.lost?.length) return [];
