@@ -118,6 +118,22 @@ def test_a_session_that_is_over_asks_to_log_in_again(running, trouble) -> None:
     trouble.forgive("401")
 
 
+def test_a_log_in_in_another_tab_brings_the_page_back(running, trouble) -> None:
+    service, page, job_id = running
+    page.clock.install()
+    page.context.clear_cookies()
+    break_streams(service, job_id)
+    connection(page, "refused")
+    other = page.context.new_page()
+    other.goto(page.url.rpartition("/jobs/")[0] + "/login")
+    log_in(other)
+    tell(service, job_id, 2)
+    page.clock.fast_forward(60_000)
+    connection(page, "live")
+    wait_for(lambda: logged_ids(page) == [1, 2, 3])
+    trouble.forgive("401")
+
+
 def test_a_token_that_is_taken_away_under_the_page_ends_the_session(open_with, open_page, trouble, tmp_path) -> None:
     write_private(tmp_path / "tokens", f"ada read,write {GIVEN}\n", over=True)
     service = open_with(api_bearer_tokens=[], api_tokens_file=str(tmp_path / "tokens"))

@@ -81,6 +81,7 @@ function connection(state) {
   shown.dataset.state = state;
   shown.textContent = CONNECTIONS[state];
   if (state === "ended") settle();
+  if (matrix.wanted && (state === "live" || state === "ended")) matrix.refresh();
   byId("gone").hidden = state !== "gone";
   if (state === "gone") document.querySelector(".actions")?.remove();
   if (state === "refused") {

@@ -6,16 +6,18 @@ const TYPES = ["started", "progress", "resumed", "finished", "failed", "cancelle
 const TERMINAL = new Set(["finished", "failed", "cancelled"]);
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30000;
+const SESSION_WAIT_MS = 15000;
 
 /**
  * One connection of a page: what has happened since its last event comes in one piece, then a stream goes on from there.
  *
  * There is none while the page is hidden. A browser reconnects by itself only after a stream that broke; after an answer
- * such as 401, 502 or 503 it gives up. Then all of it begins anew, after a wait that doubles each time.
+ * such as 401, 502 or 503 it gives up. Then all of it begins anew, after a wait that doubles each time; after 401 the wait
+ * is long and stays the same.
  */
 export class Stream {
   constructor(jobId, { onEvents, onConnection }) {
-    Object.assign(this, { jobId, onEvents, onConnection, last: 0, ended: false, gone: false, wait: FIRST_WAIT_MS, connected: null });
+    Object.assign(this, { jobId, onEvents, onConnection, last: 0, ended: false, gone: false, shut: false, wait: FIRST_WAIT_MS, connected: null });
     document.addEventListener("visibilitychange", () => (document.hidden ? this.pause() : this.open()));
     window.addEventListener("pagehide", () => this.pause());
     window.addEventListener("pageshow", (event) => event.persisted && this.open());
@@ -26,9 +28,11 @@ export class Stream {
     clearTimeout(this.timer);
     if (this.connected || this.gone || document.hidden) return;
     const { signal } = (this.connected = new AbortController());
-    this.onConnection("connecting");
-    const found = await ask(`/jobs/${this.jobId}/history?after=${this.last}`, { signal }).catch((refusal) => void (signal.aborted || this.refused(refusal)));
+    if (!this.shut) this.onConnection("connecting"); // who is asked to log in need not hear of each attempt
+    const found = await ask(`/jobs/${this.jobId}/history?after=${this.last}`, { signal })
+      .catch((refusal) => void (signal.aborted || this.refused(refusal)));
     if (signal.aborted) return;
+    this.shut = false;
     this.take(found.events.map(([id, type, ts, data]) => ({ id, type, ts, data })));
     if (found.ended) this.leave("ended");
     else this.listen(signal);
@@ -76,9 +80,16 @@ export class Stream {
   }
 
   refused({ status }) {
-    if (status === 401) this.leave("refused");
+    if (status === 401) this.outside();
     else if (status === 404) this.left();
     else this.later();
+  }
+
+  /** Look now and then whether somebody has logged in, in this tab or another. */
+  outside() {
+    this.leave("refused");
+    this.shut = true;
+    this.timer = setTimeout(() => this.open(), SESSION_WAIT_MS);
   }
 
   /** Take it that the job is gone for good. */
