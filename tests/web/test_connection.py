@@ -184,3 +184,25 @@ def test_a_job_that_is_deleted_under_the_page_is_said_to_be_gone(open_with, open
         assert asked == []
         page.close()
     trouble.forgive("404")
+
+
+@pytest.mark.parametrize("asks", ["case", "resume", "prompt"])
+def test_whatever_is_asked_of_a_deleted_job_shows_that_it_is_gone(done, open_page, trouble, asks) -> None:
+    service, url, job_id = done
+    page = open_page(f"{url}/login?next=/jobs/{job_id}")
+    log_in(page)
+    connection(page, "ended")
+    page.wait_for_selector("#outcome button")
+    prune_jobs(service.database, before=time.time() + 1)
+    if asks == "case":
+        page.locator("#outcome button").first.click()
+        page.wait_for_selector("#case .wrong")
+    elif asks == "resume":
+        page.get_by_role("button", name="Resume…").click()
+        page.locator("#raise .primary").click()
+    else:
+        page.select_option("#candidate", "0")
+    connection(page, "gone")
+    assert page.get_by_text("deleted while the page was open").is_visible()
+    assert not page.locator("#raise, .actions").count()
+    trouble.forgive("404")

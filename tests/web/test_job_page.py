@@ -167,6 +167,8 @@ def test_a_waiting_job_is_cancelled_after_a_question(open_with, open_page) -> No
         page.get_by_role("button", name="Cancel the job").click()
         status(page, "cancelled")
         connection(page, "ended")
+        assert page.text_content("#why") == ""
+        assert set(page.locator("[data-shape=undecided]").all_text_contents()) == {"not decided"}
         assert page.get_by_role("button", name="Resume…").is_visible()
         page.close()
 

@@ -5,10 +5,10 @@ import { problem, sent } from "./forms.js";
 
 const SHOWN = { running: (model) => model.running, ended: (model) => !model.running, scored: (model) => model.seedScore !== null };
 
-/** Offer what the job allows as it stands; call back with its state once the server has done what was asked. */
+/** Offer what the job allows as it stands; call back with its state once the server has done what was asked, or with an answer that refuses it. */
 export class Actions {
-  constructor(onDone) {
-    Object.assign(this, { onDone, stopping: false, picked: null });
+  constructor(onDone, onRefusal) {
+    Object.assign(this, { onDone, onRefusal, stopping: false, picked: null });
     for (const form of document.querySelectorAll("[data-asks]")) form.addEventListener("submit", (event) => this.ask(event));
     byId("raise")?.addEventListener("beforetoggle", (event) => event.newState === "open" && this.offer());
   }
@@ -41,7 +41,12 @@ export class Actions {
     const given = page?.getElementById("given");
     if (answer?.ok && given) this.done(form, page, JSON.parse(given.textContent));
     else if (answer?.redirected) location.assign(answer.url); // the session is over
-    else this.say(form, problem(page));
+    else this.refused(form, page, answer);
+  }
+
+  refused(form, page, answer) {
+    this.say(form, problem(page));
+    if (answer) this.onRefusal(answer);
   }
 
   done(form, page, given) {

@@ -4,7 +4,7 @@ import { ask } from "./api.js";
 import { byId, el } from "./dom.js";
 import { difference, reasoned, score } from "./words.js";
 
-/** Open the case of a candidate on an example. */
+/** Open the case of a candidate on an example; Refusal, which the case says, if it cannot be had. */
 export async function openCase(jobId, candidate, exampleId) {
   const [dialog, body] = [byId("case"), byId("case-body")];
   byId("case-title").textContent = `Candidate ${candidate} on ${exampleId}`;
@@ -15,6 +15,7 @@ export async function openCase(jobId, candidate, exampleId) {
     body.replaceChildren(...shown(found, candidate));
   } catch (refusal) {
     body.replaceChildren(el("p", { class: "wrong" }, `This cannot be shown: ${refusal.message}.`));
+    throw refusal;
   }
 }
 

@@ -36,9 +36,9 @@ let [timer, next] = [null, 0];
 const matrix = new Matrix(job.job_id, () => drawSoon());
 const curve = new Curve(pick);
 const tree = new Tree(pick);
-const openHere = (candidate, example) => openCase(job.job_id, candidate, example);
+const openHere = (candidate, example) => openCase(job.job_id, candidate, example).catch(missing);
 const heat = new HeatMap(openHere);
-const prompt = new PromptPanel(job.job_id, seedPrompt, pick);
+const prompt = new PromptPanel(job.job_id, seedPrompt, pick, missing);
 const log = new EventLog(() => drawSoon());
 const actions = new Actions((state) => {
   Object.assign(model, { budget: state.budget, iterations: state.iterations, error: state.error, warnings: state.warnings });
@@ -46,7 +46,7 @@ const actions = new Actions((state) => {
   stream.wait = 0;
   stream.open();
   drawSoon();
-});
+}, missing);
 const stream = new Stream(job.job_id, { onEvents: take, onConnection: connection });
 
 onChosen("by", () => choose({ by: chosen("by") }));
@@ -83,11 +83,23 @@ function connection(state) {
   if (state === "ended") settle();
   if (matrix.wanted && (state === "live" || state === "ended")) matrix.refresh();
   byId("gone").hidden = state !== "gone";
-  if (state === "gone") document.querySelector(".actions")?.remove();
+  if (state === "gone") retire();
   if (state === "refused") {
     const link = Object.assign(document.createElement("a"), { href: `/login?next=${encodeURIComponent(location.pathname)}`, textContent: "log in" });
     shown.replaceChildren("The session is over: ", link);
   }
+}
+
+/** Offer nothing more of a job that is deleted. */
+function retire() {
+  for (const each of document.querySelectorAll(".actions, [popover]")) each.remove();
+}
+
+/** Find out, where something of the job is not there, whether the job itself is gone. */
+async function missing(refusal) {
+  if (refusal.status !== 404 || stream.gone) return;
+  const status = await ask(`/v1/optimize/${job.job_id}`).then(() => 200, (refused) => refused.status);
+  if (status === 404) stream.left();
 }
 
 /** Take the numbers of a job that has ended from its state: what the last calls came to is in no event. */

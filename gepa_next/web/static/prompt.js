@@ -9,8 +9,8 @@ const LONGEST_LIST = 2000;
 
 /** Show the text of the picked candidate; choosing another one in the list picks it. */
 export class PromptPanel {
-  constructor(jobId, seedPrompt, onPick) {
-    Object.assign(this, { jobId, seedPrompt, families: new Map(), shown: null, model: null, listed: "" });
+  constructor(jobId, seedPrompt, onPick, onRefusal) {
+    Object.assign(this, { jobId, seedPrompt, onRefusal, families: new Map(), shown: null, model: null, listed: "" });
     byId("candidate").addEventListener("change", (event) => onPick(event.target.value === "best" ? null : Number(event.target.value)));
     onChosen("as", () => this.show());
     byId("copy").addEventListener("click", () => this.copy());
@@ -38,7 +38,7 @@ export class PromptPanel {
   async load(id, decided) {
     this.family = this.families.get(id) || null;
     if (!this.family && decided) {
-      const found = await ask(`/jobs/${this.jobId}/ancestry/${id}`).catch(() => null);
+      const found = await ask(`/jobs/${this.jobId}/ancestry/${id}`).catch((refusal) => void this.onRefusal(refusal));
       if (found) this.families.set(id, found.items);
       if (id !== this.id) return;
       this.family = found?.items || null;

@@ -10,7 +10,8 @@ const REASONS = { disk_full: "the server's disk is full", rate_limited: "the pro
 export function drawSummary(model, matrix, job, onCase) {
   byId("status").firstElementChild.dataset.status = model.status;
   byId("status").firstElementChild.textContent = model.status;
-  say("why", reasoned(model.stopReason));
+  say("why", model.stopReason === model.status ? "" : reasoned(model.stopReason));
+  for (const each of document.querySelectorAll("[data-shape=undecided]")) each.textContent = model.running ? "being run" : "not decided";
   document.title = `${title(model)} ${job.job_id}${job.simulated ? " (simulated)" : ""} · gepa-next`;
   say("iteration", `${model.iteration} / ${model.iterations}`);
   Object.assign(byId("iteration-bar"), { max: model.iterations, value: model.iteration });
