@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 UNKNOWN = "–"  # noqa: RUF001 - a dash
 SECONDS_PER_MINUTE = 60
+SHORT_S = 10
 CENT = 0.01
 
 
@@ -34,9 +35,11 @@ def count(value: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Return a length of time in its two largest units."""
+    """Return a length of time in its two largest units, a short one with tenths."""
     if seconds is None:
         return UNKNOWN
+    if seconds < SHORT_S:
+        return f"{int(max(0, seconds) * 10) / 10:.1f} s"
     minutes, rest = divmod(int(seconds), SECONDS_PER_MINUTE)
     hours, minutes = divmod(minutes, SECONDS_PER_MINUTE)
     if hours:

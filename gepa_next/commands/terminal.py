@@ -54,7 +54,7 @@ def bar(done: float, total: float) -> str:
 
 def score(value: float | None) -> str:
     """Return a score to read."""
-    return "none" if value is None else f"{value:.2f}"
+    return "none" if value is None else f"{round(value, 9):.2f}"  # as the page rounds
 
 
 def usd(value: float | None) -> str:

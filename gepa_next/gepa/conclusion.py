@@ -18,7 +18,7 @@ def conclusion(champion_id: int, returned_id: int, found: PairedTest | None) -> 
 
 
 def _of_champion(found: PairedTest, held_out: str) -> str:
-    scores = f"{found.score:.2f} to the seed prompt's {found.seed_score:.2f} on the {held_out}"
+    scores = f"{_score(found.score)} to the seed prompt's {_score(found.seed_score)} on the {held_out}"
     word = verdict(found)
     if word == "inconclusive":
         return f"The champion is returned as the best on the examples to select by: the {held_out} decide too little."
@@ -46,6 +46,10 @@ def _both_scores(found: Comparison) -> str:
     if not is_tie(found):
         return f"Its score is {found.score:.2f}, before it was {found.seed_score:.2f}."
     return f"Its score is {found.score:.2f}, as before."
+
+
+def _score(value: float) -> str:
+    return f"{round(value, 9):.2f}"  # 0.22499999999999998 is a mean of 0.225
 
 
 def _many(n: int, thing: str) -> str:

@@ -5,6 +5,7 @@ from itertools import islice
 
 from flask import Response
 
+from gepa_next.api.artifacts import ARTIFACTS, REPORT
 from gepa_next.api.auth import token, token_id
 from gepa_next.api.errors import STATUS_BY_CODE
 from gepa_next.api.states import job_state
@@ -52,6 +53,7 @@ def job_page(job_id: str, *, refused: RefusedError | None = None) -> Response:
         lessons=list_lessons(database, job_id)[: -LATEST_LESSONS - 1 : -1],
         events=[words.told(each) for each in reversed(latest)],
         ancestors=_ancestors(job),
+        files=[name for name in ARTIFACTS if name != REPORT],
         relations=_relations(job),
         limits=limit_texts(job),
         can_write="write" in token().scopes,

@@ -113,6 +113,7 @@ def test_a_finished_job_prints_as_a_report_of_few_pages(ended) -> None:
     for shown in ("#outcome", "#prompt", "#curve svg", "#lessons", ".simulated"):
         assert page.locator(shown).is_visible()
     assert page.locator("#outcome button").first.is_visible()
+    assert page.locator("#lessons button").first.is_visible()
     for hidden in (".actions", "#log", "#heat", "#copy", ".files", "#curve-by"):
         assert not page.locator(hidden).is_visible()
     assert page.evaluate(

@@ -1,8 +1,12 @@
 """The page of a job in a browser: what it shows of stored events, and what can be done with it."""
 
+import re
+
 import pytest
 
-from gepa_next.api.words import score
+from gepa_next.api.words import duration, score, usd
+from gepa_next.web.assets import url_of
+from tests.support.pinning import DESK, bank, message, pin, prompt_for
 from tests.web.browser import needs_chromium
 from tests.web.looking import connection, dots, log_in, logged_ids, status
 
@@ -123,6 +127,39 @@ def test_the_filters_leave_the_examples_they_name(job_page, done, only, kept) ->
     )
 
 
+def test_the_page_rounds_as_the_server_does(job_page) -> None:
+    values = [0.125, 0.375, 0.625, 0.875, 1.125, 0.225, 0.22499999999999998, 0.62, 0.005, 0.0, 1.0]
+    worded = (
+        "([url, values]) => import(url).then((words) => values.map((each) => [words.score(each), words.usd(each)]))"
+    )
+    assert job_page.evaluate(worded, [url_of("words.js"), values]) == [[score(each), usd(each)] for each in values]
+    lengths = [0.0, 0.26, 9.99, 10.0, 61.5, 3700.0]
+    worded = "([url, values]) => import(url).then((words) => values.map(words.duration))"
+    assert job_page.evaluate(worded, [url_of("words.js"), lengths]) == [duration(each) for each in lengths]
+    assert [duration(each) for each in lengths] == ["0.0 s", "0.2 s", "9.9 s", "10 s", "1 min 1 s", "1 h 1 min"]
+
+
+def test_what_was_best_stands_on_its_step_where_the_line_ends(job_page) -> None:
+    star = job_page.locator("#curve .dot.best").get_attribute("transform")
+    line = job_page.locator("#curve .step").get_attribute("d")
+    at = float(star.removeprefix("translate(").split()[0])
+    assert any(abs(float(each) - at) < 0.1 for each in re.findall(r"[HM]([0-9.]+)", line))
+    last = job_page.locator("#curve .dot").evaluate_all(
+        "dots => Math.max(...dots.map((each) => Number(each.getAttribute('transform').match(/[0-9.]+/)[0])))"
+    )
+    assert float(re.findall(r"H([0-9.]+)", line)[-1]) >= last - 0.1
+
+
+def test_a_narrow_tree_begins_with_the_best_candidate(job_page) -> None:
+    job_page.set_viewport_size({"width": 400, "height": 800})
+    job_page.reload()
+    best = job_page.locator("#tree .node.best")
+    best.wait_for()
+    inside = "node => [node, node.closest('#tree')].map((each) => each.getBoundingClientRect())"
+    node, figure = best.evaluate(f"node => ({inside})(node).map((each) => [each.left, each.right])")
+    assert figure[0] <= node[0] < node[1] <= figure[1]
+
+
 def test_events_are_shown_by_stage(job_page) -> None:
     job_page.select_option("#log-only", "select")
     job_page.wait_for_function("() => document.querySelector('#log').dataset.only === 'select'")
@@ -213,6 +250,27 @@ def test_a_candidate_that_is_picked_is_the_one_to_pin_or_to_fork_from(job_page) 
     job_page.get_by_role("link", name="Fork…").click()
     job_page.wait_for_url("**/fork?candidate_id=0")
     assert job_page.get_by_label("From candidate").input_value() == "0"
+
+
+def test_the_page_of_a_re_test_shows_the_prompt_that_was_tested(open_with, open_page) -> None:
+    service = open_with()
+    pin(service, prompt_for("invoice", "outage"))
+    pin(service, prompt_for("invoice"))
+    bank(service.client(), message("invoice"), message("outage"))
+    job_id = service.client().post(f"{DESK}/retest", json={}).json["job_id"]
+    service.run(job_id)
+    with service.served() as url:
+        page = open_page(f"{url}/login?next=/jobs/{job_id}")
+        log_in(page)
+        connection(page, "ended")
+        page.wait_for_selector("#candidate option[value=best]:text-is('pinned (#1)')", state="attached")
+        page.wait_for_function(
+            "text => document.querySelector('#prompt').textContent === text", arg=prompt_for("invoice")
+        )
+        assert (page.text_content("#best"), page.text_content("#seed")) == ("0.50", "1.00")
+        page.get_by_text("vs seed").click()
+        assert "outage" in "".join(page.locator("#prompt del").all_text_contents())
+        page.close()
 
 
 def test_lost_examples_of_the_test_open_their_cases(job_page, done) -> None:

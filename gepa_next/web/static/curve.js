@@ -40,7 +40,7 @@ export class Curve {
     const scales = scalesOf(dots, model, by, width);
     const drawing = svg("svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": summary(model, dots) });
     drawing.append(...axes(scales, by, width), line(model, scales, by));
-    const seats = by === "iteration" ? seatsOf(dots) : new Map();
+    const seats = by === "iteration" ? seatsOf(dots, model) : new Map();
     for (const each of dots.sort((a, b) => rank(model, a) - rank(model, b))) drawing.append(mark(model, each, scales, by, seats, picked));
     this.figure.replaceChildren(drawing);
   }
@@ -89,19 +89,22 @@ function axes({ x, y, low, high, end }, by, width) {
   ];
 }
 
-function line(model, { x, y, end }, by) {
+function line(model, { x, y }, by) {
   const steps = model.steps.filter((each) => each.score !== null && each.x[by] !== null);
   const parts = steps.map((each, place) => (place ? `H${x(each.x[by])}V${y(each.score)}` : `M${x(each.x[by])} ${y(each.score)}`));
-  const last = by === "iteration" && steps.length ? `H${x(Math.min(end, steps.at(-1).x[by] + 0.5))}` : "";
-  return svg("path", { class: "step", d: parts.join("") + last || "M0 0" });
+  return svg("path", { class: "step", d: parts.join("") || "M0 0" });
 }
 
-/** Spread the candidates of one iteration out beside one another. */
-function seatsOf(dots) {
+/** Spread the candidates of one iteration out to the left of its step, on which one that became the best stands. */
+function seatsOf(dots, model) {
+  const won = new Set(model.steps.map((each) => each.id));
   const together = new Map();
   for (const each of dots) together.set(each.x.iteration, [...(together.get(each.x.iteration) || []), each]);
   const seats = new Map();
-  for (const group of together.values()) group.forEach((each, place) => seats.set(each.id, ((place + 0.5) / group.length - 0.5) * SPREAD));
+  for (const group of together.values()) {
+    group.sort((a, b) => won.has(a.id) - won.has(b.id));
+    group.forEach((each, place) => seats.set(each.id, ((place + 1) / group.length - 1) * SPREAD));
+  }
   return seats;
 }
 

@@ -1,7 +1,7 @@
 // The heat map: candidates × examples on a canvas, of which only what is in sight is drawn.
 
 import { byId, el } from "./dom.js";
-import { difference, many, score } from "./words.js";
+import { count, difference, many, score } from "./words.js";
 import { SPLITS } from "./matrix.js";
 
 const CELL = { width: 15, height: 18 };
@@ -40,7 +40,9 @@ export class HeatMap {
 
   summarise() {
     const words = { all: "", failures: `on which #${this.picked} scores below 0.50 or failed`, changed: `on which #${this.picked} differs from the seed prompt`, regressions: `on which #${this.picked} is worse than the seed prompt` };
-    const said = this.only === "all" ? `${many(this.rows.length, "candidate")} on ${many(this.places.length, "example")}` : `${many(this.places.length, "example")} ${words[this.only]}`;
+    const all = this.matrix.examples.length;
+    const rest = this.places.length < all ? ` of ${count(all)}; the others were not run` : "";
+    const said = this.only === "all" ? `${many(this.rows.length, "candidate")} on ${many(this.places.length, "example")}${rest}` : `${many(this.places.length, "example")} ${words[this.only]}`;
     byId("heat-about").textContent = said;
   }
 

@@ -7,7 +7,7 @@ const [LEAST_SPREAD, MOST_SPREAD] = [0.15, 0.6];
 export class Model {
   constructor(job) {
     Object.assign(this, {
-      status: job.status, stopReason: job.stop_reason, error: job.error, result: job.result, warnings: job.warnings,
+      status: job.status, stopReason: job.stop_reason, error: job.error, result: job.result, warnings: job.warnings, retest: job.retest,
       iteration: 0, iterations: job.iterations, elapsed: null, eta: null, at: null,
       calls: 0, cost: 0, rollouts: 0, budget: job.budget,
       errors: 0, unscored: 0, reasons: new Map(), waiting: null, waits: 0, tokens: null,
@@ -44,7 +44,7 @@ export class Model {
     Object.assign(this, { elapsed: data.elapsed_s, eta: data.eta_s, calls: data.calls, cost: data.cost_usd, at: event.ts });
     const taken = {
       seed: this.seeded, evaluate: this.evaluated, judge: this.judged, generate: this.generated, merge: this.generated,
-      guard: this.decided, select: this.decided, lesson: this.learned, iteration: this.completed, test: this.tested,
+      guard: this.decided, select: this.decided, lesson: this.learned, iteration: this.completed, test: this.tested, retest: this.retested,
     }[data.stage];
     taken?.call(this, data);
   }
@@ -97,7 +97,13 @@ export class Model {
     this.budget = { ...this.budget, max_rollouts: data.max_rollouts };
     this.ends.push(data.elapsed_s);
     this.tokens = Object.values(data.by_role).reduce((sum, each) => [sum[0] + each.input_tokens, sum[1] + each.output_tokens], [0, 0]);
-    this.best(data.best_score, data.best_candidate_id);
+    if (!this.retest) this.best(data.best_score, data.best_candidate_id);
+  }
+
+  /** Take in how a pinned prompt did: the one that a re-test is about, be it the better one or not. */
+  retested(data) {
+    Object.assign(this.candidate(data.candidate_id), { decision: "accepted", operator: "pinned", iteration: data.iteration });
+    this.best(data.score ?? null, data.candidate_id);
   }
 
   tested(data) {
@@ -150,7 +156,7 @@ export class Model {
 
   /** Say what a candidate is: the best, on the frontier, or what was decided. */
   kindOf(candidate) {
-    if (candidate.id === this.bestId) return "best";
+    if (candidate.id === this.bestId && !this.retest) return "best";
     if (candidate.id === 0) return "seed";
     if (this.frontier.has(candidate.id)) return "frontier";
     return candidate.decision || "undecided";

@@ -32,7 +32,7 @@ export class PromptPanel {
     if (key === this.listed) return;
     this.listed = key;
     const options = decided.slice(-LONGEST_LIST).reverse().map((each) => el("option", { value: each.id, selected: each.id === picked }, `#${each.id} ${score(model.scoreOf(each))} ${model.kindOf(each)}`));
-    byId("candidate").replaceChildren(el("option", { value: "best", selected: picked === null }, `best (#${model.bestId})`), ...options);
+    byId("candidate").replaceChildren(el("option", { value: "best", selected: picked === null }, `${model.retest ? "pinned" : "best"} (#${model.bestId})`), ...options);
   }
 
   async load(id, decided) {
@@ -57,13 +57,19 @@ export class PromptPanel {
     return this.family ? this.family[0].text : this.seedPrompt;
   }
 
+  /** Return the seed candidate, from which a pinned prompt does not descend. */
+  get first() {
+    const first = this.family.at(-1);
+    return first.id ? { id: 0, text: this.seedPrompt } : first;
+  }
+
   show() {
     const as = this.family ? chosen("as") : "full";
     const parent = this.family?.find((each) => each.id === this.family[0].parent_ids[0]);
     const box = byId("prompt");
     if (as === "full") box.replaceChildren(this.text);
     else if (as === "since") box.replaceChildren(since(this.family));
-    else box.replaceChildren(...compared(as === "seed" ? this.family.at(-1) : parent, this.family[0]));
+    else box.replaceChildren(...compared(as === "seed" ? this.first : parent, this.family[0]));
   }
 
   async copy() {
@@ -80,7 +86,7 @@ export class PromptPanel {
 }
 
 function compared(before, after) {
-  if (!before || before.id === after.id) return [el("p", { class: "quiet" }, "This is the seed prompt; there is nothing before it."), after.text];
+  if (!before || before.id === after.id) return [el("p", { class: "quiet" }, "There is nothing before it."), after.text];
   return wordDifferences(before.text, after.text).map(([sign, text]) => (sign === "=" ? text : el(sign === "+" ? "ins" : "del", {}, text)));
 }
 

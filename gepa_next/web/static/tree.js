@@ -41,9 +41,11 @@ export class Tree {
     this.follow(before);
   }
 
-  /** Show the latest candidates, unless the visitor is looking at others. */
+  /** Begin with the best candidate of a job that has ended; else show the latest, unless the visitor looks at others. */
   follow(before) {
     const { scrollLeft: left, clientWidth: width } = this.figure;
+    const best = this.places.get(this.model.bestId);
+    if (!before && !this.model.running && best) return void (this.figure.scrollLeft = best.x - width / 2);
     if (before?.width === this.size.width || (before && left + width < before.width - EDGE)) return;
     this.figure.scrollLeft = this.size.width;
   }

@@ -4,7 +4,14 @@ const UNKNOWN = "–";
 const times = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const grouped = new Intl.NumberFormat("en");
 
-const rounded = (value) => Number(value.toFixed(9)).toFixed(2); // 0.22499999999999998 is a mean of 0.225
+const rounded = (value) => hundredths(Number(value.toFixed(9))); // 0.22499999999999998 is a mean of 0.225
+
+/** Word a positive number with two decimals, and of two as near the even one, as the server does. */
+function hundredths(value) {
+  if ((value * 8) % 2 !== 1) return value.toFixed(2); // only odd eighths are halves of a hundredth to a computer
+  const lower = Math.floor(value * 100);
+  return ((lower + (lower % 2)) / 100).toFixed(2);
+}
 
 /** Word a score with two decimals. */
 export const score = (value) => (value === null || value === undefined ? UNKNOWN : rounded(value));
@@ -18,7 +25,7 @@ export function difference(value) {
 /** Word an amount of money; more decimals where there is little of it. */
 export function usd(value) {
   if (value === null || value === undefined) return "unknown";
-  return `$${value.toFixed(value > 0 && value < 0.01 ? 4 : 2)}`;
+  return `$${value > 0 && value < 0.01 ? value.toFixed(4) : hundredths(value)}`;
 }
 
 /** Word a number with its thousands apart. */
@@ -27,10 +34,11 @@ export const count = (value) => (value === null || value === undefined ? UNKNOWN
 /** Word a number of things. */
 export const many = (number, one, more = `${one}s`) => `${count(number)} ${number === 1 ? one : more}`;
 
-/** Word a length of time in its two largest units. */
+/** Word a length of time in its two largest units, a short one with tenths. */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return UNKNOWN;
-  const whole = Math.max(0, Math.floor(seconds));
+  if (seconds < 10) return `${(Math.floor(Math.max(0, seconds) * 10) / 10).toFixed(1)} s`;
+  const whole = Math.floor(seconds);
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
   if (hours) return `${hours} h ${minutes} min`;
   return minutes ? `${minutes} min ${whole % 60} s` : `${whole} s`;
