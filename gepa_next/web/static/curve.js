@@ -26,7 +26,8 @@ export class Curve {
     if (!candidate || dot.firstChild) return;
     const on = candidate.compared ? ` on ${many(candidate.compared, "example")}` : "";
     const now = this.model.scoreOf(candidate) === candidate.score ? "" : ` (now ${score(candidate.now)})`;
-    const about = `#${candidate.id} ${score(candidate.score)}${on}${now}, ${this.model.kindOf(candidate)}${candidate.reason ? `: ${reasoned(candidate.reason)}` : ""}`;
+    const why = candidate.reason ? `: ${reasoned(candidate.reason)}` : "";
+    const about = `#${candidate.id} ${score(candidate.score)}${on}${now}, ${this.model.kindOf(candidate)}${why}`;
     dot.append(svg("title", {}, about));
   }
 
@@ -57,7 +58,8 @@ function scalesOf(dots, model, by, width) {
   const scores = [...dots.map((each) => each.score), ...model.steps.map((each) => each.score).filter((each) => each !== null)];
   const low = Math.max(0, Math.floor((Math.min(...scores) - 0.03) * 10) / 10);
   const high = Math.min(1, Math.ceil((Math.max(...scores) + 0.03) * 10) / 10);
-  const most = Math.max(by === "iteration" ? Math.min(model.iterations, Math.max(model.iteration + 1, 3)) : 0, ...dots.map((each) => each.x[by]), ...model.steps.map((each) => each.x[by] || 0));
+  const least = by === "iteration" ? Math.min(model.iterations, Math.max(model.iteration + 1, 3)) : 0;
+  const most = Math.max(least, ...dots.map((each) => each.x[by]), ...model.steps.map((each) => each.x[by] || 0));
   const end = by === "iteration" ? most + 0.5 : most || 1;
   const [room, depth] = [width - MARGIN.left - MARGIN.right, HEIGHT - MARGIN.top - MARGIN.bottom];
   return {
@@ -111,5 +113,11 @@ function seatsOf(dots, model) {
 function mark(model, candidate, { x, y }, by, seats, picked) {
   const kind = model.kindOf(candidate);
   const at = by === "iteration" && kind !== "seed" ? Math.max(0, candidate.x[by] + (seats.get(candidate.id) || 0)) : candidate.x[by];
-  return svg("path", { d: dot(kind), class: ["dot", kind, candidate.reason === "outrun" && "outrun", candidate.id === picked && "picked"].filter(Boolean).join(" "), transform: `translate(${x(at).toFixed(1)} ${y(candidate.score).toFixed(1)})`, "data-id": candidate.id });
+  const names = ["dot", kind, candidate.reason === "outrun" && "outrun", candidate.id === picked && "picked"];
+  return svg("path", {
+    d: dot(kind),
+    class: names.filter(Boolean).join(" "),
+    transform: `translate(${x(at).toFixed(1)} ${y(candidate.score).toFixed(1)})`,
+    "data-id": candidate.id,
+  });
 }

@@ -8,14 +8,23 @@ const CELL = { width: 15, height: 18 };
 const HEAD = { width: 80, height: 22 };
 const HIGHEST = 420;
 const [LEAST_LABEL, GAP] = [45, 6];
-const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0], Home: [0, -Infinity], End: [0, Infinity], PageUp: [-15, 0], PageDown: [15, 0] };
+const MOVES = {
+  ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0],
+  Home: [0, -Infinity], End: [0, Infinity], PageUp: [-15, 0], PageDown: [15, 0],
+};
 const NAMES = ["--text", "--quiet", "--line", "--surface", "--sunk", "--scale", "--scale-low", "--worse", "--accent"];
 
 /** Draw the map; a click or Enter opens a case, arrow keys move about, and what is under them is said. */
 export class HeatMap {
   constructor(onOpen) {
     Object.assign(this, { figure: byId("heat"), onOpen, rows: [], places: [], at: [0, 0], picked: null, matrix: null, model: null });
-    this.canvas = el("canvas", { tabindex: 0, role: "application", "aria-roledescription": "heat map", "aria-label": "Scores of candidates by example. Arrow keys move, Enter opens the case.", "aria-describedby": "heat-about" });
+    this.canvas = el("canvas", {
+      tabindex: 0,
+      role: "application",
+      "aria-roledescription": "heat map",
+      "aria-label": "Scores of candidates by example. Arrow keys move, Enter opens the case.",
+      "aria-describedby": "heat-about",
+    });
     this.room = el("div", { class: "room" });
     this.figure.addEventListener("scroll", () => this.paintSoon());
     this.canvas.addEventListener("pointermove", (event) => this.over(event));
@@ -39,11 +48,18 @@ export class HeatMap {
   }
 
   summarise() {
-    const words = { all: "", failures: `on which #${this.picked} scores below 0.50 or failed`, changed: `on which #${this.picked} differs from the seed prompt`, regressions: `on which #${this.picked} is worse than the seed prompt` };
+    const words = {
+      failures: "scores below 0.50 or failed",
+      changed: "differs from the seed prompt",
+      regressions: "is worse than the seed prompt",
+    };
     const all = this.matrix.examples.length;
     const rest = this.places.length < all ? ` of ${count(all)}; the others were not run` : "";
-    const said = this.only === "all" ? `${many(this.rows.length, "candidate")} on ${many(this.places.length, "example")}${rest}` : `${many(this.places.length, "example")} ${words[this.only]}`;
-    byId("heat-about").textContent = said;
+    const examples = many(this.places.length, "example");
+    byId("heat-about").textContent =
+      this.only === "all"
+        ? `${many(this.rows.length, "candidate")} on ${examples}${rest}`
+        : `${examples} on which #${this.picked} ${words[this.only]}`;
   }
 
   paintSoon() {
@@ -74,7 +90,9 @@ export class HeatMap {
     const [column, row] = [Math.floor(left / CELL.width), Math.floor(top / CELL.height)];
     const columns = Math.ceil((width - HEAD.width) / CELL.width) + 1;
     const rows = Math.ceil((height - HEAD.height) / CELL.height) + 1;
-    return { left, top, row, column, lastRow: Math.min(this.rows.length, row + rows), lastColumn: Math.min(this.places.length, column + columns), width, height };
+    const lastRow = Math.min(this.rows.length, row + rows);
+    const lastColumn = Math.min(this.places.length, column + columns);
+    return { left, top, row, column, lastRow, lastColumn, width, height };
   }
 
   paintCells(pen, colours, sight) {

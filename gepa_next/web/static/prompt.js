@@ -31,8 +31,11 @@ export class PromptPanel {
     const key = `${decided.length} ${model.bestId} ${model.bestScore} ${[...model.frontier].join()} ${picked}`;
     if (key === this.listed) return;
     this.listed = key;
-    const options = decided.slice(-LONGEST_LIST).reverse().map((each) => el("option", { value: each.id, selected: each.id === picked }, `#${each.id} ${score(model.scoreOf(each))} ${model.kindOf(each)}`));
-    byId("candidate").replaceChildren(el("option", { value: "best", selected: picked === null }, `${model.retest ? "pinned" : "best"} (#${model.bestId})`), ...options);
+    const option = (value, selected, text) => el("option", { value, selected }, text);
+    const worded = (each) => `#${each.id} ${score(model.scoreOf(each))} ${model.kindOf(each)}`;
+    const options = decided.slice(-LONGEST_LIST).reverse().map((each) => option(each.id, each.id === picked, worded(each)));
+    const first = option("best", picked === null, `${model.retest ? "pinned" : "best"} (#${model.bestId})`);
+    byId("candidate").replaceChildren(first, ...options);
   }
 
   async load(id, decided) {
@@ -49,7 +52,7 @@ export class PromptPanel {
 
   about(model) {
     const candidate = model.candidates.get(this.id);
-    const parts = candidate?.decision ? [`#${candidate.id}`, model.kindOf(candidate), reasoned(candidate.reason), candidate.id ? `iteration ${candidate.iteration}` : "", candidate.id ? `${candidate.operator} of ${candidate.parents.map((id) => `#${id}`).join(" and ")}` : "", `score ${score(model.scoreOf(candidate))}`, candidate.difference != null ? `${difference(candidate.difference)} on ${candidate.compared} examples beside its parent` : ""] : [];
+    const parts = candidate?.decision ? about(candidate, model) : [];
     byId("prompt-about").textContent = parts.filter(Boolean).join(" · ");
   }
 
@@ -83,6 +86,20 @@ export class PromptPanel {
     el("a", { href: url, download: `${this.jobId}-${this.id}.txt` }).click();
     URL.revokeObjectURL(url);
   }
+}
+
+function about(candidate, model) {
+  const { id, iteration, operator, parents, difference: gained } = candidate;
+  const origin = parents.length ? `${operator} of ${parents.map((each) => `#${each}`).join(" and ")}` : operator;
+  return [
+    `#${id}`,
+    model.kindOf(candidate),
+    reasoned(candidate.reason),
+    id ? `iteration ${iteration}` : "",
+    id ? origin : "",
+    `score ${score(model.scoreOf(candidate))}`,
+    gained != null ? `${difference(gained)} on ${candidate.compared} examples beside its parent` : "",
+  ];
 }
 
 function compared(before, after) {
