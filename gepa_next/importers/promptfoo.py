@@ -30,11 +30,15 @@ class Promptfoo:
         self._config = config
         default = defaults_of(config, folder, self.lost)
         rows = given if given is not None else load_tests(config.get("tests"), folder, self.lost)
-        self._rows = [each if isinstance(each, Unreadable) else each.under(default) for each in rows]
-        self._tests = [each for each in self._rows if isinstance(each, Test)]
+        self._rows = [each if isinstance(each, Unreadable) else _usable(each.under(default)) for each in rows]
         self._prompt = first_prompt(config.get("prompts"), folder, self.lost)
         self._template = self._asked()
+        self._rows = [each if isinstance(each, Unreadable) else self._complete(each) for each in self._rows]
         self._checks = self._checked()
+
+    @property
+    def _tests(self) -> list[Test]:
+        return [each for each in self._rows if isinstance(each, Test)]
 
     def examples(self) -> Iterator[Numbered | Unreadable]:
         """Yield an example for each test."""
@@ -60,11 +64,12 @@ class Promptfoo:
             return None
         messages = messages_of(self._prompt)
         names = variables_of(self._prompt)
-        values = {name: {text_of(test.values.get(name)) for test in self._tests} for name in names}
+        tests = self._tests
+        values = {name: {text_of(test.values.get(name)) for test in tests} for name in names}
         constants = {
-            name: self._tests[0].values[name]
+            name: tests[0].values[name]
             for name in names
-            if self._tests and len(values[name]) == 1 and name in self._tests[0].values
+            if tests and len(values[name]) == 1 and name in tests[0].values
         }
         constants = constants if len(constants) < len(names) else {}
         return (
@@ -72,19 +77,25 @@ class Promptfoo:
         )
 
     def _checked(self) -> list[list[Check]]:
-        referred = [[referred_to(each, self._config) for each in test.checks] for test in self._tests]
-        checks = [checks_of(each, test.values, self.lost) for each, test in zip(referred, self._tests, strict=True)]
+        tests = self._tests
+        referred = [[referred_to(each, self._config) for each in test.checks] for test in tests]
+        checks = [checks_of(each, test.values, self.lost) for each, test in zip(referred, tests, strict=True)]
         return with_criteria(checks, self.lost)
 
-    def _example(self, test: Test, checks: Sequence[Check]) -> Numbered | Unreadable:
-        if (wrong := _unusable(test.values)) is not None:
-            return Unreadable(test.line, wrong)
-        names = self._template.variables if self._template else tuple(test.values)
+    def _names(self, test: Test) -> tuple[str, ...]:
+        return self._template.variables if self._template else tuple(test.values)
+
+    def _complete(self, test: Test) -> Test | Unreadable:
+        names = self._names(test)
         missing = [name for name in names if name not in test.values]
         if missing or not names:
             return Unreadable(
                 test.line, f"the test has no variable {', '.join(missing)}" if missing else "it has no variables"
             )
+        return test
+
+    def _example(self, test: Test, checks: Sequence[Check]) -> Numbered:
+        names = self._names(test)
         ideal = next((each.ideal for each in checks if each.ideal is not None), None)
         meta = {**test.meta, **{name: value for name, value in test.values.items() if name not in names}}
         shown = labelled({name: test.values[name] for name in names})
@@ -96,7 +107,8 @@ class Promptfoo:
         providers = given if isinstance(given, list) else [given]
         for each in providers:
             self.lost.note(
-                f"provider {_name_of(each)}", "models are named as this server's provider names them: --target"
+                f"provider {_name_of(each)}",
+                "models are named as this server's provider names them: add target_model_id",
             )
         settings = providers[0].get("config") if len(providers) == 1 and isinstance(providers[0], dict) else None
         found: Json = {}
@@ -123,6 +135,11 @@ def _opened(source: Source, path: Path) -> tuple[list[Test | Unreadable] | None,
     if isinstance(value, dict):
         return None, value
     raise FileError(f"{path.name}: neither a configuration nor a list of tests")
+
+
+def _usable(test: Test) -> Test | Unreadable:
+    wrong = _unusable(test.values)
+    return test if wrong is None else Unreadable(test.line, wrong)
 
 
 def _unusable(values: Mapping[str, object]) -> str | None:

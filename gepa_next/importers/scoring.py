@@ -46,6 +46,8 @@ def scoring(tests: Sequence[Sequence[Check]], lost: Lost, *, ideals: bool) -> Js
         for name in {name for name, _ in kinds} & NEEDS_IDEAL:
             lost.note(f"metric {name}", "not every example has an ideal to compare with")
         kinds = {kind for kind in kinds if kind[0] not in NEEDS_IDEAL}
+    if any(tests) and not kinds:
+        lost.note("metric", "no check is left that all examples share: the judge scores")
     rubrics = dict.fromkeys(each.rubric for test in tests for each in test if each.kind in kinds and each.rubric)
     rubric = "\n".join(rubrics)
     return {

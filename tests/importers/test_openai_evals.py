@@ -81,7 +81,7 @@ def test_a_metric_that_needs_ideals_is_not_carried_over_where_one_is_missing(tmp
     definition.write_text("some:\n  class: evals:Includes\n")
     rows = [{"input": [SYSTEM, *chat("a")], "ideal": "b"}, {"input": [SYSTEM, *chat("c")]}]
     found = read("openai-evals", json_lines(tmp_path / "samples.jsonl", rows), definition)
-    assert (found.job, found.lost) == ({"prompt": "Answer in one word."}, {"metric contains": 1})
+    assert (found.job, found.lost) == ({"prompt": "Answer in one word."}, {"metric contains": 1, "metric": 1})
 
 
 def test_a_model_graded_spec_is_the_rubric(tmp_path) -> None:

@@ -133,7 +133,7 @@ def test_a_check_that_not_every_test_has_is_lost_and_its_ideal_stays(tmp_path) -
     found = read("promptfoo", written(tmp_path, json.dumps({"prompts": "Answer {{q}}", "tests": rows}), "c.json"))
     assert found.job == {"prompt": "Answer {input}"}
     assert found.examples[0]["ideal"] == "a"
-    assert found.lost == {"check exact_match": 1}
+    assert found.lost == {"check exact_match": 1, "metric": 1}
 
 
 @pytest.mark.parametrize(
@@ -249,6 +249,26 @@ def test_tests_that_cannot_be_examples_are_told_by_their_place(tmp_path) -> None
     found = read("promptfoo", written(tmp_path, json.dumps({"prompts": "Say {{a}}", "tests": rows}), "c.json"))
     assert list(found.unreadable) == [1, 2, 3, 4]
     assert [each["input"] for each in found.examples] == ["ok"]
+
+
+def test_a_test_that_is_left_out_costs_the_others_nothing(tmp_path) -> None:
+    equal = [{"type": "equals", "value": "y"}]
+    rows = [
+        {"vars": {"a": "x"}, "assert": equal},
+        {"vars": {"a": ["x", "y"]}, "assert": [{"type": "contains", "value": "z"}]},
+        {"vars": {"b": "z"}},
+        {"vars": {"a": "y"}, "assert": equal},
+    ]
+    found = read("promptfoo", written(tmp_path, json.dumps({"prompts": "Say {{a}}", "tests": rows}), "c.json"))
+    assert (list(found.unreadable), found.job["metric"], found.lost) == ([2, 3], "exact_match", {})
+    assert [each["ideal"] for each in found.examples] == ["y", "y"]
+
+
+def test_a_job_that_only_the_judge_is_left_for_says_so(tmp_path) -> None:
+    rows = [{"vars": {"a": "x"}, "assert": [{"type": "equals", "value": "y"}]}, {"vars": {"a": "y"}}]
+    found = read("promptfoo", written(tmp_path, json.dumps({"prompts": "Say {{a}}", "tests": rows}), "c.json"))
+    assert "metric" not in found.job
+    assert found.lost == {"check exact_match": 1, "metric": 1}
 
 
 def test_settings_without_an_equivalent_are_listed_and_sampling_is_carried_over(tmp_path) -> None:
