@@ -57,6 +57,6 @@ def what_it_is(head: bytes) -> str | None:
 
 def _with_nul(head: bytes) -> str:
     for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
-        if head[start::2].count(0) > len(head) // 4:
+        if head[start::2].count(0) > len(head) // 4 > 2 * head[1 - start :: 2].count(0):
             return f"this looks like UTF-16 without a mark: say --encoding {encoding}"
     return "this is a binary file, not text"

@@ -50,9 +50,16 @@ def _target(path: str) -> Iterator[BinaryIO]:
         yield file
 
 
+def _short(text: str | None) -> str:
+    return " ".join((text or "").split())[:LINE]
+
+
 def _list(options: argparse.Namespace) -> Exit:
     with connect(options) as client:
         for each in client.examples(tags=options.tag):
-            text = " ".join(each.input.split())[:LINE]
-            tell(options, each.raw, f"{each.id:16}  {';'.join(each.tags):16}  {text}")
+            tell(
+                options,
+                each.raw,
+                f"{each.id:16}  {';'.join(each.tags):16}  {_short(each.input):{LINE}}  {_short(each.ideal)}",
+            )
     return Exit.DONE

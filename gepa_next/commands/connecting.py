@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 
 from gepa_next.client import Client, ClientError
@@ -32,6 +33,13 @@ def connect(options: argparse.Namespace) -> Client:
         patience_s=options.patience,
         on_wait=_say_waiting,
     )
+
+
+def next_command(options: argparse.Namespace, *words: str) -> str:
+    """Return a command that asks the same server; the token stays unsaid."""
+    named = {"--url": options.url, "--ca-file": options.ca_file}
+    given = [word for name, value in named.items() if value for word in (name, value)]
+    return shlex.join(["gepa-next", *words, *given])
 
 
 def _say_waiting(error: ClientError, pause_s: float) -> None:

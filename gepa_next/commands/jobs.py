@@ -107,7 +107,11 @@ def _result(options: argparse.Namespace) -> Exit:
     with connect(options) as client:
         job = client.job(options.job)
         if job.result is None and options.format != "html":  # a report says what there is
-            raise UsageError("; ".join(conclusion(job))) if job.is_over else UsageError(f"the job is {job.status}")
+            raise (
+                UsageError("; ".join(conclusion(job, options)))
+                if job.is_over
+                else UsageError(f"the job is {job.status}")
+            )
         if job.result is not None and options.format == "json":
             text = json.dumps(job.result.raw, ensure_ascii=False)
         else:

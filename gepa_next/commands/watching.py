@@ -5,6 +5,7 @@ import json
 import sys
 
 from gepa_next.client import Client, Event, Job
+from gepa_next.commands.connecting import next_command
 from gepa_next.commands.outcome import EXIT_BY_STATUS, Exit
 from gepa_next.commands.terminal import CLEAR, SIMULATED, bar, draw, for_people, plain, score, seconds, usd
 
@@ -15,13 +16,14 @@ def watch(client: Client, job: Job, options: argparse.Namespace) -> Exit:
         if for_people(options):
             _draw(client, job)
             job = client.job(job.job_id)
-            print(plain("\n".join(conclusion(job))))
+            print(plain("\n".join(conclusion(job, options))))
         else:
             for event in client.events(job.job_id):
                 print(json.dumps(event.raw, ensure_ascii=False), flush=True)
             job = client.job(job.job_id)
     except KeyboardInterrupt:
-        print(f"\ndetached; the job goes on. To come back: gepa-next watch {job.job_id}", file=sys.stderr)
+        come_back = next_command(options, "watch", job.job_id)
+        print(f"\ndetached; the job goes on. To come back: {come_back}", file=sys.stderr)
         return Exit.DETACHED
     return EXIT_BY_STATUS.get(job.status, Exit.FAILED)
 
@@ -67,10 +69,11 @@ class _Shown:
         )
 
 
-def conclusion(job: Job) -> list[str]:
+def conclusion(job: Job, options: argparse.Namespace) -> list[str]:
     """Return what the job came to, for people."""
     if job.error is not None:
-        return [f"failed: {job.error.code}: {job.error.message}", f"to go on: gepa-next resume {job.job_id}"]
+        go_on = next_command(options, "resume", job.job_id)
+        return [f"failed: {job.error.code}: {job.error.message}", f"to go on: {go_on}"]
     if job.result is None:
         return [f"{job.status}; iteration {job.iteration} of {job.iterations}, best {score(job.best_score)}"]
     result, test = job.result, job.result.test
@@ -79,5 +82,5 @@ def conclusion(job: Job) -> list[str]:
         f"{result.verdict}: {score(result.seed_score)} before, {score(result.score)} after{held_out}",
         f"{job.usage.calls} calls, {usd(job.usage.cost_usd)}; ended by {job.stop_reason}",
         *(f"warning: {each.code}: {each.message}" for each in result.warnings),
-        f"the prompt: gepa-next result {job.job_id} --format txt",
+        f"the prompt: {next_command(options, 'result', job.job_id, '--format', 'txt')}",
     ]

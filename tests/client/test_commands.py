@@ -210,8 +210,9 @@ def test_a_reader_that_leaves_is_no_trouble(service) -> None:
 def test_a_terminal_gets_a_bar_and_the_verdict(serve) -> None:
     server = serve(SERVE)
     job_id = server.create()
-    shown, code = on_a_terminal(server.url, "watch", job_id)
+    shown, code = on_a_terminal("http://127.0.0.1:9", "watch", job_id, "--url", server.url)
     assert code == 0
+    assert f"gepa-next result {job_id} --format txt --url {server.url}" in shown
     assert "simulated" in shown
     assert "inconclusive" in shown
     assert "0.00 USD" in shown

@@ -77,6 +77,7 @@ def zipped(name: str) -> bytes:
         (b"SQLite format 3\0", "SQLite"),
         (b"PAR1\x15\x04", "Parquet"),
         (b"\x00\x01\x02\x03binary", "binary"),
+        (bytes(BLOCK), "binary"),
         ("input\n1\n".encode("utf-16-le"), "utf-16-le"),
         ("input\n1\n".encode("utf-16-be"), "utf-16-be"),
         ("input\n1\n".encode("utf-32"), "UTF-32"),

@@ -36,10 +36,12 @@ def test_a_terminal_gets_a_bar_and_the_lines_that_matter(service, rows) -> None:
 
 def test_an_example_of_a_json_list_is_told_by_its_number(service, tmp_path) -> None:
     file = tmp_path / "rows.json"
-    file.write_text('[{"input": "a"}, {"input": "b"}, {"ideal": "c"}]')
+    file.write_text('[{"input": "a", "ideal": "ideal of a"}, {"input": "a", "ideal": "ideal of a"}, {"ideal": "c"}]')
     with service.served() as url:
         shown, code = on_a_terminal(url, "examples", "import", str(file))
+        listed, _ = on_a_terminal(url, "examples", "list")
     assert code == 1
+    assert listed.split()[1:] == ["a", "ideal", "of", "a"]
     assert "left out: example 3: input: is required" in shown
 
 
