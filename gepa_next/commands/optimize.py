@@ -22,7 +22,10 @@ NO_FIELDS = frozenset({"idempotency_key", "self"})  # arguments of the client
 def add_optimize(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `optimize`."""
     parser = commands.add_parser("optimize", help="improve a prompt on examples")
-    parser.add_argument("prompt_file", help="a file with the prompt, - for stdin")
+    parser.add_argument("prompt_file", nargs="?", help="a file with the prompt, - for stdin")
+    parser.add_argument(
+        "--job", metavar="FILE", help="a job as `examples import --job` writes it; other options come first"
+    )
     parser.add_argument("--examples", metavar="FILE", help="JSON lines, JSON or CSV by its ending, - for stdin")
     parser.add_argument("--format", choices=KINDS, help="what the examples are, where their name does not say it")
     parser.add_argument("--target", metavar="MODEL", help="the model that runs the prompt")
@@ -56,11 +59,15 @@ def _optimize(options: argparse.Namespace) -> Exit:
 
 
 def _body(options: argparse.Namespace) -> Body:
-    if [options.prompt_file, options.examples, options.rubric_file].count(STDIN) > 1:
+    if [options.prompt_file, options.job, options.examples, options.rubric_file].count(STDIN) > 1:
         raise UsageError("only one file can be stdin")
+    if not options.prompt_file and not options.job:
+        raise UsageError("a file with the prompt is expected, or --job")
+    stated = _stated(options.job) if options.job else {}
+    limits = limits_of(options)
     examples = read_examples(options.examples, kind_of(options.examples, options.format)) if options.examples else None
     given = {
-        "prompt": read_text(options.prompt_file).rstrip("\r\n"),
+        "prompt": read_text(options.prompt_file).rstrip("\r\n") if options.prompt_file else None,
         "examples": examples,
         "target_model_id": options.target,
         "rubric": read_text(options.rubric_file) if options.rubric_file else options.rubric,
@@ -68,10 +75,17 @@ def _body(options: argparse.Namespace) -> Body:
         "iterations": options.iterations,
         "population": options.population,
         "seed": options.seed,
-        "budget": limits_of(options) or None,
+        "budget": {**(stated.get("budget") or {}), **limits} if limits else None,
         **dict(map(_field, options.set)),
     }
-    return {name: value for name, value in given.items() if value is not None}
+    return {**stated, **{name: value for name, value in given.items() if value is not None}}
+
+
+def _stated(path: str) -> Body:
+    found = _json(path, read_text(path))
+    if not isinstance(found, dict) or NO_FIELDS & found.keys():
+        raise UsageError(f"{path}: not a job, as POST /v1/optimize takes it")
+    return found
 
 
 def _metric(text: str | None) -> object:

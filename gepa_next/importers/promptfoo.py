@@ -108,7 +108,7 @@ class Promptfoo:
         for each in providers:
             self.lost.note(
                 f"provider {_name_of(each)}",
-                "models are named as this server's provider names them: add target_model_id",
+                "models are named as this server's provider names them: optimize --target",
             )
         settings = providers[0].get("config") if len(providers) == 1 and isinstance(providers[0], dict) else None
         found: Json = {}

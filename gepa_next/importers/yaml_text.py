@@ -21,7 +21,7 @@ def yaml_value(text: str) -> object:
     try:
         import yaml  # noqa: PLC0415 - an optional extra, missed only by who has YAML
     except ImportError:
-        raise FileError("YAML needs a package more: pip install 'gepa-next[yaml]'") from None
+        raise FileError("YAML needs a package more; in a checkout: .venv/bin/pip install -e '.[yaml]'") from None
 
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # which of the two is known late
         """The safe loader with other rules for what a plain word is."""

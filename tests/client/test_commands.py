@@ -93,6 +93,21 @@ def test_a_job_is_made_of_a_file_of_each_kind(service, prompt, examples, kind) -
     assert (job["metric"], job["metadata"], sum(job["split"].values())) == ("exact_match", {"by": "me"}, len(EXAMPLES))
 
 
+def test_a_job_is_made_of_a_request_in_a_file_and_options_change_it(service, tmp_path) -> None:
+    file = tmp_path / "job.json"
+    budget = {"max_calls": 500, "max_tokens": 90_000}
+    file.write_text(json.dumps({"prompt": "Add.", "examples": EXAMPLES, "metric": "exact_match", "budget": budget}))
+    with service.served() as url:
+        done = run(url, "optimize", "--job", str(file), "--max-calls", "600")
+        file.write_text("[]")
+        wrong, missing = run(url, "optimize", "--job", str(file)), run(url, "optimize")
+    (job,) = lines(done)
+    assert (job["metric"], job["budget"]["max_calls"], job["budget"]["max_tokens"]) == ("exact_match", 600, 90_000)
+    assert (wrong.returncode, missing.returncode) == (2, 2)
+    assert "not a job" in wrong.stderr
+    assert "or --job" in missing.stderr
+
+
 def test_examples_come_from_stdin_and_a_quote_makes_no_job(service, prompt) -> None:
     text = "".join(f"{json.dumps(each)}\n" for each in EXAMPLES)
     with service.served() as url:

@@ -81,7 +81,6 @@ def test_the_commands_of_a_page_work(server: str, database_path: Path, tmp_path:
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "TOKEN": "none",
-            "GEPA_NEXT_URL": server,
             "DATABASE_PATH": str(database_path),
         },
         capture_output=True,
@@ -94,7 +93,6 @@ def test_the_commands_of_a_page_work(server: str, database_path: Path, tmp_path:
 
 
 BEFORE = f"""gepa-next() {{ {sys.executable} -m gepa_next "$@"; }}
-printf 'input,ideal\\nI paid twice.,billing\\n' > examples.csv
 """
 
 
