@@ -124,7 +124,7 @@ def models_at(
             called[Role.TARGET] = programs.provider(spec.program_url)
         chosen = {**ids, Role.TARGET: spec.target_model_id}
         traffic = Traffic(say_waiting, aside)
-        lanes = {provider: Lane(turnstile, provider.throttle, traffic) for provider in set(called.values())}
+        lanes = {provider: _lane(provider, turnstile, traffic, called) for provider in set(called.values())}
 
         def alike(role: Role) -> list[Role]:
             return [each for each in called if called[each] is called[role] and chosen[each] == chosen[role]]
@@ -150,6 +150,11 @@ def models_at(
         return {role: role_model(role, model_id) for role, model_id in chosen.items()}
 
     return models
+
+
+def _lane(provider: Provider, turnstile: Turnstile, traffic: Traffic, called: Mapping[Role, Provider]) -> Lane:
+    roles = tuple(role for role in Role if called.get(role) is provider)
+    return Lane(turnstile, provider.throttle, traffic, endpoint=provider.endpoint.host, roles=roles)
 
 
 def judge_of(settings: Settings, ways: Ways) -> tuple[str, LanguageModel]:

@@ -60,13 +60,22 @@ class _Shown:
             self._done, self._iterations = data["iteration"], data.get("iterations", self._iterations)
         self._cost_usd = data.get("cost_usd", self._cost_usd)  # not every event tells it
         if stage == "waiting":
-            return f"{bar(self._done, self._iterations)} waiting: {data.get('reason')}"
+            return f"{bar(self._done, self._iterations)} waiting: {_waits(event)}"
         eta_s = data.get("eta_s")
         eta = "" if eta_s is None else f"  about {seconds(eta_s)} left"
         return (
             f"{bar(self._done, self._iterations)} {self._done}/{self._iterations}  best {score(self._best)}, "
             f"seed {score(self._seed)}  {usd(self._cost_usd)}{eta}  {stage or event.type}"
         )
+
+
+def _waits(event: Event) -> str:
+    """Say what the job waits for, where it is, and how long that may last."""
+    data = event.data
+    where = ", ".join(str(data[name]) for name in ("endpoint", "error") if data.get(name))
+    until = data.get("until")
+    limit = "" if until is None else f", fails in {seconds(until - event.ts)} if it lasts"
+    return f"{data.get('reason')}{f' ({where})' if where else ''}{limit}"
 
 
 def conclusion(job: Job, options: argparse.Namespace) -> list[str]:

@@ -24,6 +24,11 @@ class Endpoint:
         object.__setattr__(self, "api_key", _checked_key(self.api_key.strip()))
 
     @property
+    def host(self) -> str:
+        """Return the host, and the port if one is named."""
+        return urlsplit(self.base_url).netloc
+
+    @property
     def post_url(self) -> str:
         """Return the address that chat completions are posted to."""
         return f"{self.base_url}/chat/completions"

@@ -9,9 +9,11 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from gepa_next.gepa.types import Role
 from gepa_next.llm import faults
 from gepa_next.llm.failure import Failure, Fault, Scope
 from gepa_next.llm.throttle import LONGEST_WISH_S, Throttle, Trouble
+from gepa_next.models import Waiting
 
 LOOK_S = 0.2  # how soon a request that waits notices that its job was let go
 SHORTEST_NAP_S = 0.001
@@ -37,7 +39,7 @@ class Traffic:
     A thread that waits does so within `aside`.
     """
 
-    say_waiting: Callable[[str], None] = lambda _: None
+    say_waiting: Callable[[Waiting], None] = lambda _: None
     aside: Callable[[], AbstractContextManager[None]] = nullcontext
     in_flight: int = 0
 
@@ -131,11 +133,11 @@ class Turnstile:
             opens_in_s = lane.throttle.opens_at() - self.clock()
             self._nap(passed, max(SHORTEST_NAP_S, min(LOOK_S, opens_in_s)) if opens_in_s > 0 else LOOK_S)
             permit()
-            if reason := self._look(lane, turn):
-                lane.traffic.say_waiting(reason)
+            if waiting := self._look(lane, turn):
+                lane.traffic.say_waiting(waiting)
 
-    def _look(self, lane: "Lane", turn: Turn) -> str | None:
-        """Let through whatever may go by now; return a reason to wait that the job has not been told yet."""
+    def _look(self, lane: "Lane", turn: Turn) -> Waiting | None:
+        """Let through whatever may go by now; return why the job waits if it has not been told yet."""
         with self._lock:
             trouble, now = lane.throttle.trouble, self.clock()
             if turn.number is None and trouble is not None and self._is_out_of_patience(trouble, turn):
@@ -144,7 +146,11 @@ class Turnstile:
             if trouble is None or trouble is lane.told or lane.traffic.in_flight or not lane.throttle.delays(now):
                 return None
             lane.told = trouble
-            return trouble.fault.code
+            return lane.waits_for(
+                trouble.fault,
+                error=trouble.detail if trouble.fault in faults.NOTHING_SENT else "",
+                patience_s=max(0.0, self._patient_since(trouble, turn) + self._patience_s - now),
+            )
 
     def _withdraw(self, lane: "Lane", turn: Turn) -> None:
         with self._lock:
@@ -178,16 +184,21 @@ class Turnstile:
 
     def _is_out_of_patience(self, trouble: Trouble, turn: Turn) -> bool:
         """Say whether the endpoint has failed again after all the time it was given."""
-        return trouble.failed_at - max(trouble.answered_at, turn.asked_at) >= self._patience_s
+        return trouble.failed_at - self._patient_since(trouble, turn) >= self._patience_s
+
+    def _patient_since(self, trouble: Trouble, turn: Turn) -> float:
+        return max(trouble.answered_at, turn.asked_at)
 
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """One job's way to one endpoint; shared by the threads of the job."""
+    """One job's way to one `endpoint`, that of these `roles`; shared by the threads of the job."""
 
     turnstile: Turnstile = field(default_factory=Turnstile)
     throttle: Throttle = field(default_factory=Throttle)
     traffic: Traffic = field(default_factory=Traffic)
+    endpoint: str = ""
+    roles: tuple[Role, ...] = ()
     # The turnstile's, under its lock:
     turns: deque[Turn] = field(default_factory=deque)
     in_flight: int = 0
@@ -216,7 +227,11 @@ class Lane:
     def say_late(self, fault: Fault) -> None:
         """Tell the job that a call waits long for its next try, if the job does nothing else; once until an answer."""
         if self.turnstile.note_late(self):
-            self.traffic.say_waiting(fault.code)
+            self.traffic.say_waiting(self.waits_for(fault))
+
+    def waits_for(self, fault: Fault, *, error: str = "", patience_s: float | None = None) -> Waiting:
+        """Return what the job is told of trouble here."""
+        return Waiting(reason=fault.code, roles=self.roles, endpoint=self.endpoint, error=error, patience_s=patience_s)
 
     def place(self) -> tuple[int, int]:
         """Return what the turnstile orders lanes by: the least in flight first, then the longest passed over."""

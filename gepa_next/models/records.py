@@ -59,3 +59,17 @@ class LedgerCall:
     def perhaps_paid(self) -> int:
         """How many requests may have been paid at a price that nobody knows."""
         return self.doubtful + (0 if self.is_free else self.lost)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Why a job cannot go on just now, and of an endpoint's trouble where it is and whom it plays.
+
+    `error` is why it cannot be reached, in the system's words, `patience_s` how long it is given yet.
+    """
+
+    reason: str
+    roles: tuple[Role, ...] = ()
+    endpoint: str = ""
+    error: str = ""
+    patience_s: float | None = None

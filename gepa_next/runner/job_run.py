@@ -19,7 +19,7 @@ from gepa_next.gepa.steps import Step
 from gepa_next.gepa.types import Role
 from gepa_next.metrics import find_other_scoring, scoring_of
 from gepa_next.metrics.remote import RemoteMetric
-from gepa_next.models import Job, JobSpec
+from gepa_next.models import Job, JobSpec, Waiting
 from gepa_next.runner.asking import Asking
 from gepa_next.runner.fan_out import PooledFanOut
 from gepa_next.runner.findings import findings
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 RETRY_STORE_S = 1.0
 
 Models = Mapping[Role, RoleModel]
-SayWaiting = Callable[[str], None]
+SayWaiting = Callable[[Waiting], None]
 ModelsFor = Callable[[str, JobSpec, Tenure, SayWaiting], Models]
 
 
@@ -189,12 +189,11 @@ class JobRun:
         while self._recorded:
             self.got_on |= self._recorded.popleft().result()
 
-    def _say_waiting(self, reason: str) -> None:
+    def _say_waiting(self, waiting: Waiting) -> None:
         """Commit that no call can be sent just now; the next event says that it has passed."""
-        claim = self.claim
-        record_waiting(
-            self.database, claim.job_id, epoch=claim.epoch, nth=next(self._waits), reason=reason, now=self.clock()
-        )
+        job_id, epoch = self.claim.job_id, self.claim.epoch
+        log.warning("job %s: %s", job_id, _worded(waiting), extra={"job_id": job_id, "epoch": epoch})
+        record_waiting(self.database, job_id, epoch=epoch, nth=next(self._waits), waiting=waiting, now=self.clock())
 
     def _control(self, holder: Holder, job: Job, point: str, reason: str | None) -> str | None:
         limit = job.spec.budget.max_seconds
@@ -216,6 +215,13 @@ class JobRun:
         self._insist(
             lambda: fail_job(self.database, job_id, epoch=epoch, now=self.clock(), code=code, message=message)
         )  # fmt: skip
+
+
+def _worded(waiting: Waiting) -> str:
+    """Say in a line what the job waits for."""
+    why = f" ({waiting.error})" if waiting.error else ""
+    limit = "" if waiting.patience_s is None else f"; it fails if that lasts {waiting.patience_s:.0f} s more"
+    return f"waiting, {waiting.reason}: {', '.join(waiting.roles)} at {waiting.endpoint}{why}{limit}"
 
 
 def _progress(state: State) -> Progress:

@@ -14,7 +14,7 @@ from gepa_next.gepa.spending import NO_USAGE, add_usage, charge
 from gepa_next.gepa.types import CallUsage, Completion, ModelCall, Role
 from gepa_next.llm.faults import UNSUPPORTED
 from gepa_next.llm.structured import read_reply
-from gepa_next.models import LedgerCall
+from gepa_next.models import LedgerCall, Waiting
 from gepa_next.runner.asking import Asking
 from gepa_next.runner.brake import LOOK_S
 from gepa_next.runner.tenure import Tenure
@@ -149,7 +149,12 @@ class LedgerModel:
             self._waits += 1
             holder = self._holder
             record_waiting(
-                self._database, holder.job_id, epoch=holder.epoch, nth=self._waits, reason=reason, now=self._clock()
+                self._database,
+                holder.job_id,
+                epoch=holder.epoch,
+                nth=self._waits,
+                waiting=Waiting(reason=reason),
+                now=self._clock(),
             )
 
     def _asked(self, ask: LanguageModel, call: ModelCall, intent: LedgerCall, before: CallUsage) -> Completion:

@@ -10,7 +10,7 @@ from gepa_next.gepa.spending import NOTHING_SPENT
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import Example
-from gepa_next.models import Job
+from gepa_next.models import Job, Waiting
 from gepa_next.store.codec import (
     example_from,
     example_values,
@@ -82,9 +82,10 @@ def record_step(
     return database.submit(unit)
 
 
-def record_waiting(database: Database, job_id: str, *, epoch: int, nth: int, reason: str, now: float) -> None:
+def record_waiting(database: Database, job_id: str, *, epoch: int, nth: int, waiting: Waiting, now: float) -> None:
     """Commit the event that says why the job cannot go on just now, for the nth time for that reason."""
-    data = to_json({"stage": "waiting", "reason": reason})
+    reason = waiting.reason
+    data = to_json({"stage": "waiting", "reason": reason, **_trouble(waiting, now)})
 
     def unit(db: sqlite3.Connection) -> None:
         fence(db, job_id, epoch=epoch, now=now)
@@ -92,6 +93,13 @@ def record_waiting(database: Database, job_id: str, *, epoch: int, nth: int, rea
         count(db, "waits", reason=reason)
 
     database.write(unit)
+
+
+def _trouble(waiting: Waiting, now: float) -> dict[str, object]:
+    """Return what is known of the trouble; what is not is left out."""
+    until = None if waiting.patience_s is None else round(now + waiting.patience_s, 3)
+    known = {"roles": list(waiting.roles), "endpoint": waiting.endpoint, "error": waiting.error, "until": until}
+    return {name: value for name, value in known.items() if value}
 
 
 def fence(db: sqlite3.Connection, job_id: str, *, epoch: int, now: float) -> None:

@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from gepa_next.app import RUNNER_EXTENSION
+from gepa_next.llm.turnstile import PATIENCE_S
 from gepa_next.models import StoredEvent
 from gepa_next.store.events import list_events
 from gepa_next.store.evidence import iterate_candidates
@@ -98,7 +99,7 @@ def state(service: Service, job_id: str) -> dict[str, Any]:
 
 
 def test_a_job_waits_for_a_provider_that_is_away_and_ends_where_it_would_have_ended(
-    opened: Callable[..., Service], models: ModelServer
+    opened: Callable[..., Service], models: ModelServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     quiet = opened("quiet")
     undisturbed = quiet.create(**JOB)
@@ -114,8 +115,21 @@ def test_a_job_waits_for_a_provider_that_is_away_and_ends_where_it_would_have_en
     assert state(service, job_id)["status"] == "finished"
     assert [*iterate_candidates(service.database, job_id)] == [*iterate_candidates(quiet.database, undisturbed)]
     assert state(service, job_id)["result"]["prompt"] == state(quiet, undisturbed)["result"]["prompt"]
-    waited = [event.data for event in events(service, job_id) if '"waiting"' in event.data]
-    assert waited == ['{"stage":"waiting","reason":"provider_down"}']
+    (waited,) = [event for event in events(service, job_id) if '"waiting"' in event.data]
+    data = json.loads(waited.data)
+    assert 0 < data.pop("until") - waited.ts <= PATIENCE_S
+    roles = ["target", "judge", "reflector"]
+    endpoint = f"127.0.0.1:{models.port}"
+    assert data == {
+        "stage": "waiting",
+        "reason": "provider_down",
+        "roles": roles,
+        "endpoint": endpoint,
+        "error": "Connection refused",
+    }
+    warned = [each.getMessage() for each in caplog.records if "provider_down" in each.getMessage()]
+    assert len(warned) == 1
+    assert f"target, judge, reflector at {endpoint} (Connection refused)" in warned[0]
     assert service.client().get("/v1/metricsz").json["waits_provider_down"] == 1
 
 

@@ -16,6 +16,7 @@ from gepa_next.llm.provider import Provider
 from gepa_next.llm.throttle import Throttle
 from gepa_next.llm.transport import Transport
 from gepa_next.llm.turnstile import Lane, Traffic, Turnstile
+from gepa_next.models import Waiting
 
 TIMEOUT_S = 20.0
 ANSWER = answered("Paris")["body"].encode()
@@ -100,7 +101,7 @@ class Job:
         turnstile: Turnstile,
         *,
         permit: Callable[[], None] = lambda: None,
-        say_waiting: Callable[[str], None] = lambda _: None,
+        say_waiting: Callable[[Waiting], None] = lambda _: None,
     ) -> None:
         self.name = name
         self.lane = Lane(turnstile, provider.throttle, Traffic(say_waiting))

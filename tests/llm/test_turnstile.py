@@ -13,6 +13,7 @@ from gepa_next.llm.failure import Failure, Scope
 from gepa_next.llm.http import HttpModel
 from gepa_next.llm.throttle import Throttle
 from gepa_next.llm.turnstile import Lane, Traffic, Turn, Turnstile
+from gepa_next.models import Waiting
 
 
 def never(_: float, __: float) -> float:
@@ -138,16 +139,20 @@ def test_a_call_that_waits_ends_at_once_when_its_job_is_let_go_and_leaves_no_tra
         assert (len(job.lane.turns), office.desk.arrivals.count("cancelled")) == (0, 0)
 
 
+def reasons(told: list[Waiting]) -> list[str]:
+    return [each.reason for each in told]
+
+
 def test_a_job_is_told_once_why_it_can_do_nothing(stage: Stage) -> None:
-    told: list[str] = []
+    told: list[Waiting] = []
     model, _ = stage.model(failed(429, retry_after="20"), failed(429, retry_after="9"), answered())
     model.lane.traffic.say_waiting = told.append
     model(question())
-    assert told == ["rate_limited"]
+    assert reasons(told) == ["rate_limited"]
 
 
 def test_a_short_pause_is_not_worth_telling(stage: Stage) -> None:
-    told: list[str] = []
+    told: list[Waiting] = []
     model, _ = stage.model(failed(429, retry_after="4"), answered())
     model.lane.traffic.say_waiting = told.append
     model(question())
@@ -155,29 +160,29 @@ def test_a_short_pause_is_not_worth_telling(stage: Stage) -> None:
 
 
 def test_each_spell_of_trouble_is_told(stage: Stage) -> None:
-    told: list[str] = []
+    told: list[Waiting] = []
     model, _ = stage.model(failed(429, retry_after="20"), answered(), failed(429, retry_after="20"), answered())
     model.lane.traffic.say_waiting = told.append
     model(question())
     model(question())
-    assert told == ["rate_limited"] * 2
+    assert reasons(told) == ["rate_limited"] * 2
 
 
 def test_a_job_is_told_once_until_an_answer_that_its_retries_come_late(stage: Stage) -> None:
-    told: list[str] = []
+    told: list[Waiting] = []
     model, _ = stage.model(*[failed(503)] * 28, answered(), *[failed(503)] * 3, answered())
     model.lane.traffic.say_waiting = told.append
     for _ in range(4):  # they use up the quick retries
         with pytest.raises(ModelError):
             model(question())
-    assert told == ["server_error"]
+    assert reasons(told) == ["server_error"]
     model(question())
     model(question())
-    assert told == ["server_error"] * 2
+    assert reasons(told) == ["server_error"] * 2
 
 
 def test_a_job_that_does_something_else_is_not_told_that_its_retries_come_late(stage: Stage) -> None:
-    told: list[str] = []
+    told: list[Waiting] = []
     model, _ = stage.model(failed(503))
     model.lane.traffic.say_waiting = told.append
     model.lane.traffic.in_flight += 1
@@ -188,7 +193,7 @@ def test_a_job_that_does_something_else_is_not_told_that_its_retries_come_late(s
 
 
 def test_a_job_that_has_calls_in_flight_is_not_told_that_it_waits(stage: Stage) -> None:
-    told: list[str] = []
+    told: list[Waiting] = []
     model, _ = stage.model(failed(429, retry_after="20"), answered())
     model.lane.traffic.say_waiting = told.append
     model.lane.traffic.in_flight += 1

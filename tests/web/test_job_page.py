@@ -5,6 +5,9 @@ import re
 import pytest
 
 from gepa_next.api.words import duration, score, usd
+from gepa_next.gepa.types import Role
+from gepa_next.models import Waiting
+from gepa_next.store.runs import record_waiting
 from gepa_next.web.assets import url_of
 from tests.support.pinning import DESK, bank, message, pin, prompt_for
 from tests.web.browser import needs_chromium
@@ -189,14 +192,23 @@ def test_a_limit_that_is_refused_is_said_in_the_form(job_page, trouble) -> None:
     trouble.forgive("422")
 
 
-def test_a_waiting_job_is_cancelled_after_a_question(open_with, open_page) -> None:
+def test_a_waiting_job_says_for_what_and_is_cancelled_after_a_question(open_with, open_page) -> None:
     service = open_with()
     job_id = service.create()
     service.begin(job_id)
+    down = Waiting(
+        reason="provider_down", roles=(Role.JUDGE,), endpoint="m:9", error="Connection refused", patience_s=9.0
+    )
+    record_waiting(service.database, job_id, epoch=0, nth=1, waiting=down, now=1.0)
     with service.served() as url:
         page = open_page(f"{url}/jobs/{job_id}")
         log_in(page)
         connection(page, "live")
+        said = page.locator("#waiting").text_content()
+        assert said.startswith(
+            "Waiting: the provider does not answer (m:9 as judge: Connection refused). It goes on by"
+        )
+        assert ", and fails if that lasts until " in said
         page.get_by_role("button", name="Cancel", exact=True).click()
         page.get_by_role("button", name="Keep it running").click()
         assert service.client().get(f"/v1/optimize/{job_id}").json["status"] == "running"

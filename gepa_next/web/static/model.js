@@ -25,7 +25,7 @@ export class Model {
     this.events.push(event);
     const { type, data } = event;
     if (type !== "progress") return this.turn(type, data, event);
-    this.waiting = data.stage === "waiting" ? data.reason : null;
+    this.waiting = data.stage === "waiting" ? data : null;
     if (data.stage === "waiting") this.waits += 1;
     else this.progress(data, event);
   }

@@ -1,7 +1,7 @@
 // The numbers at the top: how far, how long, how much, how good.
 
 import { byId, el, say } from "./dom.js";
-import { count, difference, duration, many, range, reasoned, score, usd } from "./words.js";
+import { clock, count, difference, duration, many, range, reasoned, score, trouble, usd } from "./words.js";
 
 const PART = 100;
 const REASONS = { disk_full: "the server's disk is full", rate_limited: "the provider limits the rate of calls", provider_down: "the provider does not answer" };
@@ -67,9 +67,16 @@ function against({ wins, losses, ties }, model) {
   say("wins-of", `${many(ties, "tie")} on ${many(wins + losses + ties, "example")} to select by`);
 }
 
+function waits(data) {
+  const where = trouble(data);
+  const why = `${REASONS[data.reason] || reasoned(data.reason)}${where && ` (${where})`}`;
+  const end = data.until ? `, and fails if that lasts until ${clock(data.until)}; then it can be resumed` : "";
+  return `Waiting: ${why}. It goes on by itself when that is over${end}.`;
+}
+
 function waiting(model) {
   byId("waiting").hidden = model.waiting === null;
-  if (model.waiting) say("waiting", `Waiting: ${REASONS[model.waiting] || reasoned(model.waiting)}. It goes on by itself.`);
+  if (model.waiting) say("waiting", waits(model.waiting));
   byId("failure").hidden = model.error === null;
   if (model.error) byId("failure").replaceChildren(el("b", {}, model.error.code), ` ${model.error.message}`);
 }

@@ -68,6 +68,13 @@ export function localTimes(root = document) {
 /** Word what a decision was made for. */
 export const reasoned = (reason) => (reason || "").replaceAll("_", " ");
 
+/** Word the endpoint that a job waits for: where it is, what it is asked as, and what the system says. */
+export function trouble({ endpoint, roles, error }) {
+  if (!endpoint) return "";
+  const asked = roles ? ` as ${roles.join(", ")}` : "";
+  return `${endpoint}${asked}${error ? `: ${error}` : ""}`;
+}
+
 const origin = (data) => {
   const parents = (data.parent_ids || []).map((id) => `#${id}`).join(" and ");
   return `${data.operator}${parents ? ` of ${parents}` : ""}`;
@@ -93,7 +100,7 @@ const STAGES = {
   loss: (data) => `${data.example_id}: ${score(data.seed_score)} → ${score(data.score)}`,
   retest: (data) => `${data.verdict}: ${many(data.n, "example")} compared`,
   iteration: (data) => `best ${score(data.best_score)} by #${data.best_candidate_id}, ${count(data.rollouts)} rollouts`,
-  waiting: (data) => reasoned(data.reason),
+  waiting: (data) => [reasoned(data.reason), trouble(data)].filter(Boolean).join(", "),
   test: (data) => `#${data.candidate_id}, ${reasoned(data.verdict)}: ${difference(data.difference)} on ${many(data.n, "held-out example")}`,
 };
 const TYPES = {
