@@ -16,7 +16,7 @@ from gepa_next.gepa.drift import anchors_fingerprint
 from gepa_next.gepa.fingerprint import judge_fingerprint
 from gepa_next.store.checks import current_schema, probe_write
 from gepa_next.store.judge_checks import find_last_check
-from gepa_next.store.leases import LEASE_S, boot_id, runner_alive
+from gepa_next.store.leases import LEASE_S, boot_id, list_runners, runner_alive
 from gepa_next.store.migrate import schema_version
 from gepa_next.version import VERSION
 
@@ -81,7 +81,11 @@ def _runner(parts: Wiring) -> str:
     if not parts.runner_expected:
         return "skipped"
     alive = runner_alive(parts.database, boot_id=boot_id(), monotonic=time.monotonic(), lease_s=LEASE_S)
-    return "ok" if alive else "no runner has been able to use the database lately"
+    if alive:
+        return "ok"
+    if not list_runners(parts.database):
+        return "no runner is there: none has started yet, or each has ended"
+    return "no runner has been able to use the database lately"
 
 
 def _draining(parts: Wiring) -> str:

@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 
 from gepa_next.app import begin_shutdown, close_app
+from gepa_next.store.leases import LEASE_S, RunnerIdentity, boot_id, register_runner
 from gepa_next.version import VERSION
 from tests.support.judges import record_checks
 
@@ -50,10 +51,18 @@ def test_a_server_with_a_runner_is_ready_when_that_lives(open_with) -> None:
     assert ready(service)[1]["runner"] == "ok"
 
 
-def test_a_server_whose_runner_is_silent_is_not_ready(open_with) -> None:
+def test_a_server_is_not_ready_before_its_runner_has_started(open_with) -> None:
     status, checks = ready(open_with(runner="process"))
     assert (status, checks["database"]) == (503, "ok")
-    assert "no runner" in checks["runner"]
+    assert checks["runner"] == "no runner is there: none has started yet, or each has ended"
+
+
+def test_a_server_whose_runner_is_silent_is_not_ready(open_with) -> None:
+    service = open_with(runner="process")
+    silent = RunnerIdentity(id="silent", pid=1, pid_started_at=1, boot_id=boot_id())
+    register_runner(service.database, silent, now=1.0, monotonic=time.monotonic() - 2 * LEASE_S)
+    status, checks = ready(service)
+    assert (status, checks["runner"]) == (503, "no runner has been able to use the database lately")
 
 
 @pytest.mark.parametrize(
