@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def _new(options: argparse.Namespace) -> None:
     print(secret)
     print("The line for API_TOKENS_FILE:", file=sys.stderr)
     print(line_of(token))
+    _warn_of_readers((token,))
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -65,6 +67,22 @@ def _check(options: argparse.Namespace) -> None:
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{options.file}: {said(error)}") from None
     print("\n".join(_line(each) for each in found))
+    _warn_of_readers(found)
+
+
+def _warn_of_readers(tokens: Iterable[Token]) -> None:
+    """Say which names may read and not write: jobs belong to the name that made them, so there is nothing to read."""
+    scopes: dict[str, set[str]] = {}
+    for each in tokens:
+        scopes.setdefault(each.owner, set()).update(each.scopes)
+    for owner, found in scopes.items():
+        if "read" in found and "write" not in found:
+            name = owner.removeprefix(NAMED)
+            print(
+                f"warning: no token of {name} here may write: jobs belong to the name that made them, and {name} will"
+                " see none; to read somebody's jobs, give the token that name",
+                file=sys.stderr,
+            )
 
 
 def _line(token: Token) -> str:

@@ -34,6 +34,16 @@ def test_a_file_is_looked_at_without_telling_a_token(capsys, tmp_path) -> None:
     assert "a-token" not in said
 
 
+def test_a_name_that_may_read_and_has_nothing_to_read_is_warned_of(capsys, tmp_path) -> None:
+    main(["token", "new", "bob", "--scope", "read"])
+    assert "no token of bob here may write" in capsys.readouterr().err
+    lines = ["bob read bob-0123456789-abcdef", "ada read ada-0123456789-abcdef", "ada write ada-9876543210-abcdef"]
+    write_private(tmp_path / "tokens", "\n".join([*lines, "ops admin ops-0123456789-abcdef"]), over=True)
+    main(["token", "check", str(tmp_path / "tokens")])
+    warned = capsys.readouterr().err.splitlines()
+    assert [each[:34] for each in warned] == ["warning: no token of bob here may "]
+
+
 def test_a_wrong_file_is_told_by_its_line(capsys, tmp_path) -> None:
     path = tmp_path / "tokens"
     write_private(path, "ci", over=True)
