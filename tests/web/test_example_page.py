@@ -81,3 +81,21 @@ def test_the_example_says_that_a_token_is_wrong(open_with, open_page, trouble, e
         follow(page, url, service.create(), token=OTHER_TOKEN + "x")
         page.wait_for_function("document.querySelector('output').value === '401'")
     trouble.forgive("401")
+
+
+def test_the_example_says_what_is_missing_where_its_origin_is_not_allowed(
+    open_with, open_page, trouble, elsewhere
+) -> None:
+    service = open_with()
+    with service.served() as url:
+        trouble.allowed.add(url.removeprefix("http://"))
+        page = open_page(f"{elsewhere}/eventsource.html")
+        follow(page, url, service.create())
+        page.wait_for_function("document.querySelector('output').value.includes('CORS_ALLOWED_ORIGINS')")
+    trouble.forgive("CORS policy")
+    trouble.forgive("Failed to load resource")
+
+
+def test_the_example_is_as_long_as_the_documentation_says() -> None:
+    assert "thirty\nlines" in (EXAMPLES.parent / "own-page.md").read_text(encoding="utf-8")
+    assert len((EXAMPLES / "eventsource.html").read_text(encoding="utf-8").splitlines()) == 30
