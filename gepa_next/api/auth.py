@@ -10,6 +10,7 @@ from gepa_next.api.headers import REQUEST_ID
 from gepa_next.api.identity import SAFE, find_identity, is_from_elsewhere
 from gepa_next.api.rates import RateLimiter
 from gepa_next.api.wiring import wiring
+from gepa_next.errors import RefusedError
 from gepa_next.logs import begin
 from gepa_next.tokens.lines import Token
 
@@ -81,11 +82,22 @@ def admit() -> Response | None:
     return _too_many(wiring().requests, known.owner, per_minute=known.limits.requests_per_min) or _forbidden(known)
 
 
+def check_scope(scope: str) -> None:
+    """Raise RefusedError if the token behind this request has not the scope."""
+    if scope not in token().scopes:
+        raise RefusedError("forbidden", lacking(token(), scope))
+
+
+def lacking(known: Token, scope: str) -> str:
+    """Say which scope a token would need, and which it has."""
+    return f"this needs the scope {scope}; the token has {', '.join(sorted(known.scopes))}"
+
+
 def _forbidden(known: Token) -> Response | None:
     scope = _scope()
     if scope in known.scopes:
         return None
-    message = f"this needs the scope {scope}; the token has {', '.join(sorted(known.scopes))}"
+    message = lacking(known, scope)
     response = error_response("forbidden", message, [{"path": "scope", "message": scope}])
     response.headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{scope}"'
     return response

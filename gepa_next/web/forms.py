@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import Response, make_response, redirect, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from gepa_next.api.auth import check_scope, token
 from gepa_next.api.errors import STATUS_BY_CODE
 from gepa_next.api.intake import invalid
 from gepa_next.api.wiring import wiring
@@ -45,6 +46,8 @@ def answer(shape: OrderForm, form: Form) -> Response:
     if act in MORE:
         return show(shape, form, more=MORE[act])
     try:
+        if act == "start":
+            check_scope("write")
         form = _with_file(form)
         order = shape.order(form)
         if act == "start" and form.get("quoted") == order.digest:
@@ -81,6 +84,7 @@ def show(
         together=sum_of(quotes) if len(quotes) > 1 else None,
         examples_given=len(order.examples) if order else None,
         quoted=order.digest if order else "",
+        can_write="write" in token().scopes,
         key=secrets.token_urlsafe(12),
         **shape.shown,
     )

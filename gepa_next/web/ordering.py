@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from flask import Blueprint, Response, request
 
-from gepa_next.api.auth import token_id
+from gepa_next.api.auth import needs, token_id
 from gepa_next.api.metric_shapes import SHAPES
 from gepa_next.api.wiring import wiring
 from gepa_next.errors import RefusedError
@@ -29,8 +29,9 @@ def new() -> Response:
 
 @bp.post("/new")
 @page
+@needs("read")
 def order() -> Response:
-    """Quote the job that the form asks for, or make it."""
+    """Quote the job that the form asks for, or make it, which takes the scope to write."""
     form = read_form()
     return answer(_new_form(form), form)
 
@@ -44,8 +45,9 @@ def fork(job_id: str) -> Response:
 
 @bp.post("/jobs/<job_id>/fork")
 @page
+@needs("read")
 def order_fork(job_id: str) -> Response:
-    """Quote the fork that the form asks for, or make it."""
+    """Quote the fork that the form asks for, or make it, which takes the scope to write."""
     return answer(_fork_form(_job(job_id)), read_form())
 
 

@@ -1,5 +1,6 @@
 """Tokens of a file: by name, with scopes, an end and limits, replaced while the service runs."""
 
+import re
 import time
 
 import pytest
@@ -119,6 +120,22 @@ def test_a_page_is_as_good_as_the_token_behind_it(service, path) -> None:
     write_private(path, f"ada read,write {ADA}", over=True)
     assert visitor.get(f"/jobs/{job_id}").status_code == 303
     refused(visitor.get(f"/v1/optimize/{job_id}"), 401, "unauthorized")
+
+
+def test_who_may_only_read_gets_a_quote_by_the_form_and_is_told_what_starting_takes(service) -> None:
+    visitor = service.client(None)
+    visitor.post("/login", data={"token": READER}, headers=HERE)
+    form = {"prompt": "Add the two numbers."}
+    quote = visitor.post("/new", data={**form, "act": "quote"}, headers=HERE)
+    assert quote.status_code == 200
+    assert "rollouts expected" in quote.text
+    assert "with the scope <code>write</code>" in quote.text
+    assert 'value="start"' not in quote.text
+    quoted = re.search(r'name="quoted" value="([^"]+)"', quote.text)[1]
+    answer = visitor.post("/new", data={**form, "act": "start", "quoted": quoted}, headers=HERE)
+    assert answer.status_code == 403
+    assert "this needs the scope write; the token has read" in answer.text
+    assert service.client(ADA).get("/v1/optimize").json["items"] == []
 
 
 def test_a_page_for_who_may_not_read_says_so(service) -> None:
