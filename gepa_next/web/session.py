@@ -4,7 +4,7 @@ import re
 
 from flask import Blueprint, Response, make_response, redirect, request
 
-from gepa_next.api.auth import open_route, refuse_failed_log_in
+from gepa_next.api.auth import lacking, open_route, refuse_failed_log_in
 from gepa_next.api.errors import error_response
 from gepa_next.api.identity import (
     ANYBODY,
@@ -30,7 +30,7 @@ def log_in_form() -> Response:
     """Show the form, or what is wanted if no token is needed."""
     if find_identity() is not None:
         return _go_on()
-    return render("login.html", next=_next(), wrong=False)
+    return render("login.html", next=_next(), wrong="")
 
 
 @bp.post("/login")
@@ -43,7 +43,9 @@ def log_in() -> Response:
     token = access.tokens.find(digest_of_token(request.form.get("token", ""))) if access.required else ANYBODY
     if token is None:
         too_many = refuse_failed_log_in()
-        return refused_page(too_many) if too_many else render("login.html", status=401, next=_next(), wrong=True)
+        return refused_page(too_many) if too_many else _again(401, "This is none of the server's tokens.")
+    if "read" not in token.scopes:
+        return _again(403, f"The pages are not for this token: {lacking(token, 'read')}.")
     response = _go_on()
     response.set_cookie(
         COOKIE,
@@ -66,6 +68,10 @@ def log_out() -> Response:
     response.delete_cookie(COOKIE, secure=request.is_secure, httponly=True, samesite="Strict")
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
+
+
+def _again(status: int, wrong: str) -> Response:
+    return render("login.html", status=status, next=_next(), wrong=wrong)
 
 
 def _from_elsewhere() -> Response:

@@ -139,11 +139,17 @@ def test_who_may_only_read_gets_a_quote_by_the_form_and_is_told_what_starting_ta
 
 
 def test_a_page_for_who_may_not_read_says_so(service) -> None:
-    visitor = service.client(None)
-    visitor.post("/login", data={"token": WRITER}, headers=HERE)
-    answer = visitor.get("/")
+    answer = service.client(WRITER).get("/")
     assert answer.status_code == 403
     assert "scope read" in answer.text
+
+
+@pytest.mark.parametrize(("token", "has"), [(WRITER, "write"), (SCRAPER, "admin")])
+def test_a_token_that_opens_no_page_is_told_so_when_it_logs_in(service, token, has) -> None:
+    answer = service.client(None).post("/login", data={"token": token}, headers=HERE)
+    assert answer.status_code == 403
+    assert f"this needs the scope read; the token has {has}" in answer.text
+    assert "Set-Cookie" not in answer.headers
 
 
 def test_a_stream_token_ends_with_the_token_that_it_is_of_and_not_with_the_name(service, path) -> None:
