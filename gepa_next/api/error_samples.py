@@ -11,7 +11,7 @@ SAID: Mapping[str, str] = MappingProxyType(
         "cross_origin": "a page of another origin asked for this",
         "forbidden": "this needs the scope write; the token has read",
         "not_found": "there is no such job",
-        "method_not_allowed": "The method is not allowed for the requested URL.",
+        "method_not_allowed": "nothing is done by this method at this address",
         "not_cancelable": "the job is finished",
         "not_stoppable": "the job is finished",
         "not_resumable": "the job is running",

@@ -45,6 +45,10 @@ STATUS_BY_CODE: Mapping[str, int] = MappingProxyType(
 )
 RETRY_AFTER_S = 5
 COME_AGAIN = frozenset({"too_many_jobs", "too_many_streams_of_owner"})
+_SAID_BY_CODE = {
+    "not_found": "there is nothing at this address",
+    "method_not_allowed": "nothing is done by this method at this address",
+}
 _CODE_BY_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "payload_too_large", 415: "unsupported_media_type"}
 
 
@@ -87,7 +91,7 @@ def _http(error: HTTPException) -> Response:
     if code is None:
         known_client_error = error.code is not None and error.code < STATUS_BY_CODE["internal_error"]
         code = "validation_error" if known_client_error else "internal_error"
-    response = error_response(code, error.description or error.name)
+    response = error_response(code, _SAID_BY_CODE.get(code) or error.description or error.name)
     for name, value in error.get_headers():
         if name == "Allow":
             response.headers[name] = value

@@ -78,7 +78,7 @@ def index() -> Response:
     jobs = list_jobs(
         wiring().database,
         token_id=token_id(),
-        status=_status(),
+        status=asked_status(),
         limit=size + 1,
         before=(float(before[0]), str(before[1])) if before else None,
     )
@@ -193,7 +193,8 @@ def _idempotency_key() -> str | None:
     return key
 
 
-def _status() -> JobStatus | None:
+def asked_status() -> JobStatus | None:
+    """Return the only status that is asked for, None for all; InvalidError if there is no such."""
     text = request.args.get("status")
     if text is None:
         return None

@@ -1,6 +1,6 @@
 """Who may see a page, and what every page is sent with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import ParamSpec
 from urllib.parse import urlencode
@@ -11,7 +11,7 @@ from gepa_next.api.auth import admit, open_route
 from gepa_next.api.errors import STATUS_BY_CODE
 from gepa_next.api.identity import COOKIE
 from gepa_next.api.wiring import wiring
-from gepa_next.errors import RefusedError
+from gepa_next.errors import InvalidError, RefusedError
 from gepa_next.web.assets import STYLE, STYLE_HASH, scripts, url_of
 from gepa_next.web.packing import packed
 
@@ -26,6 +26,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+KEPT = frozenset({"Allow", "Retry-After"})
 
 
 def page(view: Callable[Given, Response]) -> Callable[Given, Response]:
@@ -66,12 +67,18 @@ def to_log_in() -> Response:
 def refused_page(refusal: Response) -> Response:
     """Return the page that says what an answer of the API says."""
     error = refusal.get_json()["error"]
-    answer = render("error.html", status=refusal.status_code, code=error["code"], message=error["message"])
-    if "Retry-After" in refusal.headers:
-        answer.headers["Retry-After"] = refusal.headers["Retry-After"]
+    said = [(each["path"], each["message"]) for each in error["details"]]
+    answer = _told(refusal.status_code, error["code"], error["message"], said)
+    for name in KEPT & set(refusal.headers.keys()):
+        answer.headers[name] = refusal.headers[name]
     return answer
 
 
 def error_page(error: RefusedError) -> Response:
     """Return the page of an error."""
-    return render("error.html", status=STATUS_BY_CODE[error.code], code=error.code, message=error.message)
+    details = error.details if isinstance(error, InvalidError) else ()
+    return _told(STATUS_BY_CODE[error.code], error.code, error.message, details)
+
+
+def _told(status: int, code: str, message: str, details: Sequence[tuple[str, str]]) -> Response:
+    return render("error.html", status=status, code=code, message=message, details=details)

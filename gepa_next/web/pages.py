@@ -1,8 +1,9 @@
 """The pages that show: all jobs, one job."""
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, make_response, redirect, request
 
-from gepa_next.api.auth import token_id
+from gepa_next.api.auth import open_route, token_id
+from gepa_next.api.optimize import asked_status
 from gepa_next.api.paging import cursor, encode_cursor
 from gepa_next.api.states import job_state
 from gepa_next.api.wiring import wiring
@@ -11,7 +12,7 @@ from gepa_next.models import Job, JobStatus
 from gepa_next.store.evidence import list_usage
 from gepa_next.store.jobs import list_jobs
 from gepa_next.web import words
-from gepa_next.web.admission import error_page, page, render
+from gepa_next.web.admission import error_page, page, refused_page, render
 from gepa_next.web.job_page import job_page
 
 bp = Blueprint("pages", __name__)
@@ -21,13 +22,14 @@ for each in words.FILTERS:
 
 JOBS_A_PAGE = 50
 BEGINNING = 120
+REFUSED = 400
 
 
 @bp.get("/")
 @page
 def jobs() -> Response:
     """Show a page of this visitor's jobs, newest first."""
-    status = _status()
+    status = asked_status()
     before = cursor(float, str)
     found = list_jobs(
         wiring().database,
@@ -47,6 +49,13 @@ def jobs() -> Response:
     )
 
 
+@bp.get("/jobs", strict_slashes=False)
+@open_route
+def jobs_by_name() -> Response:
+    """Lead who guesses the address to the list of jobs."""
+    return make_response(redirect("/"))
+
+
 @bp.get("/jobs/<job_id>")
 @page
 def job(job_id: str) -> Response:
@@ -54,10 +63,12 @@ def job(job_id: str) -> Response:
     return job_page(job_id)
 
 
+@bp.after_app_request
+def worded(answer: Response) -> Response:
+    """Have whoever looks with a browser at an address that is not the API's read errors on a page."""
+    in_browser = "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/v1/")
+    return refused_page(answer) if in_browser and answer.is_json and answer.status_code >= REFUSED else answer
+
+
 def _state(found: Job) -> dict[str, object]:
     return job_state(found, list_usage(wiring().database, found.id)).model_dump(mode="json")
-
-
-def _status() -> JobStatus | None:
-    wanted = request.args.get("status", "")
-    return JobStatus(wanted) if wanted in list(JobStatus) else None

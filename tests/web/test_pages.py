@@ -199,7 +199,10 @@ def test_the_list_shows_one_status_and_pages(open_with) -> None:
     assert ids[0] in client.get(older).text
     cancelled = client.get("/?status=cancelled").text
     assert [each for each in ids if each in cancelled] == [ids[0]]
-    assert client.get("/?cursor=x").status_code == 422
+    for query in ("cursor=x", "status=bad"):
+        answer = client.get(f"/?{query}")
+        assert (answer.status_code, answer.mimetype) == (422, "text/html")
+        assert f"<p>{query.partition('=')[0]}: " in answer.text
 
 
 @pytest.mark.parametrize("path", ["/jobs/none", "/jobs/none/scores", "/static/x/none.js", "/static/x/..%2fpages.py"])
@@ -211,6 +214,32 @@ def test_a_job_that_is_gone_is_said_in_words(visitor) -> None:
     answer = visitor.get("/jobs/none")
     assert answer.content_type.startswith("text/html")
     assert "There is no such job" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/jobs/none/none", "/v1"])
+def test_a_browser_reads_of_an_unknown_address_on_a_page(done, path) -> None:
+    answer = done.client(token=None).get(path, headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert "There is nothing at this address" in answer.text
+    assert "URL" not in answer.text
+
+
+@pytest.mark.parametrize(("path", "accept"), [("/nothing", "*/*"), ("/v1/nothing", "text/html")])
+def test_a_program_and_the_api_get_errors_as_json(done, path, accept) -> None:
+    answer = done.client(token=None).get(path, headers={"Accept": accept})
+    assert (answer.status_code, answer.json["error"]["code"]) == (404, "not_found")
+
+
+def test_a_page_of_an_error_names_the_methods_that_there_are(done) -> None:
+    answer = done.client(token=None).get("/logout", headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.mimetype) == (405, "text/html")
+    assert "POST" in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/jobs/"])
+def test_the_address_before_that_of_a_job_leads_to_the_list(visitor, path) -> None:
+    answer = visitor.get(path)
+    assert (answer.status_code, answer.location) == (302, "/")
 
 
 def test_static_files_are_kept_for_ever_under_the_name_of_what_is_in_them(done) -> None:
