@@ -105,6 +105,16 @@ def test_a_narrow_page_does_not_scroll_sideways(done, ended, paths, trouble) -> 
     trouble.forgive("404")
 
 
+@pytest.mark.parametrize("width", [1024, 400])
+def test_the_list_shows_prompt_status_and_verdict_before_anything_is_scrolled(ended, done, width) -> None:
+    page, _ = ended(viewport={"width": width, "height": 800})
+    page.goto(done[1])
+    for each in ("#jobs .beginning", "#jobs th time", "#jobs .status", "#jobs .verdict"):
+        assert page.locator(each).first.evaluate("it => it.getBoundingClientRect().right") <= width, each
+    table = page.evaluate("document.querySelector('#jobs').scrollWidth - document.querySelector('#jobs').clientWidth")
+    assert table <= 0 or width < 1024
+
+
 def test_a_finished_job_prints_as_a_report_of_few_pages(ended) -> None:
     page, _ = ended()
     pages = page.pdf(format="A4").count(b"/Type /Page\n")

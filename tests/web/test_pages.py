@@ -188,6 +188,13 @@ def test_simulated_runs_say_so_on_every_page(visitor, job_id) -> None:
         assert "Simulated." in visitor.get(path).text
 
 
+def test_the_list_shows_verdicts_and_only_what_improved_in_bold(done, visitor, job_id) -> None:
+    result = done.client().get(f"/v1/optimize/{job_id}").json["result"]
+    text = visitor.get("/").text
+    assert f'<small class="verdict">{result["verdict"].replace("_", " ")}</small>' in text
+    assert ("<strong>" in text.partition("<tbody>")[2]) == (result["verdict"] == "improved")
+
+
 def test_the_list_shows_one_status_and_pages(open_with) -> None:
     service = open_with()
     client = service.client()
