@@ -13,6 +13,8 @@ from gepa_next.gepa.types import Example
 
 COLUMNS = ("id", "input", "ideal", "tags", "meta")
 OTHER_NAMES_OF_IDEAL = frozenset({"expected", "output"})
+DELIMITERS = (",", ";", "\t")
+LONGEST_HEADER = 100_000
 Row = tuple[int, object]
 # A spreadsheet computes what begins so, unless an apostrophe stands before it; one alone stands for an empty text.
 _QUOTED = re.compile(r"'*(?:[=+\-@\t\r]|\Z)")
@@ -20,7 +22,7 @@ _QUOTED = re.compile(r"'*(?:[=+\-@\t\r]|\Z)")
 
 def csv_rows(text: str) -> Iterator[Row]:
     """Yield line and example of each row, by the header's names; columns of other names go into `meta`."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     names = _column_names(reader)
     line = reader.line_num
     try:
@@ -41,6 +43,17 @@ def csv_lines(examples: Iterator[Example]) -> Iterator[str]:
         yield _line(["" if cell is None else _quoted(cell) for cell in cells])
 
 
+def _delimiter(text: str) -> str:
+    """Return what splits the header into most names, or into names among which is `input`."""
+    header = text.lstrip("\r\n")[:LONGEST_HEADER].partition("\n")[0].rstrip("\r")
+
+    def found(delimiter: str) -> tuple[bool, int]:
+        names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
+        return "input" in names, len(names)
+
+    return max(DELIMITERS, key=found)
+
+
 def _column_names(reader: "Iterator[list[str]]") -> list[str]:
     """Return the header's names without the blanks around them, `ideal` also for its other names."""
     try:
@@ -49,7 +62,7 @@ def _column_names(reader: "Iterator[list[str]]") -> list[str]:
         raise invalid("header", f"not CSV: {error}") from None
     names = ["ideal" if name in OTHER_NAMES_OF_IDEAL else name for name in names]
     if "input" not in names:
-        raise invalid("input", "the CSV header has no column `input`")
+        raise invalid("input", f"the CSV header has no column `input`; it has {', '.join(names)[:200] or 'nothing'}")
     if len(set(names)) < len(names) or any("\0" in name for name in names):
         raise invalid("header", "every column needs a name of its own, without NUL")
     return names
