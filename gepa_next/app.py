@@ -100,7 +100,7 @@ def create_app(settings: Settings) -> Flask:
     tailer = Tailer(
         database,
         ping_interval_s=settings.sse_ping_interval_s,
-        is_good=lambda credential: tokens.find(credential) is not None,
+        is_good=lambda holder: tokens.lets(holder.credential, owner=holder.owner, scope="read"),
         note_delay=measures.note_delay,
         note_fallen_behind=measures.note_fallen_behind,
     )

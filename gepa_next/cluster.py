@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
@@ -17,7 +18,8 @@ from gepa_next.version import VERSION
 
 log = logging.getLogger(__name__)
 
-CONNECT_S = 10.0
+CONNECT_S = 5.0
+AWAY_S = 1.0  # so long after an attempt that failed there is no other
 TOPIC = "gepa-next-begun"
 
 Result = TypeVar("Result")
@@ -42,6 +44,7 @@ class Cluster:
         self._connect_s = connect_s
         self._client: Client | None = None
         self._connecting = threading.Lock()
+        self._away_until = 0.0
         self._begun: Counter[str] = Counter()
 
     def __call__(self, function: Callable[..., Result], /, *arguments: object, lasts_s: float) -> Done[Result]:
@@ -70,12 +73,16 @@ class Cluster:
     def _connected(self) -> Client:
         with self._connecting:
             if self._client is None or self._client.status not in {"running", "connecting"}:
+                if time.monotonic() < self._away_until:  # all that waited meanwhile are told at once
+                    raise OSError("the scheduler cannot be reached")
                 self._client = self._connect()
             return self._client
 
     def _connect(self) -> Client:
+        self._away_until = time.monotonic() + self._connect_s + AWAY_S
         client = Client(self._address, timeout=self._connect_s, set_as_default=False, name="gepa-next")
         client.subscribe_topic(TOPIC, self._note)
+        self._away_until = 0.0
         log.info("connected to the cluster at %s", self._address)
         return client
 

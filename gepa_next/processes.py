@@ -25,6 +25,7 @@ STABLE_S = 10.0
 NOTIFY_VARIABLE = "NOTIFY_SOCKET"
 PULSE_VARIABLE = "GEPA_NEXT_PULSE_FD"
 PULSE_S = 1.0
+STARTS_S = 60.0  # until the first beat: imports take long on a busy machine
 HANGS_S = 8.0
 CONFIRM_S = 2.0
 READ_BYTES = 4096
@@ -161,7 +162,7 @@ def _beats_to_its_end(pulse: IO[bytes]) -> bool:
 
     The second look is for a pause of the whole machine, after which everybody is late once.
     """
-    for patience_s in (HANGS_S, CONFIRM_S):
+    for patience_s in (STARTS_S, CONFIRM_S):
         while select.select([pulse], [], [], patience_s)[0]:
             if not pulse.read(READ_BYTES):
                 return True

@@ -23,7 +23,7 @@ os.write(starts, b"x")
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"HANGS_S": 3.0, "CONFIRM_S": 0.2, "SHORTEST_WAIT_S": 0.05}.items():
+    for name, value in {"STARTS_S": 3.0, "HANGS_S": 3.0, "CONFIRM_S": 0.2, "SHORTEST_WAIT_S": 0.05}.items():
         monkeypatch.setattr(processes, name, value)
 
 

@@ -59,11 +59,20 @@ def stream_token(job_id: str) -> Response:
 
 def _refuse_too_many(parts: Wiring) -> None:
     """Raise UnavailableError if as many streams are open as may be, here or with this token."""
-    if parts.tailer.clients >= parts.limits.sse_clients:
-        raise UnavailableError("too_many_streams", f"{parts.limits.sse_clients} streams are open; try again later")
     own = token().limits.streams
     most = parts.limits.streams_of_owner if own is None else own
-    if most and parts.tailer.clients_of(token_id()) >= most:
+
+    def is_full() -> bool:
+        return parts.tailer.clients >= parts.limits.sse_clients
+
+    def is_full_for_owner() -> bool:
+        return bool(most) and parts.tailer.clients_of(token_id()) >= most
+
+    if is_full() or is_full_for_owner():
+        parts.tailer.let_go_of_the_gone()
+    if is_full():
+        raise UnavailableError("too_many_streams", f"{parts.limits.sse_clients} streams are open; try again later")
+    if is_full_for_owner():
         raise UnavailableError("too_many_streams_of_owner", f"{most} streams of yours are open; close one")
 
 
@@ -74,7 +83,7 @@ def _while_good(frames: Generator[bytes, None, None], asked_with: Token) -> Iter
     def checked() -> Iterator[bytes]:
         with closing(frames):
             for each in frames:
-                if access.tokens.find(asked_with.digest) is None:
+                if not access.tokens.lets(asked_with.digest, owner=asked_with.owner, scope="read"):
                     return
                 yield each
 

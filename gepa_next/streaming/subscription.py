@@ -1,5 +1,6 @@
 """Subscriptions: where one stream takes over what the tailer has for it, through a queue or on its own socket."""
 
+import _socket
 import math
 import os
 import socket
@@ -7,7 +8,7 @@ import ssl
 import threading
 from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -43,6 +44,7 @@ class Subscription:
     live: bool = False
     closed: bool = False
     until: float = math.inf
+    counted: bool = False
     _queue: deque[bytes] = field(default_factory=deque)
     _ready: threading.Event = field(default_factory=threading.Event)
 
@@ -95,6 +97,10 @@ class Subscription:
         """End the stream though its client takes nothing of what is being sent."""
         self.close()
 
+    def has_gone(self) -> bool:
+        """Say whether the client has closed its side, where that can be seen."""
+        return False
+
     def _pass_on(self, lacking: Chunk) -> bool:
         """Take the chunk; False if there is no room for it."""
         if len(self._queue) >= LONGEST_QUEUE:
@@ -133,6 +139,16 @@ class SocketSubscription(Subscription):
         self.close()
         with suppress(OSError):  # it is gone already
             self.connection.shutdown(socket.SHUT_RDWR)
+
+    def has_gone(self) -> bool:
+        """Look without waiting: the first write to a client that has gone still succeeds."""
+        try:
+            with closing(_socket.socket(fileno=os.dup(self.connection.fileno()))) as unpatched:
+                return not unpatched.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def _pass_on(self, lacking: Chunk) -> bool:
         if not self._send(lacking.coded if self.coded else lacking.bare):

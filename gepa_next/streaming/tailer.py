@@ -43,7 +43,7 @@ class Tailer:
         database: Database,
         *,
         ping_interval_s: float,
-        is_good: Callable[[str], bool] = lambda _: True,
+        is_good: Callable[[Holder], bool] = lambda _: True,
         note_delay: Callable[[float], None] = lambda _: None,
         note_fallen_behind: Callable[[], None] = lambda: None,
     ) -> None:
@@ -68,6 +68,7 @@ class Tailer:
             self._start()
             channel = self._channels.setdefault(subscription.job_id, _Channel(beat_at=self._next_beat()))
             channel.streams.add(subscription)
+            subscription.counted = True
             self._holders[subscription.holder] += 1
             if self._stopped.is_set():
                 subscription.close()
@@ -90,6 +91,20 @@ class Tailer:
             channel.streams.remove(subscription)
             if not channel.streams:
                 del self._channels[subscription.job_id]
+            self._count_no_more(subscription)
+
+    def let_go_of_the_gone(self) -> None:
+        """End the streams whose clients have closed their side, which is seen by itself at a second heartbeat only."""
+        with self._lock:
+            for channel in self._channels.values():
+                for subscription in channel.streams:
+                    if subscription.has_gone():
+                        subscription.cut()
+                        self._count_no_more(subscription)
+
+    def _count_no_more(self, subscription: Subscription) -> None:
+        if subscription.counted:
+            subscription.counted = False
             self._holders[subscription.holder] -= 1
             if not self._holders[subscription.holder]:
                 del self._holders[subscription.holder]
@@ -204,14 +219,13 @@ class Tailer:
                         subscription.beat()
 
     def _close_refused(self) -> None:
-        """End the streams of tokens that are good no more."""
-        held = {each.credential for each in list(self._holders)}
-        refused = {each for each in held if each and not self._is_good(each)}
+        """End the streams of those that may not follow any more."""
+        refused = {each for each in list(self._holders) if each.credential and not self._is_good(each)}
         if refused:
             with self._lock:
                 for channel in self._channels.values():
                     for subscription in channel.streams:
-                        if subscription.holder.credential in refused:
+                        if subscription.holder in refused:
                             subscription.close()
 
     def _cut_stalled(self, now: float) -> None:

@@ -49,6 +49,11 @@ class TokenBook:
         token = self._known.get(digest)
         return token if token is not None and self._clock() < token.expires_at else None
 
+    def lets(self, digest: str, *, owner: str, scope: str) -> bool:
+        """Say whether the token of that digest is still this owner's, and may do this."""
+        token = self.find(digest)
+        return token is not None and token.owner == owner and scope in token.scopes
+
     def digests(self) -> list[str]:
         """Return the digests of all tokens that are good now."""
         self.look()

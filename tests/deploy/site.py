@@ -89,6 +89,7 @@ def start_nginx(folder: Path, lines: str, server_port: int) -> tuple[subprocess.
     port = free_port()
     lines = lines.replace("gepa.example.com", "127.0.0.1").replace("127.0.0.1:8000;", f"127.0.0.1:{server_port};")
     lines = re.sub(r"listen \[::\]:.*\n", "", lines)
+    lines = lines.replace("/var/log/nginx", str(folder))
     lines = re.sub("listen 443", f"listen 127.0.0.1:{port}", lines)
     lines = re.sub("listen 80", f"listen 127.0.0.1:{free_port()}", lines)
     configuration = folder / "nginx.conf"

@@ -199,6 +199,18 @@ def test_too_many_clients_of_one_owner_are_429_and_another_owner_s_come_in(tmp_p
     service.close()
 
 
+def test_a_client_that_has_gone_is_in_nobodys_way(tmp_path) -> None:
+    with closing(open_service(tmp_path, max_sse_clients=1, sse_ping_interval_s=3600)) as service:
+        job_id = service.create()
+        service.begin(job_id)
+        with service.served() as url:
+            with open_stream(url, job_id, token=TOKEN) as first:
+                assert next(read_frames(first))
+                assert open_stream(url, job_id, token=TOKEN).status_code == 503
+            with open_stream(url, job_id, token=TOKEN) as second:  # at once, long before a heartbeat
+                assert second.status_code == 200
+
+
 def stalled_client(url, job_id) -> socket.socket:
     """Ask for the events and read none."""
     host, port = url.removeprefix("http://").split(":")

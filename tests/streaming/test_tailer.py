@@ -137,7 +137,7 @@ def test_silent_streams_beat_and_go_on(service, job_id) -> None:
 
 def test_a_token_that_is_good_no_more_ends_its_streams_before_the_next_event(service, job_id) -> None:
     good = {"a", "b"}
-    follower = Tailer(service.database, ping_interval_s=3600, is_good=lambda each: each in good)
+    follower = Tailer(service.database, ping_interval_s=3600, is_good=lambda each: each.credential in good)
     ada, bob = (Subscription(job_id=job_id, holder=Holder(each, each)) for each in ("a", "b"))
     for each in (ada, bob):
         follower.subscribe(each)
