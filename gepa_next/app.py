@@ -1,5 +1,6 @@
 """The application: where settings become parts and parts are put together."""
 
+import gc
 import logging
 import time
 from collections.abc import Callable
@@ -140,6 +141,12 @@ def start_meter(app: Flask) -> None:
     """Have what this process measures written now and again, for whoever scrapes another one."""
     meter: Meter = app.extensions[METER_EXTENSION]
     meter.start()
+
+
+def spare_what_is_loaded() -> None:
+    """Have Python's collections of cycles pass over all that there is by now: to look through it stops every stream."""
+    gc.collect()
+    gc.freeze()
 
 
 def create_runner(settings: Settings, database: Database, measures: Measures | None = None) -> Runner:

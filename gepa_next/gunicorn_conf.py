@@ -92,8 +92,16 @@ def on_starting(server: Any) -> None:  # Any: gunicorn has no types
 def post_worker_init(worker: Any) -> None:  # Any: gunicorn has no types
     """On SIGTERM say not ready for a second, then end the streams, then go."""
     # Here, as it imports requests, which must come after patching.
-    from gepa_next.app import LAST_REQUESTS_S, LOOK_S, begin_shutdown, close_app, start_meter  # noqa: PLC0415
+    from gepa_next.app import (  # noqa: PLC0415
+        LAST_REQUESTS_S,
+        LOOK_S,
+        begin_shutdown,
+        close_app,
+        spare_what_is_loaded,
+        start_meter,
+    )
 
+    spare_what_is_loaded()
     start_meter(worker.wsgi)
     stop = signal.getsignal(signal.SIGTERM)
     told = threading.Event()

@@ -1,6 +1,7 @@
 """The tailer: one reader of the event table per process, handing chunks to any number of streams."""
 
 import logging
+import math
 import threading
 import time
 from collections import Counter, defaultdict
@@ -17,10 +18,15 @@ from gepa_next.turns import Turn
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.05
+LOOK_S, QUIET_LOOK_S, QUIET_AFTER_S = 0.05, 0.1, 1.0
 PAGE = 500
 MOST_AT_ONCE = 500  # frames that are sent before others come in between
 BEATS = 8  # looks for silent streams in the time of one heartbeat
+
+
+def look_after_s(silent_s: float) -> float:
+    """Return when to look again after so long without an event: to wake up is nearly all that idle streams cost."""
+    return LOOK_S if silent_s < QUIET_AFTER_S else QUIET_LOOK_S
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,6 +67,7 @@ class Tailer:
         self._after = 0
         self._version = -1
         self._beat_at = 0.0
+        self._heard_at = -math.inf
 
     def subscribe(self, subscription: Subscription) -> None:
         """Note every event of the job committed from now on, so that none is missed between the store and joining."""
@@ -139,7 +146,7 @@ class Tailer:
         while not self._stopped.is_set():
             looked = look()
             self._beat()
-            (self._wake if looked else self._stopped).wait(LOOK_S)
+            (self._wake if looked else self._stopped).wait(look_after_s(time.monotonic() - self._heard_at))
 
     def _look(self) -> None:
         """Hand out what is new, if anything was committed since that last worked."""
@@ -154,6 +161,7 @@ class Tailer:
         while events := self._next_events():
             self._hand_out(events)
             self._after = events[-1].sequence
+            self._heard_at = time.monotonic()
 
     def _next_events(self) -> list[StoredEvent]:
         try:

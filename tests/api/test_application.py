@@ -1,6 +1,9 @@
-"""What the application leaves out of Flask's way of a request, nothing of ours needs."""
+"""What the application leaves out of Flask's way of a request, and what Python leaves out of its collections."""
 
+import gc
 from inspect import iscoroutinefunction
+
+from gepa_next.app import spare_what_is_loaded
 
 
 def test_nothing_that_a_request_passes_is_a_coroutine(done) -> None:
@@ -12,3 +15,12 @@ def test_nothing_that_a_request_passes_is_a_coroutine(done) -> None:
         passed += handlers.values()
     assert len(passed) > len(app.view_functions)
     assert not [function for function in passed if iscoroutinefunction(function)]
+
+
+def test_what_is_loaded_is_not_looked_through_again(done) -> None:
+    spare_what_is_loaded()
+    try:
+        assert not any(each is done.app.url_map for each in gc.get_objects())
+    finally:
+        gc.unfreeze()
+    assert any(each is done.app.url_map for each in gc.get_objects())

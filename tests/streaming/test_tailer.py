@@ -10,7 +10,7 @@ from gepa_next.store.events import tail_events
 from gepa_next.streaming import tailer
 from gepa_next.streaming.frames import HEARTBEAT, chunk, frame
 from gepa_next.streaming.subscription import LONGEST_QUEUE, Holder, Subscription
-from gepa_next.streaming.tailer import Tailer
+from gepa_next.streaming.tailer import Tailer, look_after_s
 from tests.support.service import open_service
 from tests.support.sse import parse_frames
 
@@ -229,3 +229,20 @@ def test_an_event_that_could_not_be_read_at_once_is_handed_out_without_another_c
     service.tell(job_id)
     assert take(subscription, 1) == [2]
     assert caplog.text.count("just now") == 1
+
+
+def test_it_looks_half_as_often_when_nothing_has_happened_for_a_while() -> None:
+    assert look_after_s(0.0) == 0.05
+    assert look_after_s(5.0) == look_after_s(float("inf")) == 0.1
+
+
+def test_an_event_ends_the_silence(service, job_id, monkeypatch) -> None:
+    silences: list[float] = []
+    monkeypatch.setattr(tailer, "look_after_s", lambda silent_s: silences.append(silent_s) or 0.01)
+    subscription = follow(service, job_id)
+    service.tell(job_id)
+    assert take(subscription, 1) == [2]
+    deadline = time.monotonic() + TIMEOUT_S
+    while all(silent_s == float("inf") for silent_s in silences):
+        assert time.monotonic() < deadline
+        subscription.take(0.01)
