@@ -20,6 +20,7 @@ from benchmarks.durability import Growing
 from benchmarks.engine import SPEC, new_job, run_job
 from benchmarks.model_server import model_served
 from benchmarks.serve.crowd import Crowd, crowd
+from benchmarks.serve.fan_out import tell_all
 from benchmarks.serve.servers import DATA, gepa_next
 from benchmarks.serve.usage import family, pss_mib
 from benchmarks.server import running_server
@@ -94,9 +95,7 @@ def streams() -> None:
         with crowd(Crowd(port=served.port, paths=paths)) as clients:
             before = pss_mib(served.pids)
             clients.tell(open=1)
-            served.tell(0, 1)
-            time.sleep(2)
-            clients.tell()
+            tell_all(served, clients, 1)  # so that all of them are there
             above = pss_mib(served.pids) - before
     print(f"{STREAMS:,} idle streams: {above:.0f} MiB, {1024 * above / STREAMS:.0f} KiB each", flush=True)
 
