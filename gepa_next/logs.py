@@ -35,7 +35,7 @@ _about: ContextVar[Facts] = ContextVar("about", default=MappingProxyType({}))
 
 def begin(**facts: str) -> None:
     """Have every line of this context say these facts, and no others, from now on."""
-    _about.set({name: value for name, value in facts.items() if value})
+    _about.set(facts)
 
 
 def set_up(*, level: str, style: Style, secrets: Collection[str]) -> None:
@@ -73,7 +73,8 @@ class _Lines(logging.Formatter):
             return self._hide(f"{record.msg} (without what it should say)")
 
     def _facts(self, record: logging.LogRecord) -> dict[str, str | int | float]:
-        facts = {**_about.get(), **{name: vars(record)[name] for name in FACTS if name in vars(record)}}
+        known = {**_about.get(), **vars(record)}
+        facts = {name: known[name] for name in FACTS if known.get(name, "") != ""}
         return {name: self._hide(value) if isinstance(value, str) else value for name, value in facts.items()}
 
     def _trace(self, record: logging.LogRecord) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import TypeVar
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, current_app, g, jsonify, request
 from pydantic import BaseModel, ValidationError
 
 from gepa_next.api.auth import token_id
@@ -166,6 +166,7 @@ def new_job(parts: Wiring, digest: str, spec: JobSpec, examples: tuple[Example, 
         idempotency_ttl_s=parts.limits.idempotency_ttl_s,
         most_queued=parts.limits.queued_jobs,
         quota=quota(),
+        request_id=g.request_id,
     )
 
 

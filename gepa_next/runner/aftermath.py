@@ -36,7 +36,7 @@ class Aftermath:
             over.lose()
             self._let_go(over)
         elif not over.is_broken:
-            log.error("job %s: its run is over, but not the job", over.run.claim.job_id)
+            log.error("job %s: its run is over, but not the job", over.run.claim.job_id, extra=over.run.about)
             over.break_off()
         elif over.back_off.is_over:
             self._let_go(over)
@@ -50,7 +50,7 @@ class Aftermath:
         except UnavailableError:
             raise
         except Exception:  # for this job alone, as far as is known: the others must go on
-            log.exception("job %s: it cannot be put back", job_id)
+            log.exception("job %s: it cannot be put back", job_id, extra=over.run.about)
             over.putting_away.begin()
         else:
             self._held.forget(over)
@@ -59,6 +59,7 @@ class Aftermath:
         if over.is_broken and over.back_off.times >= MOST_TIMES and (reason := _will_not_mend(over)):
             (job_id, epoch), (code, message) = over.run.key, reason
             fail_job(self._database, job_id, epoch=epoch, now=self._clock(), code=code, message=message)
+            log.error("job %s: failed, %s", job_id, code, extra=over.run.about)
             over.lose()
 
 

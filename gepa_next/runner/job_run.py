@@ -17,6 +17,7 @@ from gepa_next.gepa.spending import cost_usd, sends
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Step
 from gepa_next.gepa.types import Role
+from gepa_next.logs import begin
 from gepa_next.metrics import find_other_scoring, scoring_of
 from gepa_next.metrics.remote import RemoteMetric
 from gepa_next.models import Job, JobSpec, Waiting
@@ -69,10 +70,11 @@ class JobRun:
         """
         if self.let_go.is_set():  # it comes too late
             return
+        begin(**self.about)
         try:
             self._run_or_fail()
         except Interrupted:
-            log.info("job %s: let go", self.claim.job_id, extra={"job_id": self.claim.job_id})
+            log.info("job %s: let go", self.claim.job_id)
         finally:
             self._give_up()  # its calls may hang on, and nobody is to wait for their answers
 
@@ -81,20 +83,25 @@ class JobRun:
         try:
             self._run()
         except DamagedError as error:  # it would meet the same again
-            log.error("job %s: %s", job_id, error.message, extra={"job_id": job_id})  # noqa: TRY400 - no bug of ours
+            log.error("job %s: %s", job_id, error.message)  # noqa: TRY400 - no bug of ours
             self._fail(error.code, error.message)
         except (Interrupted, StoreError, UnavailableError):
             raise
         except GepaNextError as error:
             self._fail(error.code, error.message)
         except Exception:
-            log.exception("job %s: failed", job_id, extra={"job_id": job_id})
+            log.exception("job %s: failed", job_id)
             self._fail("internal_error", f"an error in the service; its log says more under job {job_id}")
 
     @property
     def key(self) -> tuple[str, int]:
         """What tells this run from every other."""
         return self.claim.job_id, self.claim.epoch
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What every line of the log about this run says."""
+        return {"job_id": self.claim.job_id, "request_id": self.claim.request_id}
 
     @property
     def calls_under_way(self) -> int:
@@ -153,7 +160,7 @@ class JobRun:
     def _finish(self, step: Step, job: Job, state: State) -> None:
         self._settle()
         found = findings(self.database, job, state)
-        finish_job(
+        finished = finish_job(
             self.database,
             job.id,
             epoch=self.claim.epoch,
@@ -166,6 +173,8 @@ class JobRun:
             },
             standing=standing_of(state),
         )
+        if finished:
+            log.info("job %s: finished", job.id)
 
     def _record(self, job: Job, state: State, step: Step) -> None:
         """Queue the step: the engine goes on, and its next call is not sent before the step is committed."""
@@ -205,16 +214,18 @@ class JobRun:
 
     def _fail(self, code: str, message: str) -> None:
         """Commit the failure, after the steps before it."""
-        job_id, epoch = self.claim.job_id, self.claim.epoch
         try:
             self._settle()
         except GepaNextError:
             raise  # a next run records them, and fails like this one
         except Exception:
-            log.exception("job %s: its last steps cannot be recorded", job_id, extra={"job_id": job_id})
-        self._insist(
-            lambda: fail_job(self.database, job_id, epoch=epoch, now=self.clock(), code=code, message=message)
-        )  # fmt: skip
+            log.exception("job %s: its last steps cannot be recorded", self.claim.job_id)
+        self._insist(lambda: self._fail_now(code, message))
+
+    def _fail_now(self, code: str, message: str) -> None:
+        job_id, epoch = self.key
+        if fail_job(self.database, job_id, epoch=epoch, now=self.clock(), code=code, message=message):
+            log.warning("job %s: failed, %s", job_id, code)  # a provider's message may quote the prompt
 
 
 def _worded(waiting: Waiting) -> str:

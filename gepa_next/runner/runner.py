@@ -222,7 +222,7 @@ class Runner:
             elsewhere=self._elsewhere,
         )
         self._held.begin(run)
-        log.info("job %s: claimed", claim.job_id, extra={"job_id": claim.job_id, "epoch": claim.epoch})
+        log.info("job %s: claimed", claim.job_id, extra={**run.about, "epoch": claim.epoch})
         try:
             future = self._jobs_pool.submit(copy_context().run, run)
         except RuntimeError as error:  # no thread can be started; one that there is may still come to it
@@ -245,8 +245,7 @@ class Runner:
     def _ended(self, run: JobRun, error: BaseException | None) -> None:
         if error is not None:
             trace = None if isinstance(error, GepaNextError) else error
-            job_id = run.claim.job_id
-            log.error("job %s: broke off: %s", job_id, error, exc_info=trace, extra={"job_id": job_id})
+            log.error("job %s: broke off: %s", run.claim.job_id, error, exc_info=trace, extra=run.about)
         self._held.end(run, error)
         self._wake.set()
 

@@ -13,8 +13,8 @@ from gepa_next.store.events import append_event
 
 def finish_job(
     database: Database, job_id: str, *, epoch: int, now: float, result: Mapping[str, object], standing: Standing
-) -> None:
-    """Move the job from running to finished with its terminal event; nothing if it is not ours any more."""
+) -> bool:
+    """Move the job from running to finished with its terminal event; False if it is not ours any more."""
     text = to_json(result)
     ending = _Ending(
         kind="finished",
@@ -24,21 +24,15 @@ def finish_job(
         standing=standing_to_json(standing),
     )
 
-    def unit(db: sqlite3.Connection) -> None:
-        _end(db, job_id, ending, epoch=epoch, now=now)
-
-    database.write(unit)
+    return database.write(lambda db: _end(db, job_id, ending, epoch=epoch, now=now))
 
 
-def fail_job(database: Database, job_id: str, *, epoch: int, now: float, code: str, message: str) -> None:
-    """Move the job from running to failed with its terminal event; nothing if it is not ours any more."""
+def fail_job(database: Database, job_id: str, *, epoch: int, now: float, code: str, message: str) -> bool:
+    """Move the job from running to failed with its terminal event; False if it is not ours any more."""
     data = to_json({"code": code, "message": message})
     ending = _Ending(kind="failed", stop_reason="error", data=data, error_code=code, error_message=message)
 
-    def unit(db: sqlite3.Connection) -> None:
-        _end(db, job_id, ending, epoch=epoch, now=now)
-
-    database.write(unit)
+    return database.write(lambda db: _end(db, job_id, ending, epoch=epoch, now=now))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +48,7 @@ class _Ending:
     error_message: str | None = None
 
 
-def _end(db: sqlite3.Connection, job_id: str, ending: _Ending, *, epoch: int, now: float) -> None:
+def _end(db: sqlite3.Connection, job_id: str, ending: _Ending, *, epoch: int, now: float) -> bool:
     moved = db.execute(
         "UPDATE jobs SET status = ?, stop_reason = ?, result = ?, standing = ?, error_code = ?, error_message = ?,"
         " finished_at = ?, updated_at = ? WHERE id = ? AND owner_epoch = ? AND status = 'running'",
@@ -64,3 +58,4 @@ def _end(db: sqlite3.Connection, job_id: str, ending: _Ending, *, epoch: int, no
     if moved:
         append_event(db, job_id, key=f"{ending.kind}/{epoch}", kind=ending.kind, now=now, data=ending.data)
         count(db, "jobs", status=ending.kind)
+    return bool(moved)

@@ -48,6 +48,7 @@ class NewJob:
     upto: Newest | None = None
     comparison_id: str | None = None
     place: int = 0
+    request_id: str = ""
 
 
 def insert_job(database: Database, new: NewJob, *others: NewJob) -> tuple[str, bool]:
@@ -121,9 +122,9 @@ def _refuse_if_full(db: sqlite3.Connection, most_queued: int, *, wanted: int) ->
 def _insert_rows(db: sqlite3.Connection, new: NewJob, spec: str, example_rows: Sequence[tuple[object, ...]]) -> None:
     db.execute(
         "INSERT INTO jobs (id, token_id, status, spec, judge_model_id, judge_fingerprint, simulated, created_at,"
-        " updated_at, comparison_id, place) VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?)",
+        " updated_at, comparison_id, place, request_id) VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (new.id, new.token_id, spec, new.judge.model_id, new.judge.fingerprint, new.simulated, new.created_at,
-         new.created_at, new.comparison_id, new.place),
+         new.created_at, new.comparison_id, new.place, new.request_id),
     )  # fmt: skip
     db.executemany(
         "INSERT INTO examples (job_id, position, id, input, ideal, tags, meta, synthetic)"

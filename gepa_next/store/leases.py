@@ -34,11 +34,12 @@ class RunnerIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A job that is this runner's under an epoch."""
+    """A job that is this runner's under an epoch; `request_id` is of the request that made it."""
 
     job_id: str
     epoch: int
     resumed: bool
+    request_id: str = ""
 
 
 def register_runner(database: Database, runner: RunnerIdentity, *, now: float, monotonic: float) -> None:
@@ -118,15 +119,17 @@ def claim_job(database: Database, runner: RunnerIdentity, *, now: float, but: Co
 
 
 def _take(db: sqlite3.Connection, job_id: str, runner: RunnerIdentity, *, now: float, resumed: bool) -> Claim:
-    epoch = db.execute(
+    taken = db.execute(
         "UPDATE jobs SET status = 'running', owner = ?, owner_epoch = owner_epoch + 1,"
         " paused_s = paused_s + max(0, ? - coalesce(left_at, ?)), left_at = NULL,"
-        " started_at = coalesce(started_at, ?), updated_at = ? WHERE id = ? RETURNING owner_epoch",
+        " started_at = coalesce(started_at, ?), updated_at = ? WHERE id = ?"
+        " RETURNING owner_epoch, request_id",
         (runner.id, now, now, now, now, job_id),
-    ).fetchone()["owner_epoch"]
+    ).fetchone()
+    epoch = taken["owner_epoch"]
     kind = "resumed" if resumed else "started"
     append_event(db, job_id, key=f"{kind}/{epoch}", kind=kind, now=now, data=_about(db, job_id, resumed=resumed))
-    return Claim(job_id=job_id, epoch=epoch, resumed=resumed)
+    return Claim(job_id=job_id, epoch=epoch, resumed=resumed, request_id=taken["request_id"])
 
 
 def _about(db: sqlite3.Connection, job_id: str, *, resumed: bool) -> str:

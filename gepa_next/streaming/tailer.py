@@ -176,7 +176,8 @@ class Tailer:
                 return tail_events(self._database, after=self._after, limit=1)
             except DamagedError as error:
                 self._after, job_id = following
-                log.error("job %s: an event cannot be read: %s", job_id, error.message)  # noqa: TRY400 - no bug of ours
+                said = {"job_id": job_id}
+                log.error("job %s: an event cannot be read: %s", job_id, error.message, extra=said)  # noqa: TRY400 - no bug of ours
                 with self._lock:
                     for subscription in self._streams_of(job_id):
                         subscription.leave()

@@ -1,41 +1,25 @@
 """A line of the log for each request, when its answer has been sent."""
 
-import io
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from gepa_next.logs import formatter
-from tests.support.service import TOKEN
-
-Lines = Callable[[], list[dict[str, object]]]
+from tests.support.log_lines import Lines, log_lines
 
 
 @pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    """What the service logs, as JSON, of every level."""
-    handler = logging.StreamHandler(io.StringIO())
-    handler.setFormatter(formatter("json", [TOKEN]))
-    logger = logging.getLogger("gepa_next")
-    logger.addHandler(handler)
-    before = logger.level
-    logger.setLevel(logging.DEBUG)
-    yield handler.stream
-    logger.setLevel(before)
-    logger.removeHandler(handler)
+def logged() -> Iterator[Lines]:
+    """Return all lines so far."""
+    with log_lines() as lines:
+        yield lines
 
 
 @pytest.fixture
-def lines(stream: io.StringIO) -> Lines:
+def lines(logged: Lines) -> Lines:
     """Return the lines of requests so far."""
-
-    def so_far() -> list[dict[str, object]]:
-        found = [json.loads(line) for line in stream.getvalue().splitlines()]
-        return [line for line in found if line["logger"] == "gepa_next.api.access_lines"]
-
-    return so_far
+    return lambda: [line for line in logged() if line["logger"] == "gepa_next.api.access_lines"]
 
 
 def test_a_request_has_one_line_that_says_who_asked_for_what_and_how_it_went(done, done_id, lines) -> None:
@@ -56,14 +40,14 @@ def test_probes_are_of_no_interest(done, lines, path) -> None:
     assert [line["level"] for line in lines()] == ["DEBUG"]
 
 
-def test_a_path_that_is_no_route_is_not_shown(done, stream, lines) -> None:
+def test_a_path_that_is_no_route_is_not_shown(done, logged, lines) -> None:
     done.client().get("/canary-of-a-prompt?canary=1", buffered=True)
     done.client().get("/v1/optimize/canary of a prompt", buffered=True)
     done.client(token=None).open("/v1/optimize", method="CANARY", buffered=True)
     assert [line["message"] for line in lines()] == [
         "GET no route 404", "GET /v1/optimize/<job_id> 404", "OTHER no route 405"
     ]  # fmt: skip
-    assert "canary" not in stream.getvalue()
+    assert "canary" not in json.dumps(logged())
 
 
 def test_who_is_let_in_by_nothing_has_no_owner(done, lines) -> None:
@@ -86,17 +70,17 @@ def test_the_line_of_a_stream_comes_when_the_stream_has_ended(service, lines) ->
     assert lines()[before]["request_id"] == answer.headers["X-Request-ID"]
 
 
-def test_an_error_that_nobody_expected_is_a_line_with_its_trace_and_the_id_that_was_answered(open_with, stream) -> None:
+def test_an_error_that_nobody_expected_is_a_line_with_its_trace_and_the_id_that_was_answered(open_with, logged) -> None:
     service = open_with()
     service.app.add_url_rule("/broken", "broken", lambda: 1 / 0)
     answer = service.client().get("/broken", buffered=True)
-    error, access = [json.loads(line) for line in stream.getvalue().splitlines()]
+    error, access = logged()
     assert error["request_id"] == access["request_id"] == answer.json["error"]["request_id"]
     assert "ZeroDivisionError" in error["trace"]
     assert (error["level"], access["status"]) == ("ERROR", 500)
 
 
-def test_what_is_logged_after_a_request_is_not_about_it(done, stream) -> None:
+def test_what_is_logged_after_a_request_is_not_about_it(done, logged) -> None:
     done.client().get("/v1/version", buffered=True)
     logging.getLogger("gepa_next.test").info("later")
-    assert "request_id" not in json.loads(stream.getvalue().splitlines()[-1])
+    assert "request_id" not in logged()[-1]

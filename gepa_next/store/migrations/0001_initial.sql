@@ -1,6 +1,7 @@
 CREATE TABLE jobs (
     id TEXT PRIMARY KEY,
     token_id TEXT NOT NULL,
+    request_id TEXT NOT NULL DEFAULT '', -- of the request that made it, for the log
     status TEXT NOT NULL,
     spec TEXT NOT NULL,
     judge_model_id TEXT NOT NULL,
