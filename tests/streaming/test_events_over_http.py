@@ -190,7 +190,8 @@ def test_too_many_clients_of_one_owner_are_429_and_another_owner_s_come_in(tmp_p
     service = open_service(tmp_path, owner_max_streams=1)
     mine, theirs = service.create(), service.create(token=OTHER_TOKEN)
     with service.served() as url, open_stream(url, mine, token=TOKEN) as first:
-        next(read_frames(first))
+        frames = read_frames(first)  # kept: the connection would be closed with it
+        next(frames)
         refused = open_stream(url, mine, token=TOKEN)
         assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_streams_of_owner")
         assert int(refused.headers["Retry-After"]) > 0
@@ -205,7 +206,8 @@ def test_a_client_that_has_gone_is_in_nobodys_way(tmp_path) -> None:
         service.begin(job_id)
         with service.served() as url:
             with open_stream(url, job_id, token=TOKEN) as first:
-                assert next(read_frames(first))
+                frames = read_frames(first)
+                assert next(frames)
                 assert open_stream(url, job_id, token=TOKEN).status_code == 503
             with open_stream(url, job_id, token=TOKEN) as second:  # at once, long before a heartbeat
                 assert second.status_code == 200
