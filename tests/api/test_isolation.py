@@ -32,7 +32,7 @@ LISTS = {
 OF_NO_ID = {
     "optimize.create", "quotes.create", "comparisons.create", "comparisons.quote", "examples.create",
     "health.healthz", "health.readyz", "health.version", "metrics.prometheus", "metrics.flat", "openapi.describe",
-    "docs.docs",
+    "docs.docs", "pages.jobs_by_name",
     "ordering.new", "ordering.order", "session.log_in_form", "session.log_in", "session.log_out",
 }  # fmt: skip
 
