@@ -1,5 +1,6 @@
 """The commands that talk to a server, as processes: what they print, and the codes they exit with."""
 
+import argparse
 import csv
 import json
 import os
@@ -274,7 +275,9 @@ def test_what_to_beware_of_is_said_at_the_end() -> None:
         iterations=1,
         result=Result(prompt="p", verdict="improved", warnings=(beware,)),
     )
-    assert "warning: score_follows_length: Longer answers scored higher." in conclusion(job)
+    assert "warning: score_follows_length: Longer answers scored higher." in conclusion(
+        job, argparse.Namespace(url=None, ca_file=None)
+    )
 
 
 def test_the_exit_code_says_how_the_job_ended(service) -> None:

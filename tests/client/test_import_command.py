@@ -111,7 +111,7 @@ def test_letting_go_midway_says_what_is_in_and_running_it_again_doubles_nothing(
         command = [*GEPA_NEXT, "examples", "import", "-"]
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         with subprocess.Popen(command, env=surroundings(url, TOKEN), **pipes) as going:
-            going.stdin.write(Path(rows).read_bytes())
+            going.stdin.write(Path(rows).read_bytes() * 2)  # progress is told of a piece when the next is read
             going.stdin.flush()
             assert json.loads(going.stdout.readline())["progress"]["upserted"] > 0
             going.send_signal(signal.SIGINT)

@@ -57,6 +57,7 @@ def test_a_job_whose_request_is_damaged_fails_when_its_turn_comes_and_the_next_o
 ) -> None:
     insert(database, "damaged")
     insert(database, "whole", metric="exact_match")
+    database.write(lambda db: db.execute("DROP INDEX jobs_by_origin"))  # which would not let it happen
     database.write(lambda db: db.execute(f"UPDATE jobs SET {damage}, created_at = 0 WHERE id = 'damaged'"))  # noqa: S608 - the lines above
     how = "SELECT error_code FROM jobs WHERE id = 'damaged' AND status = 'failed'"
     with running(database, Simulator()):
