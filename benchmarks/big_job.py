@@ -20,7 +20,7 @@ from pathlib import Path  # noqa: E402
 import greenlet  # noqa: E402
 from flask.testing import FlaskClient  # noqa: E402
 
-from gepa_next.api.wiring import EXTENSION  # noqa: E402
+from gepa_next.api.edge.wiring import EXTENSION  # noqa: E402
 from gepa_next.app import create_app  # noqa: E402
 from gepa_next.config import Settings  # noqa: E402
 from gepa_next.gepa.run import Standing  # noqa: E402

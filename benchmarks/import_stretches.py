@@ -13,7 +13,7 @@ from pathlib import Path
 from flask.testing import FlaskClient
 
 from benchmarks.importing import write_rows
-from gepa_next.api.wiring import EXTENSION
+from gepa_next.api.edge.wiring import EXTENSION
 from gepa_next.app import create_app
 from gepa_next.config import Settings
 

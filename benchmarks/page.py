@@ -19,7 +19,7 @@ from typing import Any
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.server import running_server
-from gepa_next.api.wiring import EXTENSION
+from gepa_next.api.edge.wiring import EXTENSION
 from gepa_next.app import create_app
 from gepa_next.config import Settings
 from gepa_next.store.database import Database

@@ -10,27 +10,20 @@ from flask import Flask
 from prometheus_client import CollectorRegistry
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from gepa_next.api import (
-    actions,
-    comparisons,
-    events,
-    evidence,
-    examples,
-    forks,
-    health,
-    metrics,
-    openapi,
-    optimize,
-    pins,
-    quotes,
-    retests,
-)
-from gepa_next.api.access_lines import register_access_lines
-from gepa_next.api.auth import register_auth
-from gepa_next.api.errors import register_error_handlers
-from gepa_next.api.headers import register_headers
-from gepa_next.api.rates import RateLimiter
-from gepa_next.api.wiring import EXTENSION, Access, Limits, Wiring
+from gepa_next.api.bank import examples
+from gepa_next.api.comparisons import comparisons
+from gepa_next.api.description import openapi
+from gepa_next.api.edge.access_lines import register_access_lines
+from gepa_next.api.edge.auth import register_auth
+from gepa_next.api.edge.errors import register_error_handlers
+from gepa_next.api.edge.headers import register_headers
+from gepa_next.api.edge.rates import RateLimiter
+from gepa_next.api.edge.wiring import EXTENSION, Access, Limits, Wiring
+from gepa_next.api.evidence import evidence
+from gepa_next.api.forks import forks
+from gepa_next.api.jobs import actions, events, optimize, quotes
+from gepa_next.api.pins import pins, retests
+from gepa_next.api.service import health, metrics
 from gepa_next.config import Settings, load_settings
 from gepa_next.elsewhere import QUEUED_S
 from gepa_next.llm.program_urls import ProgramUrls
@@ -47,7 +40,8 @@ from gepa_next.telemetry.measures import Measures
 from gepa_next.telemetry.meter import Meter
 from gepa_next.tokens.book import TokenBook
 from gepa_next.tokens.key import ticket_key
-from gepa_next.web import asking, assets, comparing, data, docs, ordering, pages, session
+from gepa_next.web import assets, comparing, data, docs, pages, session
+from gepa_next.web.forms import asking, ordering
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from gepa_next.api.wiring import Roles
+from gepa_next.api.edge.wiring import Roles
 from gepa_next.config import Settings
 from gepa_next.elsewhere import Elsewhere
 from gepa_next.gepa.ports import LanguageModel

@@ -12,7 +12,7 @@ from gunicorn import util
 from gunicorn.http import errors
 from gunicorn.workers.ggevent import GeventWorker
 
-from gepa_next.api.headers import EVERYWHERE
+from gepa_next.api.edge.headers import EVERYWHERE
 
 LINGER_S, LINGER_READS, LINGER_BYTES = 0.5, 16, 65_536
 STATUS: Mapping[type[Exception], tuple[HTTPStatus, str]] = MappingProxyType(

@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 
 from flask import Response, make_response, redirect, render_template, request
 
-from gepa_next.api.auth import admit, open_route
-from gepa_next.api.errors import STATUS_BY_CODE
-from gepa_next.api.identity import COOKIE
-from gepa_next.api.wiring import wiring
+from gepa_next.api.edge.auth import admit, open_route
+from gepa_next.api.edge.errors import STATUS_BY_CODE
+from gepa_next.api.edge.identity import COOKIE
+from gepa_next.api.edge.wiring import wiring
 from gepa_next.errors import InvalidError, RefusedError
 from gepa_next.web.assets import STYLE, STYLE_HASH, scripts, url_of
 from gepa_next.web.packing import packed

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from flask import Blueprint, Response, request
 
-from gepa_next.api.auth import open_route
+from gepa_next.api.edge.auth import open_route
 from gepa_next.errors import NotFoundError
 from gepa_next.web.packing import gzipped, takes_gzip
 

@@ -2,10 +2,10 @@
 
 from flask import Blueprint, Response, make_response, redirect
 
-from gepa_next.api.auth import token
-from gepa_next.api.comparison_states import comparison_state
-from gepa_next.api.comparisons import cancel_compared_jobs, get_compared_jobs
-from gepa_next.api.wiring import wiring
+from gepa_next.api.comparisons.comparisons import cancel_compared_jobs, get_compared_jobs
+from gepa_next.api.comparisons.states import comparison_state
+from gepa_next.api.edge.auth import token
+from gepa_next.api.edge.wiring import wiring
 from gepa_next.errors import RefusedError
 from gepa_next.web.admission import error_page, page, render
 

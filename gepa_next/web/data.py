@@ -7,10 +7,10 @@ from functools import cache
 
 from flask import Blueprint, Response, jsonify
 
-from gepa_next.api.auth import token_id
-from gepa_next.api.pacing import in_chunks
-from gepa_next.api.paging import number, refuse_unknown
-from gepa_next.api.wiring import wiring
+from gepa_next.api.edge.auth import token_id
+from gepa_next.api.edge.pacing import in_chunks
+from gepa_next.api.edge.paging import number, refuse_unknown
+from gepa_next.api.edge.wiring import wiring
 from gepa_next.errors import DamagedError, NotFoundError
 from gepa_next.gepa.types import Candidate, Rollout
 from gepa_next.models import Job

@@ -6,10 +6,10 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from gepa_next.api.auth import open_route
-from gepa_next.api.description import document
-from gepa_next.api.errors import STATUS_BY_CODE
-from gepa_next.api.wiring import wiring
+from gepa_next.api.description.document import document
+from gepa_next.api.edge.auth import open_route
+from gepa_next.api.edge.errors import STATUS_BY_CODE
+from gepa_next.api.edge.wiring import wiring
 from gepa_next.web import schema_words
 from gepa_next.web.admission import HEADERS, rendered
 from gepa_next.web.packing import packed

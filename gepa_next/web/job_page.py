@@ -5,11 +5,11 @@ from itertools import islice
 
 from flask import Response
 
-from gepa_next.api.artifacts import ARTIFACTS, REPORT
-from gepa_next.api.auth import token, token_id
-from gepa_next.api.errors import STATUS_BY_CODE
-from gepa_next.api.states import job_state
-from gepa_next.api.wiring import wiring
+from gepa_next.api.edge.auth import token, token_id
+from gepa_next.api.edge.errors import STATUS_BY_CODE
+from gepa_next.api.edge.wiring import wiring
+from gepa_next.api.evidence.artifacts import ARTIFACTS, REPORT
+from gepa_next.api.jobs.states import job_state
 from gepa_next.errors import InvalidError, RefusedError
 from gepa_next.gepa.types import Candidate
 from gepa_next.models import Job, PinnedVersion
@@ -20,7 +20,7 @@ from gepa_next.store.jobs import find_job, get_job, list_compared_jobs
 from gepa_next.store.pins import list_versions_of_job
 from gepa_next.web import words
 from gepa_next.web.admission import render
-from gepa_next.web.fields import ITERATIONS, LIMITS
+from gepa_next.web.forms.fields import ITERATIONS, LIMITS
 
 LATEST_EVENTS = 30
 LATEST_LESSONS = 20

@@ -2,11 +2,11 @@
 
 from flask import Blueprint, Response, make_response, redirect, request
 
-from gepa_next.api.auth import open_route, token_id
-from gepa_next.api.optimize import asked_status
-from gepa_next.api.paging import cursor, encode_cursor
-from gepa_next.api.states import job_state
-from gepa_next.api.wiring import wiring
+from gepa_next.api.edge.auth import open_route, token_id
+from gepa_next.api.edge.paging import cursor, encode_cursor
+from gepa_next.api.edge.wiring import wiring
+from gepa_next.api.jobs.optimize import asked_status
+from gepa_next.api.jobs.states import job_state
 from gepa_next.errors import RefusedError
 from gepa_next.models import Job, JobStatus
 from gepa_next.store.evidence import list_usage

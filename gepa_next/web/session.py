@@ -4,9 +4,9 @@ import re
 
 from flask import Blueprint, Response, make_response, redirect, request
 
-from gepa_next.api.auth import lacking, open_route, refuse_failed_log_in
-from gepa_next.api.errors import error_response
-from gepa_next.api.identity import (
+from gepa_next.api.edge.auth import lacking, open_route, refuse_failed_log_in
+from gepa_next.api.edge.errors import error_response
+from gepa_next.api.edge.identity import (
     ANYBODY,
     COOKIE,
     SESSION_S,
@@ -14,7 +14,7 @@ from gepa_next.api.identity import (
     is_from_elsewhere,
     issue_session,
 )
-from gepa_next.api.wiring import wiring
+from gepa_next.api.edge.wiring import wiring
 from gepa_next.tokens.lines import digest_of_token
 from gepa_next.web.admission import refused_page, render
 

@@ -19,7 +19,7 @@ def logged() -> Iterator[Lines]:
 @pytest.fixture
 def lines(logged: Lines) -> Lines:
     """Return the lines of requests so far."""
-    return lambda: [line for line in logged() if line["logger"] == "gepa_next.api.access_lines"]
+    return lambda: [line for line in logged() if line["logger"] == "gepa_next.api.edge.access_lines"]
 
 
 def test_a_request_has_one_line_that_says_who_asked_for_what_and_how_it_went(done, done_id, lines) -> None:

@@ -60,8 +60,8 @@ def test_what_the_bank_holds_already_is_counted(client) -> None:
 
 
 def test_the_first_of_what_was_known_is_told_by_row_whatever_the_ids(client, monkeypatch) -> None:
-    monkeypatch.setattr("gepa_next.api.importing.MOST_TOLD", 3)
-    monkeypatch.setattr("gepa_next.api.importing.WRITTEN_AT_ONCE", 2)
+    monkeypatch.setattr("gepa_next.api.bank.importing.MOST_TOLD", 3)
+    monkeypatch.setattr("gepa_next.api.bank.importing.WRITTEN_AT_ONCE", 2)
     text = "id,input\n" + "".join(f"e{9 - n},{n}\n" for n in range(8))
     import_text(client, text)
     told = import_text(client, text).json["first_duplicates"]
@@ -86,7 +86,7 @@ def test_an_id_made_of_content_says_nothing_of_what_somebody_put_under_it(client
 
 
 def test_of_rows_with_one_id_the_last_stays_in_whatever_pieces_they_are_written(client, monkeypatch) -> None:
-    monkeypatch.setattr("gepa_next.api.importing.WRITTEN_AT_ONCE", 2)
+    monkeypatch.setattr("gepa_next.api.bank.importing.WRITTEN_AT_ONCE", 2)
     rows = [{"id": f"e{n % 3}", "input": f"{n}"} for n in range(10)]
     assert import_text(client, json.dumps(rows), "application/json").json["upserted"] == 10
     assert [(item["id"], item["input"]) for item in bank(client)] == [("e0", "9"), ("e1", "7"), ("e2", "8")]

@@ -106,7 +106,7 @@ def test_a_cell_that_is_no_json_where_json_is_meant_is_told(client, column, cell
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_a_bank_of_several_pages_goes_out_whole_or_by_tag(client, monkeypatch, kind) -> None:
-    monkeypatch.setattr("gepa_next.api.exporting.PAGE", 7)
+    monkeypatch.setattr("gepa_next.api.bank.exporting.PAGE", 7)
     client.post(
         "/v1/examples", json=[{"id": f"e{n:02}", "input": f"{n}", "tags": ["t"] * (n % 3 == 0)} for n in range(40)]
     )

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from gepa_next.api.description import document
-from gepa_next.api.error_samples import SAID
-from gepa_next.api.errors import STATUS_BY_CODE
-from gepa_next.api.operation import EVENT_STREAM
-from gepa_next.api.operations import OPERATIONS
-from gepa_next.api.responses import error_codes
+from gepa_next.api.description.document import document
+from gepa_next.api.description.error_samples import SAID
+from gepa_next.api.description.operation import EVENT_STREAM
+from gepa_next.api.description.operations import OPERATIONS
+from gepa_next.api.description.responses import error_codes
+from gepa_next.api.edge.errors import STATUS_BY_CODE
 from tests.support.conversation import Conversation, Exchange
 from tests.support.recording import PROGRAMS
 from tests.support.service import open_service

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from gepa_next.api.report.differences import ADDED, KEPT, MOST_EDITS, REMOVED, Piece, word_differences
+from gepa_next.api.evidence.report.differences import ADDED, KEPT, MOST_EDITS, REMOVED, Piece, word_differences
 
 SHORT = [
     ("", "", []),
@@ -19,7 +19,7 @@ SHORT = [
 OTHERS_MEANWHILE = """
 from gevent import monkey; monkey.patch_all()
 import random, threading
-from gepa_next.api.report.differences import word_differences
+from gepa_next.api.evidence.report.differences import word_differences
 
 turns = []
 def work(name):

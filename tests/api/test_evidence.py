@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import pytest
 
-from gepa_next.api.artifacts import ARTIFACTS
+from gepa_next.api.evidence.artifacts import ARTIFACTS
 from gepa_next.store.events import PAGE
 from tests.support.service import SMALL_JOB
 

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from gepa_next.api.headers import EVERYWHERE
+from gepa_next.api.edge.headers import EVERYWHERE
 from tests.support.service import OTHER_TOKEN, SMALL_JOB, TOKEN, Service, open_service
 
 POLICIES = {"Content-Security-Policy": "frame-ancestors 'none'", "Referrer-Policy": "same-origin"}  # of pages

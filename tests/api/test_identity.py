@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from gepa_next.api.identity import COOKIE
+from gepa_next.api.edge.identity import COOKIE
 from gepa_next.tickets import issue_ticket
 from gepa_next.tokens.lines import digest_of_token
 from tests.api.answers import refused

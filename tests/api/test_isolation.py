@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from gepa_next.api.identity import COOKIE
+from gepa_next.api.edge.identity import COOKIE
 from gepa_next.tickets import issue_ticket
 from gepa_next.tokens.lines import digest_of_token
 from tests.api.answers import refused

@@ -5,7 +5,7 @@ import re
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from gepa_next.api.errors import STATUS_BY_CODE
+from gepa_next.api.edge.errors import STATUS_BY_CODE
 from tests.support.service import SMALL_JOB
 
 

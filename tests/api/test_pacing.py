@@ -3,12 +3,12 @@
 import subprocess
 import sys
 
-from gepa_next.api.pacing import CHUNK, MOST_ITEMS, in_chunks, unhurried
+from gepa_next.api.edge.pacing import CHUNK, MOST_ITEMS, in_chunks, unhurried
 
 TWO_AT_ONCE = """
 from gevent import monkey; monkey.patch_all()
 import threading
-from gepa_next.api.pacing import in_chunks, unhurried
+from gepa_next.api.edge.pacing import in_chunks, unhurried
 
 turns = []
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gepa_next.api.rates import MOST_CLIENTS, RateLimiter
+from gepa_next.api.edge.rates import MOST_CLIENTS, RateLimiter
 from gepa_next.app import FAILURES_PER_MIN
 from gepa_next.tokens.lines import digest_of_token
 from tests.api.answers import refused

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from gepa_next.api.receipt import spec_body
+from gepa_next.api.evidence.receipt import spec_body
 from gepa_next.gepa.engine import optimize
 from gepa_next.gepa.replies import InputsReply
 from gepa_next.gepa.run import Run

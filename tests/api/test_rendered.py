@@ -1,6 +1,6 @@
 """A state that has not changed is rendered once, and one that has is never told as it was."""
 
-from gepa_next.api.rendered import LARGEST_BYTES, MOST, RenderedStates
+from gepa_next.api.edge.rendered import LARGEST_BYTES, MOST, RenderedStates
 from gepa_next.models import JobStatus, JobVersion
 from tests.support.service import OTHER_TOKEN
 

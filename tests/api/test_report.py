@@ -11,9 +11,9 @@ from importlib.resources import files
 
 import pytest
 
-from gepa_next.api.artifacts import Artifacts
-from gepa_next.api.report.candidates import SHOWN_CANDIDATES
-from gepa_next.api.report.cases import SHOWN_CASES
+from gepa_next.api.evidence.artifacts import Artifacts
+from gepa_next.api.evidence.report.candidates import SHOWN_CANDIDATES
+from gepa_next.api.evidence.report.cases import SHOWN_CASES
 from gepa_next.store.evidence import list_lessons
 from gepa_next.store.jobs import get_job
 from tests.support.hostile import HOSTILE, PAYLOADS

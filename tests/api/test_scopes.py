@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from gepa_next.api.identity import COOKIE
+from gepa_next.api.edge.identity import COOKIE
 from gepa_next.tokens.private_file import write_private
 from tests.api.answers import refused
 from tests.support.service import SMALL_JOB, TOKEN

@@ -5,10 +5,11 @@ from itertools import product
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from gepa_next.api.comparison_shapes import ComparisonBody
-from gepa_next.api.fork_shapes import ForkBody
-from gepa_next.api.metric_shapes import SHAPES
-from gepa_next.api.schemas import (
+from gepa_next.api.comparisons.shapes import ComparisonBody
+from gepa_next.api.edge.wrong_values import said_of
+from gepa_next.api.forks.shapes import ForkBody
+from gepa_next.api.jobs.metric_shapes import SHAPES
+from gepa_next.api.jobs.schemas import (
     BankBody,
     BudgetBody,
     ConstraintsBody,
@@ -19,7 +20,6 @@ from gepa_next.api.schemas import (
     RollbackBody,
     SplitBody,
 )
-from gepa_next.api.wrong_values import said_of
 
 BODIES = (
     *(OptimizeBody, ExampleBody, BankBody, BudgetBody, ConstraintsBody, SplitBody, ComparisonBody, ForkBody),

@@ -7,13 +7,13 @@ from typing import get_type_hints
 
 import pytest
 
-from gepa_next.api.comparison_shapes import ComparisonBody
-from gepa_next.api.comparison_states import ComparedState, ComparisonQuoteState, ComparisonState, DifferenceState
-from gepa_next.api.fork_shapes import ForkBody
-from gepa_next.api.pin_states import ActivationState, PinState, RetestItem
-from gepa_next.api.quote_state import QuoteState, RoleCallState, SmallestGainState
-from gepa_next.api.schemas import BudgetBody, ExampleBody, OptimizeBody, RetestBody
-from gepa_next.api.states import BudgetState, ForkState, JobState, JudgeState, NoiseState, RetestState, SpentState
+from gepa_next.api.comparisons.shapes import ComparisonBody
+from gepa_next.api.comparisons.states import ComparedState, ComparisonQuoteState, ComparisonState, DifferenceState
+from gepa_next.api.forks.shapes import ForkBody
+from gepa_next.api.jobs.quote_state import QuoteState, RoleCallState, SmallestGainState
+from gepa_next.api.jobs.schemas import BudgetBody, ExampleBody, OptimizeBody, RetestBody
+from gepa_next.api.jobs.states import BudgetState, ForkState, JobState, JudgeState, NoiseState, RetestState, SpentState
+from gepa_next.api.pins.states import ActivationState, PinState, RetestItem
 from gepa_next.client import (
     Activation,
     Budget,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 
-from gepa_next.api.identity import NOBODY
+from gepa_next.api.edge.identity import NOBODY
 from gepa_next.gepa.components import joined
 from gepa_next.gepa.splits import SplitSizes
 from gepa_next.gepa.types import Budget, Pinned, Role

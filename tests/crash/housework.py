@@ -7,7 +7,7 @@ from contextlib import closing
 from http import HTTPStatus
 from pathlib import Path
 
-from gepa_next.api.identity import NOBODY
+from gepa_next.api.edge.identity import NOBODY
 from gepa_next.gepa.drift import anchors_fingerprint
 from gepa_next.store.database import Database
 from gepa_next.store.housekeeping import PARTS, check_file

@@ -15,7 +15,7 @@ from typing import Any
 
 import requests
 
-from gepa_next.api.identity import NOBODY
+from gepa_next.api.edge.identity import NOBODY
 from gepa_next.metrics import scoring_fingerprint
 from gepa_next.models import Job, Judge
 from gepa_next.store.database import Database

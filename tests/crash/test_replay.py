@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gepa_next.api.artifacts import ARTIFACTS, RECEIPT, REPORT, Artifacts
+from gepa_next.api.evidence.artifacts import ARTIFACTS, RECEIPT, REPORT, Artifacts
 from gepa_next.receipts.check import Check
 from gepa_next.receipts.verify import verify
 from gepa_next.runner.replay import Replay, replay

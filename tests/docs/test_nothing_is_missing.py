@@ -9,9 +9,8 @@ from types import ModuleType
 import pytest
 
 import gepa_next
-from gepa_next.api.artifacts import ARTIFACTS
-from gepa_next.api.comparison_shapes import ComparisonBody
-from gepa_next.api.comparison_states import (
+from gepa_next.api.comparisons.shapes import ComparisonBody
+from gepa_next.api.comparisons.states import (
     ComparedQuoteState,
     ComparedState,
     ComparisonQuoteState,
@@ -19,14 +18,14 @@ from gepa_next.api.comparison_states import (
     DifferenceState,
     LatencyState,
 )
-from gepa_next.api.description import document
-from gepa_next.api.errors import STATUS_BY_CODE
-from gepa_next.api.fork_shapes import ForkBody
-from gepa_next.api.health import CHECKS, NOTICES
-from gepa_next.api.metric_shapes import SHAPES
-from gepa_next.api.pin_states import ActivationState, PinState, RetestItem
-from gepa_next.api.quote_state import QuoteState, RoleCallState, SmallestGainState, TokensState, WarningState
-from gepa_next.api.schemas import (
+from gepa_next.api.description.document import document
+from gepa_next.api.edge.errors import STATUS_BY_CODE
+from gepa_next.api.edge.wiring import EXTENSION
+from gepa_next.api.evidence.artifacts import ARTIFACTS
+from gepa_next.api.forks.shapes import ForkBody
+from gepa_next.api.jobs.metric_shapes import SHAPES
+from gepa_next.api.jobs.quote_state import QuoteState, RoleCallState, SmallestGainState, TokensState, WarningState
+from gepa_next.api.jobs.schemas import (
     BankBody,
     BudgetBody,
     ConstraintsBody,
@@ -37,8 +36,9 @@ from gepa_next.api.schemas import (
     RetestExamplesBody,
     SplitBody,
 )
-from gepa_next.api.states import BudgetState, ForkState, JobState, JudgeState, RetestState, SpentState, WarnedState
-from gepa_next.api.wiring import EXTENSION
+from gepa_next.api.jobs.states import BudgetState, ForkState, JobState, JudgeState, RetestState, SpentState, WarnedState
+from gepa_next.api.pins.states import ActivationState, PinState, RetestItem
+from gepa_next.api.service.health import CHECKS, NOTICES
 from gepa_next.app import BLUEPRINTS, WEB_BLUEPRINTS, create_app
 from gepa_next.cli import _parser
 from gepa_next.config import SECRET, Settings
@@ -321,7 +321,7 @@ def test_every_command_is_documented() -> None:
 @pytest.mark.parametrize(("room", "modules"), [("api", BLUEPRINTS), ("web", WEB_BLUEPRINTS)])
 def test_every_blueprint_is_counted_among_the_routes(room: str, modules: tuple[ModuleType, ...]) -> None:
     assert {module.bp.name for module in modules} == {
-        path.stem for path in (PACKAGE / room).glob("*.py") if "Blueprint(" in path.read_text(encoding="utf-8")
+        path.stem for path in (PACKAGE / room).rglob("*.py") if "Blueprint(" in path.read_text(encoding="utf-8")
     }
 
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from gepa_next.api.headers import EVERYWHERE
+from gepa_next.api.edge.headers import EVERYWHERE
 from tests.e2e.processes import BEHIND_NGINX, Server
 from tests.support.service import TOKEN
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import requests
 
-from gepa_next.api.parameters import EXAMPLE_ID, NUMBER_OF_VERSION, PROMPT_NAME
-from gepa_next.api.samples import read_requests
+from gepa_next.api.description.parameters import EXAMPLE_ID, NUMBER_OF_VERSION, PROMPT_NAME
+from gepa_next.api.description.samples import read_requests
 from tests.e2e.processes import AUTHORIZED, ROOT, SERVE, TIMEOUT_S, Server, start
 from tests.fuzz.hooks import KNOWN, NOT_ASKED
 from tests.support.service import TOKEN

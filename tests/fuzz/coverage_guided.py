@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 SLOWEST_S, LONGEST_BYTES = 10, 4096
-ROOMS = ["gepa_next.api.body", "gepa_next.client", "gepa_next.llm", "json_repair", "json"]
+ROOMS = ["gepa_next.api.edge.body", "gepa_next.client", "gepa_next.llm", "json_repair", "json"]
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
 
-from gepa_next.api.body import parse_json
+from gepa_next.api.edge.body import parse_json
 from gepa_next.client.errors import ClientError
 from gepa_next.client.following import stream_events
 from gepa_next.client.reading import UnreadableError, read

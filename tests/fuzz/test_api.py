@@ -9,9 +9,9 @@ import schemathesis
 import schemathesis.checks
 from hypothesis import HealthCheck, Phase, given, settings
 
-from gepa_next.api.operations import OPERATIONS
-from gepa_next.api.parameters import EXAMPLE_ID, PROMPT_NAME
-from gepa_next.api.samples import read_requests
+from gepa_next.api.description.operations import OPERATIONS
+from gepa_next.api.description.parameters import EXAMPLE_ID, PROMPT_NAME
+from gepa_next.api.description.samples import read_requests
 from tests.fuzz.hooks import KNOWN, NOT_ASKED
 from tests.support.service import TOKEN, Service, open_service
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gepa_next.api.paging import MOST, encode_cursor
+from gepa_next.api.edge.paging import MOST, encode_cursor
 from tests.fuzz.amounts import some
 from tests.fuzz.streams import dispatched
 from tests.fuzz.values import JSON

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gepa_next.api.body import parse_json
-from gepa_next.api.csv_rows import csv_lines, csv_rows
-from gepa_next.api.exporting import json_lines_of
-from gepa_next.api.importing import json_lines
-from gepa_next.api.intake import to_example
-from gepa_next.api.optimize import validated
-from gepa_next.api.schemas import ExampleBody
+from gepa_next.api.bank.csv_rows import csv_lines, csv_rows
+from gepa_next.api.bank.exporting import json_lines_of
+from gepa_next.api.bank.importing import json_lines
+from gepa_next.api.edge.body import parse_json
+from gepa_next.api.jobs.intake import to_example
+from gepa_next.api.jobs.optimize import validated
+from gepa_next.api.jobs.schemas import ExampleBody
 from gepa_next.client.json_list import Item, Unreadable, json_list
 from gepa_next.client.reading import UnreadableError, read
 from gepa_next.client.states import Event, Job

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from gepa_next.api.body import LARGEST_INTEGER
+from gepa_next.api.edge.body import LARGEST_INTEGER
 
 Cut = TypeVar("Cut", str, bytes)
 TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"))  # what the store takes

@@ -7,12 +7,12 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
-from gepa_next.api.artifacts import ARTIFACTS
-from gepa_next.api.description import document
-from gepa_next.api.exporting import FORMATS
-from gepa_next.api.operations import OPERATIONS
-from gepa_next.api.parameters import COMPARISON_ID, FORMAT, JOB_ID, LIMIT
-from gepa_next.api.samples import read_requests
+from gepa_next.api.bank.exporting import FORMATS
+from gepa_next.api.description.document import document
+from gepa_next.api.description.operations import OPERATIONS
+from gepa_next.api.description.parameters import COMPARISON_ID, FORMAT, JOB_ID, LIMIT
+from gepa_next.api.description.samples import read_requests
+from gepa_next.api.evidence.artifacts import ARTIFACTS
 from tests.support.service import Service
 
 ORDER = ("put", "post", "get", "delete")

@@ -10,12 +10,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import gepa_next.api.samples
-from gepa_next.api.parameters import JOB_ID
+import gepa_next.api.description.samples
+from gepa_next.api.description.parameters import JOB_ID
 from tests.support.conversation import Conversation, Exchange
 from tests.support.service import open_service
 
-ANSWERS = Path(gepa_next.api.samples.__file__).with_name("answers.json")
+ANSWERS = Path(gepa_next.api.description.samples.__file__).with_name("answers.json")
 PROGRAMS = ("http://127.0.0.1:9000/",)
 LONGEST_JSON, LONGEST_TEXT = 12_000, 1_200
 Recorded = dict[str, dict[str, dict[str, Any]]]

@@ -15,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
-from gepa_next.api.wiring import EXTENSION, Wiring
+from gepa_next.api.edge.wiring import EXTENSION, Wiring
 from gepa_next.app import RUNNER_EXTENSION, create_app, create_runner
 from gepa_next.config import Settings
 from gepa_next.store.database import Database

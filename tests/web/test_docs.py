@@ -7,9 +7,9 @@ from html import unescape
 
 import pytest
 
-from gepa_next.api.description import document
-from gepa_next.api.errors import STATUS_BY_CODE
-from gepa_next.api.operations import OPERATIONS
+from gepa_next.api.description.document import document
+from gepa_next.api.description.operations import OPERATIONS
+from gepa_next.api.edge.errors import STATUS_BY_CODE
 from gepa_next.web.schema_words import kind, pieces
 
 

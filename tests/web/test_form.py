@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from gepa_next.api.metric_shapes import SHAPES
-from gepa_next.api.schemas import BankBody, BudgetBody, ConstraintsBody, OptimizeBody, SplitBody
+from gepa_next.api.jobs.metric_shapes import SHAPES
+from gepa_next.api.jobs.schemas import BankBody, BudgetBody, ConstraintsBody, OptimizeBody, SplitBody
 from gepa_next.store.jobs import get_job
-from gepa_next.web.fields import JOB, PARAMETERS
+from gepa_next.web.forms.fields import JOB, PARAMETERS
 from tests.support.service import EXAMPLES, OTHER_TOKEN
 
 HERE = {"Sec-Fetch-Site": "same-origin"}

@@ -1,0 +1,1 @@
+"""Comparisons of targets: one request, a job for each."""

@@ -1,0 +1,150 @@
+"""Before and after every request: its token, its rate, its origin; open routes are marked with `@open_route`."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from flask import Flask, Response, current_app, g, request
+
+from gepa_next.api.edge.errors import error_response
+from gepa_next.api.edge.headers import REQUEST_ID
+from gepa_next.api.edge.identity import SAFE, find_identity, is_from_elsewhere
+from gepa_next.api.edge.rates import RateLimiter
+from gepa_next.api.edge.wiring import wiring
+from gepa_next.errors import RefusedError
+from gepa_next.logs import begin
+from gepa_next.tokens.lines import Token
+
+ALLOWED_HEADERS = (
+    "Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "If-Match", "If-None-Match"
+)  # fmt: skip
+EXPOSED_HEADERS = ("Location", "Content-Location", "ETag", "X-Request-ID", "Idempotent-Replayed", "RateLimit")
+View = TypeVar("View", bound=Callable[..., object])
+
+
+def open_route(view: View) -> View:
+    """Mark a view that answers without a token."""
+    view.is_open = True  # type: ignore[attr-defined]  # read by is_open below
+    return view
+
+
+def needs(scope: str) -> Callable[[View], View]:
+    """Mark a view with the scope that it asks for, where its method does not say it."""
+
+    def mark(view: View) -> View:
+        view.scope = scope  # type: ignore[attr-defined]  # read by _scope below
+        return view
+
+    return mark
+
+
+def is_open(endpoint: str | None) -> bool:
+    """Say whether the endpoint answers without a token; unknown ones do, with a 404."""
+    view = current_app.view_functions.get(endpoint or "")
+    return view is None or getattr(view, "is_open", False)
+
+
+def register_auth(app: Flask) -> None:
+    """Check every request before its view, and finish its response after."""
+    app.before_request(_admit)
+    app.after_request(_finish)
+
+
+def token_id() -> str:
+    """Return whose request this is."""
+    return token().owner
+
+
+def token() -> Token:
+    """Return the token behind this request."""
+    found = g.token
+    assert isinstance(found, Token)  # noqa: S101 - set by admit and nobody else
+    return found
+
+
+def _admit() -> Response | None:
+    g.request_id = request.environ[REQUEST_ID]
+    begin(request_id=g.request_id)
+    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+        return Response(status=204)
+    if is_open(request.endpoint) and not (wiring().access.metrics_required and _is_metrics()):
+        return None
+    return admit()
+
+
+def admit() -> Response | None:
+    """Take down whose request this is, and return None; or return why it is refused."""
+    known = find_identity()
+    if known is None:
+        return _unauthorized()
+    if is_from_elsewhere():
+        return error_response("cross_origin", "a page of another origin asked for this")
+    g.token = known
+    return _too_many(wiring().requests, known.owner, per_minute=known.limits.requests_per_min) or _forbidden(known)
+
+
+def check_scope(scope: str) -> None:
+    """Raise RefusedError if the token behind this request has not the scope."""
+    if scope not in token().scopes:
+        raise RefusedError("forbidden", lacking(token(), scope))
+
+
+def lacking(known: Token, scope: str) -> str:
+    """Say which scope a token would need, and which it has."""
+    return f"this needs the scope {scope}; the token has {', '.join(sorted(known.scopes))}"
+
+
+def _forbidden(known: Token) -> Response | None:
+    scope = _scope()
+    if scope in known.scopes:
+        return None
+    message = lacking(known, scope)
+    response = error_response("forbidden", message, [{"path": "scope", "message": scope}])
+    response.headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{scope}"'
+    return response
+
+
+def _scope() -> str:
+    """Return what the view asks for: to read what only reads, else to write, unless it is marked."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return str(getattr(view, "scope", "read" if request.method in SAFE else "write"))
+
+
+def refuse_failed_log_in() -> Response | None:
+    """Count a log-in that failed; return the refusal if there were too many from this address."""
+    return _too_many(wiring().failures, request.remote_addr or "")
+
+
+def _unauthorized() -> Response:
+    return refuse_failed_log_in() or error_response("unauthorized", "send a valid token: Authorization: Bearer TOKEN")
+
+
+def _too_many(limiter: RateLimiter, client: str, *, per_minute: int | None = None) -> Response | None:
+    allowance = limiter.take(client, per_minute=per_minute)
+    if allowance.per_minute:
+        g.rate_limit = f"limit={allowance.per_minute}, remaining={allowance.remaining}, reset={allowance.retry_after_s}"
+    if allowance.allowed:
+        return None
+    response = error_response("rate_limited", f"too many requests; try again in {allowance.retry_after_s} s")
+    response.headers["Retry-After"] = str(allowance.retry_after_s)
+    return response
+
+
+def _is_metrics() -> bool:
+    return request.endpoint in {"metrics.prometheus", "metrics.flat"}
+
+
+def _finish(response: Response) -> Response:
+    if "rate_limit" in g:
+        response.headers["RateLimit"] = g.rate_limit
+    origin = request.headers.get("Origin", "")
+    if origin and origin in wiring().access.origins:
+        _allow(response, origin)
+    return response
+
+
+def _allow(response: Response, origin: str) -> None:
+    response.headers["Access-Control-Allow-Origin"] = origin
+    response.vary.add("Origin")
+    response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, DELETE"
+    response.headers["Access-Control-Allow-Headers"] = ", ".join(ALLOWED_HEADERS)
+    response.headers["Access-Control-Expose-Headers"] = ", ".join(EXPOSED_HEADERS)

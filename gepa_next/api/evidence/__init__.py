@@ -1,0 +1,1 @@
+"""What a job leaves to be checked: candidates, artifacts, records, receipt, report."""

@@ -1,0 +1,1 @@
+"""Forks: jobs that begin with what another has come to."""

@@ -1,0 +1,1 @@
+"""Jobs: asked for, quoted, made, read, followed, ended."""

@@ -1,0 +1,1 @@
+"""Pinned prompts: versions, serving, re-tests."""

@@ -1,0 +1,1 @@
+"""Forms that order jobs and act on them, with scripts and without."""
