@@ -3,6 +3,7 @@
 import json
 import secrets
 import socket
+import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -13,7 +14,9 @@ from gunicorn.http import errors
 from gunicorn.workers.ggevent import GeventWorker
 
 from gepa_next.api.edge.headers import EVERYWHERE
+from gepa_next.awaited import Awaited, AwaitedReader, RequestWait, give_up_the_vanished, has_vanished
 
+TELL_S = 10.0
 LINGER_S, LINGER_READS, LINGER_BYTES = 0.5, 16, 65_536
 STATUS: Mapping[type[Exception], tuple[HTTPStatus, str]] = MappingProxyType(
     {
@@ -32,6 +35,42 @@ _OF_THE_SERVER = (errors.ConfigurationProblem, errors.InvalidResponseHeader, err
 
 class WebWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     """The worker of the web process."""
+
+    def run(self) -> None:
+        """Serve until told to stop."""
+        self._awaited = Awaited(most=self.worker_connections)
+        self._tell_at = 0.0
+        give_up_the_vanished(self.sockets)
+        super().run()
+
+    def notify(self) -> None:
+        """Show the server that this process is well; about once a second."""
+        super().notify()
+        if time.monotonic() >= self._tell_at and (cut := self._awaited.take_untold()):
+            self._tell_at = time.monotonic() + TELL_S
+            self.log.warning("connections ran short: %d whose requests had not come whole were closed", cut)
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:  # Any: gunicorn has no types
+        """Serve the requests of a connection."""
+        self._awaited.admit(client)
+        try:
+            super().handle(listener, client, addr)
+        finally:
+            self._awaited.leave()
+
+    def timeout_ctx(self) -> RequestWait:
+        """Return the wait for the next request of a connection."""
+        return RequestWait(self._awaited, self.cfg.keepalive)
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:  # Any: as above
+        """Answer one request."""
+        req.body.reader = AwaitedReader(req.body.reader, self._awaited)
+        try:
+            super().handle_request(listener_name, req, sock, addr)
+        except OSError as error:
+            if not has_vanished(error):
+                raise
+            raise StopIteration from None  # as if it had closed the connection
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:  # Any: gunicorn has no types
         """Answer a request that could not be read; what it said is not logged, for it may hold a token."""
