@@ -8,6 +8,9 @@ from gepa_next.errors import ConflictError, InvalidError, NotFoundError
 from gepa_next.models import Judge, PinnedVersion
 from gepa_next.store.codec import noise_from_json, noise_to_json, spec_from_json, spec_to_json, to_json
 from gepa_next.store.database import Database, Row
+from gepa_next.store.quotas import NO_QUOTA, Quota, within_quota
+
+MOST_ACTIVATIONS = 1000  # of one name; earlier ones are forgotten, for going to and fro costs nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +34,14 @@ _VERSIONS = """
 _ACTIVE = f"{_VERSIONS} AND a.id IS NOT NULL"
 
 
-def pin_version(database: Database, token_id: str, new: PinnedVersion, *, seen: int | None) -> bool:
+def pin_version(
+    database: Database, token_id: str, new: PinnedVersion, *, seen: int | None, quota: Quota = NO_QUOTA
+) -> bool:
     """Make the version the next one of its name and the active one; False if the active one is the same already.
 
     It is the same if it comes from the same candidate of the same job. Only the store numbers versions. Where another
-    activation than the one `seen` is the latest, ConflictError; None has seen none and asks for none.
+    activation than the one `seen` is the latest, ConflictError; None has seen none and asks for none. QuotaError if it
+    would be more than the owner may have.
     """
     spec = spec_to_json(new.spec)
 
@@ -45,8 +51,9 @@ def pin_version(database: Database, token_id: str, new: PinnedVersion, *, seen: 
             return False
         number = _last_number(db, token_id, new.name) + 1
         previous = None if active is None else active["number"]
-        _insert_version(db, token_id, replace(new, number=number, previous=previous), spec=spec)
-        _activate(db, token_id, new.name, number, now=new.created_at)
+        with within_quota(db, token_id, quota):
+            _insert_version(db, token_id, replace(new, number=number, previous=previous), spec=spec)
+            _activate(db, token_id, new.name, number, now=new.created_at)
         return True
 
     return database.write(unit)
@@ -173,6 +180,11 @@ def _activate(db: sqlite3.Connection, token_id: str, name: str, number: int, *, 
         "INSERT INTO pin_activations (token_id, name, id, number, since) SELECT ?, ?, coalesce(max(id), 0) + 1, ?, ?"
         " FROM pin_activations WHERE token_id = ? AND name = ?",
         (token_id, name, number, now, token_id, name),
+    )
+    db.execute(
+        "DELETE FROM pin_activations WHERE token_id = ?1 AND name = ?2 AND id <="
+        " (SELECT max(id) FROM pin_activations WHERE token_id = ?1 AND name = ?2) - ?3",
+        (token_id, name, MOST_ACTIVATIONS),
     )
 
 

@@ -9,7 +9,7 @@ from gepa_next.store.codec import spec_to_json, to_json
 from gepa_next.store.counters import count
 from gepa_next.store.database import Database
 from gepa_next.store.events import append_event
-from gepa_next.store.quotas import NO_QUOTA, Quota, within_quota
+from gepa_next.store.quotas import NO_QUOTA, Quota, refuse_if_full, within_quota
 
 CANCELLED = to_json({"stop_reason": "cancelled"})
 
@@ -72,11 +72,12 @@ def resume_job(database: Database, resumption: Resumption, *, now: float) -> Non
 
     What was recorded after that checkpoint is made again from the ledger: its events stay in the log but
     count no more. It stays its last owner's until that one releases it. ConflictError if the job moved meanwhile, or is
-    being pruned, QuotaError if its owner has as many jobs under way as they may.
+    being pruned, QuotaError if its owner has as many jobs under way, or as many bytes, as they may.
     """
     spec = spec_to_json(resumption.spec)
 
     def unit(db: sqlite3.Connection) -> None:
+        refuse_if_full(db, resumption.token_id, resumption.quota)
         with within_quota(db, resumption.token_id, resumption.quota):
             _go_on(db, resumption, spec, now=now)
         _void_unfinished(db, resumption.job_id)

@@ -9,6 +9,7 @@ import pytest
 from gepa_next.errors import ConflictError
 from gepa_next.store.database import Database
 from gepa_next.store.pins import (
+    MOST_ACTIVATIONS,
     activate_version,
     delete_versions,
     find_active_version,
@@ -43,6 +44,16 @@ def test_of_many_that_pin_different_ones_at_once_each_makes_a_version_and_the_la
     assert [each.until is None for each in list_activations(database, WHO, "orders", limit=99, before=None)] == [
         True, *[False] * 31
     ]  # fmt: skip
+
+
+def test_of_very_many_rollbacks_the_last_are_remembered(database: Database) -> None:
+    for each in (PINNED, SECOND):
+        pin_version(database, WHO, each, seen=None)
+    for n in range(MOST_ACTIVATIONS):
+        activate_version(database, WHO, "orders", 1 + n % 2, seen=None, now=4.0 + n)
+    history = list_activations(database, WHO, "orders", limit=9999, before=None)
+    assert [each.id for each in history] == [*range(MOST_ACTIVATIONS + 2, 2, -1)]
+    assert [each.until is None for each in history[:2]] == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ JOB_OPERATIONS: Operations = {
         parameters=(JOB_ID,),
         request=ResumeBody,
         needs_body=False,
-        errors=(*_JOB, *WRITE_ERRORS, "too_many_jobs", "not_resumable"),
+        errors=(*_JOB, *WRITE_ERRORS, *OWNER_ERRORS, "not_resumable"),
     ),
     ("post", "/v1/optimize/{job_id}/fork"): Operation(
         group="Jobs",

@@ -38,7 +38,7 @@ PIN_OPERATIONS: Operations = {
         },
         parameters=(PROMPT_NAME, IF_MATCH),
         request=PinBody,
-        errors=(*_WRITE_ERRORS, "not_pinnable"),
+        errors=(*_WRITE_ERRORS, "not_pinnable", "quota_exceeded"),
     ),
     ("get", "/v1/prompts/{name}"): Operation(
         group="Pinned prompts",

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, jsonify, request
 from gepa_next.api.edge.auth import token_id
 from gepa_next.api.edge.body import read_json
 from gepa_next.api.edge.paging import cursor, encode_cursor, limit, refuse_unknown
+from gepa_next.api.edge.quotas import quota
 from gepa_next.api.edge.wiring import wiring
 from gepa_next.api.edge.wrong_values import invalid
 from gepa_next.api.jobs.optimize import validated
@@ -54,7 +55,8 @@ def pin(name: str) -> Response:
     refuse_unknown()
     checked_name(name)
     body, database = validated(PinBody, read_json()), wiring().database
-    created = pin_version(database, token_id(), new_version(database, token_id(), name, body), seen=_seen(name))
+    version = new_version(database, token_id(), name, body)
+    created = pin_version(database, token_id(), version, seen=_seen(name), quota=quota())
     active = get_active_version(database, token_id(), name)
     response = _as_json(active)
     if created:

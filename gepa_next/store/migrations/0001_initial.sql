@@ -281,40 +281,43 @@ CREATE TRIGGER jobs_grow AFTER INSERT ON jobs BEGIN
     INSERT INTO job_sizes (job_id, token_id, bytes) VALUES (new.id, new.token_id, length(CAST(new.spec AS BLOB)));
 END;
 
+CREATE TRIGGER jobs_change AFTER UPDATE OF spec, result, standing, error_message ON jobs BEGIN
+    UPDATE job_sizes SET bytes = bytes
+        + length(CAST(new.spec || coalesce(new.result, '') || coalesce(new.standing, '') || coalesce(new.error_message, '') AS BLOB))
+        - length(CAST(old.spec || coalesce(old.result, '') || coalesce(old.standing, '') || coalesce(old.error_message, '') AS BLOB))
+        WHERE job_id = new.id;
+END;
+
 CREATE TRIGGER jobs_change_hands AFTER UPDATE OF token_id ON jobs BEGIN
     UPDATE job_sizes SET token_id = new.token_id WHERE job_id = new.id;
 END;
 
 CREATE TRIGGER events_grow AFTER INSERT ON events BEGIN
-    UPDATE job_sizes SET bytes = bytes + length(CAST(new.data AS BLOB)) WHERE job_id = new.job_id;
+    UPDATE job_sizes SET bytes = bytes + length(CAST(new.data || coalesce(new.spending, '') AS BLOB)) WHERE job_id = new.job_id;
 END;
 
-CREATE TRIGGER calls_grow AFTER INSERT ON calls WHEN new.text IS NOT NULL BEGIN
-    UPDATE job_sizes SET bytes = bytes + length(CAST(new.text AS BLOB)) WHERE job_id = new.job_id;
-END;
-
-CREATE TRIGGER calls_change AFTER UPDATE OF text ON calls BEGIN
-    UPDATE job_sizes SET bytes = bytes + length(CAST(coalesce(new.text, '') AS BLOB))
-        - length(CAST(coalesce(old.text, '') AS BLOB)) WHERE job_id = new.job_id;
+CREATE TRIGGER calls_change AFTER UPDATE OF text, error_message ON calls BEGIN
+    UPDATE job_sizes SET bytes = bytes + length(CAST(coalesce(new.text, '') || coalesce(new.error_message, '') AS BLOB))
+        - length(CAST(coalesce(old.text, '') || coalesce(old.error_message, '') AS BLOB)) WHERE job_id = new.job_id;
 END;
 
 CREATE TRIGGER examples_grow AFTER INSERT ON examples BEGIN
-    UPDATE job_sizes SET bytes = bytes + length(CAST(new.input || coalesce(new.ideal, '') || new.tags || new.meta AS BLOB))
+    UPDATE job_sizes SET bytes = bytes + length(CAST(new.id || new.input || coalesce(new.ideal, '') || new.tags || new.meta AS BLOB))
         WHERE job_id = new.job_id;
 END;
 
 CREATE TRIGGER examples_shrink AFTER DELETE ON examples BEGIN
-    UPDATE job_sizes SET bytes = bytes - length(CAST(old.input || coalesce(old.ideal, '') || old.tags || old.meta AS BLOB))
+    UPDATE job_sizes SET bytes = bytes - length(CAST(old.id || old.input || coalesce(old.ideal, '') || old.tags || old.meta AS BLOB))
         WHERE job_id = old.job_id;
 END;
 
 CREATE TRIGGER candidates_grow AFTER INSERT ON candidates BEGIN
-    UPDATE job_sizes SET bytes = bytes + length(CAST(new.text || new.prompts AS BLOB))
+    UPDATE job_sizes SET bytes = bytes + length(CAST(new.text || new.prompts || new.reason AS BLOB))
         WHERE job_id = new.job_id;
 END;
 
 CREATE TRIGGER candidates_shrink AFTER DELETE ON candidates BEGIN
-    UPDATE job_sizes SET bytes = bytes - length(CAST(old.text || old.prompts AS BLOB))
+    UPDATE job_sizes SET bytes = bytes - length(CAST(old.text || old.prompts || old.reason AS BLOB))
         WHERE job_id = old.job_id;
 END;
 
@@ -346,18 +349,50 @@ CREATE TABLE bank_sizes ( -- what the triggers below add up: examples, and the t
 
 CREATE TRIGGER bank_grows AFTER INSERT ON bank BEGIN
     INSERT INTO bank_sizes (token_id, examples, bytes)
-        VALUES (new.token_id, 1, length(CAST(new.input || coalesce(new.ideal, '') || new.tags || new.meta AS BLOB)))
+        VALUES (new.token_id, 1, length(CAST(new.id || new.input || coalesce(new.ideal, '') || new.tags || new.meta AS BLOB)))
         ON CONFLICT (token_id) DO UPDATE SET examples = examples + 1, bytes = bytes + excluded.bytes;
 END;
 
 CREATE TRIGGER bank_changes AFTER UPDATE OF input, ideal, tags, meta ON bank BEGIN
-    UPDATE bank_sizes SET bytes = bytes + length(CAST(new.input || coalesce(new.ideal, '') || new.tags || new.meta AS BLOB))
-        - length(CAST(old.input || coalesce(old.ideal, '') || old.tags || old.meta AS BLOB)) WHERE token_id = new.token_id;
+    UPDATE bank_sizes SET bytes = bytes + length(CAST(new.id || new.input || coalesce(new.ideal, '') || new.tags || new.meta AS BLOB))
+        - length(CAST(old.id || old.input || coalesce(old.ideal, '') || old.tags || old.meta AS BLOB)) WHERE token_id = new.token_id;
 END;
 
 CREATE TRIGGER bank_shrinks AFTER DELETE ON bank BEGIN
     UPDATE bank_sizes SET examples = examples - 1,
-        bytes = bytes - length(CAST(old.input || coalesce(old.ideal, '') || old.tags || old.meta AS BLOB)) WHERE token_id = old.token_id;
+        bytes = bytes - length(CAST(old.id || old.input || coalesce(old.ideal, '') || old.tags || old.meta AS BLOB)) WHERE token_id = old.token_id;
+END;
+
+CREATE TABLE pin_sizes ( -- of pinned prompts: the text of all versions in bytes, and 100 for each other row
+    token_id TEXT PRIMARY KEY,
+    bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER pin_versions_grow AFTER INSERT ON pin_versions BEGIN
+    INSERT INTO pin_sizes (token_id, bytes)
+        VALUES (new.token_id, length(CAST(new.text || new.prompts || new.spec AS BLOB)))
+        ON CONFLICT (token_id) DO UPDATE SET bytes = bytes + excluded.bytes;
+END;
+
+CREATE TRIGGER pin_versions_shrink AFTER DELETE ON pin_versions BEGIN
+    UPDATE pin_sizes SET bytes = bytes - length(CAST(old.text || old.prompts || old.spec AS BLOB))
+        WHERE token_id = old.token_id;
+END;
+
+CREATE TRIGGER pin_activations_grow AFTER INSERT ON pin_activations BEGIN
+    UPDATE pin_sizes SET bytes = bytes + 100 WHERE token_id = new.token_id;
+END;
+
+CREATE TRIGGER pin_activations_shrink AFTER DELETE ON pin_activations BEGIN
+    UPDATE pin_sizes SET bytes = bytes - 100 WHERE token_id = old.token_id;
+END;
+
+CREATE TRIGGER pin_retests_grow AFTER INSERT ON pin_retests BEGIN
+    UPDATE pin_sizes SET bytes = bytes + 100 WHERE token_id = new.token_id;
+END;
+
+CREATE TRIGGER pin_retests_shrink AFTER DELETE ON pin_retests BEGIN
+    UPDATE pin_sizes SET bytes = bytes - 100 WHERE token_id = old.token_id;
 END;
 
 CREATE TABLE gauges ( -- what each process shows of itself; of one that is gone they count for nothing

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from flask import Blueprint, Response, make_response, redirect
 
 from gepa_next.api.edge.auth import token_id
+from gepa_next.api.edge.quotas import quota
 from gepa_next.api.edge.wiring import wiring
 from gepa_next.api.jobs.actions import resumed
 from gepa_next.api.jobs.optimize import validated
@@ -60,7 +61,8 @@ def pin(job_id: str) -> Response:
         name = checked_name(form.get("name", "").strip())
         body = validated(PinBody, {"job_id": job_id, **read_fields(form, [CANDIDATE])})
         database = wiring().database
-        pin_version(database, token_id(), new_version(database, token_id(), name, body), seen=None)
+        version = new_version(database, token_id(), name, body)
+        pin_version(database, token_id(), version, seen=None, quota=quota())
 
     return _done(job_id, pinned)
 
