@@ -16,7 +16,7 @@ from gepa_next.llm.redaction import LEAST_SECRET_CHARS, spelled
 Style = Literal["auto", "json", "text"]
 Facts = Mapping[str, str | int | float]
 
-FACTS = ("request_id", "job_id", "epoch", "method", "route", "status", "duration_ms", "owner")
+FACTS = ("request_id", "job_id", "epoch", "method", "route", "status", "duration_ms", "owner", "address")
 SAID_IN_TEXT = frozenset({"method", "route", "status"})  # by the message of a request's line
 HIDDEN = "(secret)"
 # Not known by their value: tokens of a file, of which there are digests only, and what is made of them.

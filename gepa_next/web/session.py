@@ -4,7 +4,7 @@ import re
 
 from flask import Blueprint, Response, make_response, redirect, request
 
-from gepa_next.api.edge.auth import lacking, open_route, refuse_failed_log_in
+from gepa_next.api.edge.auth import lacking, open_route, refuse_failed_log_in, refuse_unknown_token
 from gepa_next.api.edge.errors import error_response
 from gepa_next.api.edge.identity import (
     ANYBODY,
@@ -30,7 +30,8 @@ def log_in_form() -> Response:
     """Show the form, or what is wanted if no token is needed."""
     if find_identity() is not None:
         return _go_on()
-    return render("login.html", next=_next(), wrong="")
+    refusal = refuse_unknown_token()
+    return refused_page(refusal) if refusal else render("login.html", next=_next(), wrong="")
 
 
 @bp.post("/login")
@@ -42,7 +43,7 @@ def log_in() -> Response:
     access = wiring().access
     token = access.tokens.find(digest_of_token(request.form.get("token", ""))) if access.required else ANYBODY
     if token is None:
-        too_many = refuse_failed_log_in()
+        too_many = refuse_failed_log_in("a log-in")
         return refused_page(too_many) if too_many else _again(401, "This is none of the server's tokens.")
     if "read" not in token.scopes:
         return _again(403, f"The pages are not for this token: {lacking(token, 'read')}.")

@@ -11,6 +11,7 @@ import pytest
 from gepa_next.app import begin_shutdown, close_app
 from gepa_next.store.leases import LEASE_S, RunnerIdentity, boot_id, register_runner
 from gepa_next.version import VERSION
+from tests.api.answers import refused
 from tests.support.judges import record_checks
 
 
@@ -127,14 +128,32 @@ def test_the_version_says_what_runs_here(done) -> None:
     assert found["simulated"] is True
     assert isinstance(found["schema_version"], int)
     assert found["judge_fingerprint"]
-    assert found["settings"]["MAX_ITERATIONS"] == 100
+    assert found["settings"] is None
+    assert done.client().get("/v1/version").json == found | {"settings": found_by_operator(done)}
+
+
+def found_by_operator(service) -> dict:
+    settings = service.client().get("/v1/version").json["settings"]
+    assert settings["MAX_ITERATIONS"] == 100
+    assert settings["DATABASE_PATH"] == str(service.database.path)
+    return settings
+
+
+def test_where_nobody_needs_a_token_everybody_is_the_operator(open_with) -> None:
+    service = open_with(require_auth=False)
+    assert service.client(token=None).get("/v1/version").json["settings"]["REQUIRE_AUTH"] is False
+
+
+def test_the_version_is_told_to_no_token_that_is_none(done) -> None:
+    refused(done.client("guess").get("/v1/version"), 401, "unauthorized")
 
 
 def test_the_version_tells_no_secret(open_with) -> None:
     keys = {"llm_api_key": "sk-canary-1", "judge_api_key": "sk-canary-2", "api_bearer_tokens": ["canary-3"]}
     urls = {"llm_base_url": "http://127.0.0.1:9/v1", "judge_base_url": "http://127.0.0.1:9/v1"}
     service = open_with(**keys, **urls, judge_model_id="j", target_model_default="t")
-    text = service.client(token=None).get("/v1/version").text
+    text = service.client("canary-3").get("/v1/version").text
+    assert "LLM_BASE_URL" in text
     assert "canary" not in text
     assert '"simulated":false' in text
 

@@ -44,6 +44,12 @@ def test_tokens_of_one_name_see_the_same_and_those_of_others_do_not(service) -> 
         refused(service.client(other).get(f"/v1/optimize/{job_id}"), 404, "not_found")
 
 
+def test_settings_are_shown_to_the_operator_alone(service) -> None:
+    shown = {each: service.client(each).get("/v1/version").json["settings"] for each in (ADA, READER, WRITER, SCRAPER)}
+    assert {each for each, settings in shown.items() if settings is not None} == {SCRAPER}
+    assert shown[SCRAPER]["API_TOKENS_FILE"] == service.settings.api_tokens_file
+
+
 def test_an_idempotency_key_belongs_to_the_name(service) -> None:
     asked = {"json": SMALL_JOB, "headers": {"Idempotency-Key": "k"}}
     answers = [service.client(each).post("/v1/optimize", **asked) for each in (ADA, ADA_TOO, BOB)]

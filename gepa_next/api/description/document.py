@@ -19,6 +19,7 @@ from gepa_next.version import VERSION
 
 SECURITY: Mapping[str, list[Value]] = {
     "open": [],
+    "optional": [{}, {"bearer": []}, {"session": []}],
     "metrics": [{}, {"bearer": []}],
     "token": [{"bearer": []}, {"session": []}],
     "stream": [{"bearer": []}, {"session": []}, {"stream_token": []}],

@@ -16,7 +16,7 @@ WRITE_ERRORS = ("invalid_json", "payload_too_large", "unsupported_media_type", "
 OWNER_ERRORS = ("too_many_jobs", "quota_exceeded")
 READ_BODY_ERRORS = tuple(code for code in WRITE_ERRORS if code != "store_busy")
 Place = Literal["path", "query", "header"]
-Access = Literal["token", "open", "metrics", "stream"]
+Access = Literal["token", "open", "optional", "metrics", "stream"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

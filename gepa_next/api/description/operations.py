@@ -128,7 +128,10 @@ SERVICE_OPERATIONS: Operations = {
         access="open",
     ),
     ("get", "/v1/version"): Operation(
-        group="Service", summary="Say what runs here", answers={200: Answer("Versions", VersionState)}, access="open"
+        group="Service",
+        summary="Say what runs here, and to a token of scope admin under which settings",
+        answers={200: Answer("Versions", VersionState)},
+        access="optional",
     ),
     ("get", "/v1/metrics"): Operation(
         group="Service",

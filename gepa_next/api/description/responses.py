@@ -93,6 +93,8 @@ def error_codes(method: str, operation: Operation) -> tuple[str, ...]:
     """Return the codes that an operation may be refused with."""
     if operation.access == "open":
         return (*operation.errors, "internal_error")
+    if operation.access == "optional":
+        return (*operation.errors, "unauthorized", "rate_limited", "internal_error")
     checked = ("unauthorized", "forbidden", "rate_limited", "internal_error", "store_unavailable")
     if operation.access == "metrics":
         return checked
@@ -108,7 +110,7 @@ def _answer(operation: Operation, answer: Answer, known: Mapping[str, object]) -
         kind: {"schema": {**_SCHEMAS.get(kind, _PLAIN), "description": said}} for kind, said in answer.texts.items()
     }
     shown = {kind: {**media, "example": known[kind]} if kind in known else media for kind, media in content.items()}
-    counted = () if operation.access in {"open", "metrics"} else ("RateLimit",)
+    counted = () if operation.access in {"open", "optional", "metrics"} else ("RateLimit",)
     described: Value = {
         "description": answer.description,
         "headers": _headers("X-Request-ID", *counted, *answer.headers),

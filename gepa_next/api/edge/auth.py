@@ -7,7 +7,7 @@ from flask import Flask, Response, current_app, g, request
 
 from gepa_next.api.edge.errors import error_response
 from gepa_next.api.edge.headers import REQUEST_ID
-from gepa_next.api.edge.identity import SAFE, find_identity, is_from_elsewhere
+from gepa_next.api.edge.identity import SAFE, find_identity, is_from_elsewhere, shown
 from gepa_next.api.edge.rates import RateLimiter
 from gepa_next.api.edge.wiring import wiring
 from gepa_next.errors import RefusedError
@@ -109,13 +109,29 @@ def _scope() -> str:
     return str(getattr(view, "scope", "read" if request.method in SAFE else "write"))
 
 
-def refuse_failed_log_in() -> Response | None:
-    """Count a log-in that failed; return the refusal if there were too many from this address."""
-    return _too_many(wiring().failures, request.remote_addr or "")
+def refuse_failed_log_in(what: str | None) -> Response | None:
+    """Count a log-in that failed, and log it if anything was shown; return the refusal if an address has too many."""
+    address = request.remote_addr or ""
+    too_many = _too_many(wiring().failures, address)
+    if what is not None and too_many is None:
+        wiring().refused.tell(what, address)
+    return too_many
+
+
+def refuse_unknown_token() -> Response | None:
+    """Return the refusal if a token is shown that is none: for open routes, which have more for who has one."""
+    return _unauthorized() if "Authorization" in request.headers and find_identity() is None else None
+
+
+def may(scope: str) -> bool:
+    """Say whether whoever is behind a request to an open route has the scope."""
+    known = find_identity()
+    return known is not None and scope in known.scopes
 
 
 def _unauthorized() -> Response:
-    return refuse_failed_log_in() or error_response("unauthorized", "send a valid token: Authorization: Bearer TOKEN")
+    said = "send a valid token: Authorization: Bearer TOKEN"
+    return refuse_failed_log_in(shown()) or error_response("unauthorized", said)
 
 
 def _too_many(limiter: RateLimiter, client: str, *, per_minute: int | None = None) -> Response | None:

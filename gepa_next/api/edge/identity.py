@@ -28,6 +28,15 @@ def find_identity() -> Token | None:
     return access.tokens.find(digest or "")
 
 
+def shown() -> str | None:
+    """Return what the request shows in order to be let in, in words; None if nothing."""
+    if "Authorization" in request.headers:
+        return "a token"
+    if request.endpoint == _STREAM_ENDPOINT and "stream_token" in request.args:
+        return "a stream token"
+    return "a session" if COOKIE in request.cookies else None
+
+
 def issue_session(token: Token) -> str:
     """Return what the cookie of a page holds; it ends with its token."""
     return issue_ticket(token.digest, SESSION, key=wiring().access.ticket_key, until=time.time() + SESSION_S)

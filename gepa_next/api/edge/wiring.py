@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from flask import current_app
 
 from gepa_next.api.edge.rates import RateLimiter
+from gepa_next.api.edge.refused_tokens import RefusedTokens
 from gepa_next.api.edge.rendered import RenderedStates
 from gepa_next.gepa.types import Role
 from gepa_next.llm.pricing import Prices
@@ -80,6 +81,7 @@ class Wiring:
     failures: RateLimiter
     runner_expected: bool
     public_settings: dict[str, object]
+    refused: RefusedTokens = field(default_factory=RefusedTokens)
     rendered: RenderedStates = field(default_factory=RenderedStates)
     draining: threading.Event = field(default_factory=threading.Event)
 

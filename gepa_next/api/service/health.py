@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from flask import Blueprint, Response, jsonify
 
-from gepa_next.api.edge.auth import open_route
+from gepa_next.api.edge.auth import may, open_route, refuse_unknown_token
 from gepa_next.api.edge.wiring import Wiring, wiring
 from gepa_next.api.service.states import HealthState, ReadyState, VersionState
 from gepa_next.errors import RefusedError, StoreError
@@ -48,14 +48,16 @@ def readyz() -> Response:
 @bp.get("/version")
 @open_route
 def version() -> Response:
-    """Say what runs here: versions, the judge, and the settings that are not secret."""
+    """Say what runs here: versions, the judge, and to the operator the settings that are not secret."""
+    if (refusal := refuse_unknown_token()) is not None:
+        return refusal
     parts = wiring()
     told = VersionState(
         version=VERSION,
         schema_version=schema_version(),
         judge_fingerprint=judge_fingerprint(parts.roles.judge_model_id),
         simulated=parts.roles.simulated,
-        settings=parts.public_settings,
+        settings=parts.public_settings if may("admin") else None,
     )
     return jsonify(told.model_dump(mode="json"))
 

@@ -19,13 +19,13 @@ class ReadyState(BaseModel):
 
 
 class VersionState(BaseModel):
-    """What runs here; `settings` are those that are not secret."""
+    """What runs here; `settings` are those that are not secret, for a token of scope `admin`, null for others."""
 
     version: str
     schema_version: int
     judge_fingerprint: str
     simulated: bool
-    settings: dict[str, JsonValue]
+    settings: dict[str, JsonValue] | None
 
 
 class FlatMetrics(RootModel[dict[str, float]]):
