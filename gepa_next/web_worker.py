@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gunicorn import util
-from gunicorn.http import errors
+from gunicorn.http import errors, wsgi
 from gunicorn.workers.ggevent import GeventWorker
 
 from gepa_next.api.edge.headers import EVERYWHERE
@@ -33,11 +33,37 @@ STATUS: Mapping[type[Exception], tuple[HTTPStatus, str]] = MappingProxyType(
 _OF_THE_SERVER = (errors.ConfigurationProblem, errors.InvalidResponseHeader, errors.InvalidResponseHeaderName)
 
 
+class _Held(list[bytes]):
+    """A socket's stand-in that keeps what it is given."""
+
+    sendall = list.append
+
+
+class InOnePiece(wsgi.Response):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's response, whose head goes out with the first of its body: alone it wakes the client for nothing."""
+
+    sock: Any
+
+    def write(self, arg: bytes) -> None:
+        """Send a part of the body, and before the first the head."""
+        if self.headers_sent:
+            super().write(arg)
+            return
+        held = _Held()
+        sock, self.sock = self.sock, held
+        try:
+            super().write(arg)
+        finally:
+            self.sock = sock
+        sock.sendall(b"".join(held))
+
+
 class WebWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     """The worker of the web process."""
 
     def run(self) -> None:
         """Serve until told to stop."""
+        wsgi.Response = InOnePiece  # no setting of gunicorn's
         self._awaited = Awaited(most=self.worker_connections)
         self._tell_at = 0.0
         give_up_the_vanished(self.sockets)

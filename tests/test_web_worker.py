@@ -1,0 +1,58 @@
+"""What the web worker makes of gunicorn's way to answer."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+from gunicorn import http
+from gunicorn.config import Config
+
+from gepa_next.web_worker import InOnePiece
+
+TIMEOUT_S = 5
+HEADERS = [("Content-Type", "text/plain"), ("Content-Length", "8")]
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """The server's end of a connection and the client's, which receives one by one what was sent one by one."""
+    server, client = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with server, client:
+        client.settimeout(TIMEOUT_S)
+        yield server, client
+
+
+def answer_to(method: str, server: socket.socket) -> InOnePiece:
+    asked = f"{method} / HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    config = Config()
+    return InOnePiece(next(http.get_parser(config, iter([asked]), ("127.0.0.1", 1))), server, config)
+
+
+def test_the_head_of_an_answer_comes_with_the_first_of_its_body(ends) -> None:
+    server, client = ends
+    answer = answer_to("GET", server)
+    answer.start_response("200 OK", HEADERS)
+    answer.write(b"four")
+    answer.write(b"more")
+    answer.close()
+    head, _, first = client.recv(4096).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert (first, client.recv(4096)) == (b"four", b"more")
+
+
+def test_chunks_are_framed_as_they_were(ends) -> None:
+    server, client = ends
+    answer = answer_to("GET", server)
+    answer.start_response("200 OK", HEADERS[:1])
+    answer.write(b"four")
+    answer.close()
+    assert client.recv(4096).endswith(b"\r\n\r\n4\r\nfour\r\n")
+    assert client.recv(4096) == b"0\r\n\r\n"
+
+
+def test_an_answer_without_a_body_has_its_head(ends) -> None:
+    server, client = ends
+    answer = answer_to("HEAD", server)
+    answer.start_response("200 OK", HEADERS)
+    answer.close()
+    assert client.recv(4096).endswith(b"\r\n\r\n")
