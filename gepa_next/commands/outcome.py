@@ -7,6 +7,7 @@ from collections.abc import Callable
 from enum import IntEnum
 
 from gepa_next.client import ClientError, NoServerError
+from gepa_next.commands.interrupting import interruptible
 
 
 class Exit(IntEnum):
@@ -42,7 +43,9 @@ def ending(command: Command) -> Callable[[argparse.Namespace], None]:
     """Return the command as something that exits with its code and shows no traceback."""
 
     def run(options: argparse.Namespace) -> None:
-        raise SystemExit(_outcome(command, options))
+        with interruptible(Exit.DETACHED):
+            code = _outcome(command, options)
+        raise SystemExit(code)
 
     return run
 
