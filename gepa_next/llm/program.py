@@ -41,7 +41,7 @@ class ProgramModel(HttpModel):
         given, example_input = (message.content for message in call.messages)
         payload = {**json.loads(given), "input": example_input}
         # Without messages, so that none of its tokens are counted as ours.
-        choice = self._send(call, Question(model_id=self.model_id, messages=()), payload, bill)
+        choice = self.send(call, Question(model_id=self.model_id, messages=()), payload, bill)
         reply = read_reply(choice.text, ProgramReply)
         return Completion(text=choice.text, reply=reply, usage=bill.usage, flags=tuple(bill.flags))
 
