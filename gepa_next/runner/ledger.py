@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from gepa_next.errors import Interrupted, ModelError, ProviderError
+from gepa_next.errors import Interrupted, ModelError
 from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.spending import NO_USAGE, add_usage, charge
 from gepa_next.gepa.types import CallUsage, Completion, ModelCall, Role
 from gepa_next.llm.faults import UNSUPPORTED
-from gepa_next.llm.structured import read_reply
 from gepa_next.models import LedgerCall, Waiting
 from gepa_next.runner.asking import Asking
 from gepa_next.runner.brake import LOOK_S
+from gepa_next.runner.outcomes import consumed, done, failed, replayed, spent
 from gepa_next.runner.tenure import Tenure
 from gepa_next.store.ledger import begin_call, end_call
 from gepa_next.store.pending import Pending
@@ -116,7 +116,7 @@ class LedgerModel:
         self._tenure.prove(before)  # not after: a freeze in between would make an old proof look new
         if earlier is not None and earlier.status != "started":
             return replayed(call, earlier)
-        return self._asked(model.ask, call, intent, _consumed(earlier))
+        return self._asked(model.ask, call, intent, consumed(earlier))
 
     def give_up(self) -> None:
         """Let no more requests be sent; those in flight come in."""
@@ -164,13 +164,13 @@ class LedgerModel:
             answer = ask(call)
         except Interrupted as error:
             # Also when nothing was sent: else its outcome would be unknown, and it would count as a request.
-            self._queue_outcome(_failed(intent, error, latency_s=time.monotonic() - started))
+            self._queue_outcome(failed(intent, error, latency_s=time.monotonic() - started))
             raise
         except ModelError as error:
-            self._queue_outcome(_failed(intent, error, latency_s=time.monotonic() - started))
-            charge(error, add_usage(before, _spent(error)))
+            self._queue_outcome(failed(intent, error, latency_s=time.monotonic() - started))
+            charge(error, add_usage(before, spent(error)))
             raise
-        self._queue_outcome(_done(intent, answer, latency_s=time.monotonic() - started))
+        self._queue_outcome(done(intent, answer, latency_s=time.monotonic() - started))
         return answer if before is NO_USAGE else replace(answer, usage=add_usage(before, answer.usage))
 
     def _queue_outcome(self, outcome: LedgerCall) -> None:
@@ -188,71 +188,3 @@ def request_hash(model_id: str, call: ModelCall) -> str:
         call.max_tokens,
     ]
     return sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _done(intent: LedgerCall, answer: Completion, *, latency_s: float) -> LedgerCall:
-    return replace(
-        intent,
-        status="done",
-        question=None if UNSUPPORTED.code in answer.flags else intent.question,  # not what temperature 0 gives
-        text=answer.text,
-        finish_reason=answer.finish_reason,
-        flags=answer.flags,
-        sends=answer.usage.sends,
-        input_tokens=answer.usage.input_tokens,
-        output_tokens=answer.usage.output_tokens,
-        cost_usd=answer.usage.cost_usd,
-        doubtful=answer.usage.doubtful,
-        latency_s=latency_s,
-    )
-
-
-def _failed(intent: LedgerCall, error: ModelError | Interrupted, *, latency_s: float) -> LedgerCall:
-    return replace(
-        intent,
-        status="refused" if isinstance(error, ProviderError | Interrupted) else "failed",
-        error_code=error.code,
-        error_message=error.message,
-        latency_s=latency_s,
-        sends=error.sends,
-        input_tokens=error.input_tokens,
-        output_tokens=error.output_tokens,
-        cost_usd=error.cost_usd,
-        doubtful=error.doubtful,
-    )
-
-
-def _consumed(earlier: LedgerCall | None) -> CallUsage:
-    """Return what the attempts before this one consumed."""
-    return _in_all(earlier) if earlier is not None and (earlier.sends or earlier.lost) else NO_USAGE
-
-
-def _in_all(call: LedgerCall) -> CallUsage:
-    """Return what the call has consumed; attempts whose outcome was lost may have been paid."""
-    return replace(_spent(call), doubtful=call.perhaps_paid)
-
-
-def _spent(one: LedgerCall | ModelError) -> CallUsage:
-    return CallUsage(
-        sends=one.sends,
-        input_tokens=one.input_tokens,
-        output_tokens=one.output_tokens,
-        cost_usd=one.cost_usd,
-        doubtful=one.doubtful,
-    )
-
-
-def replayed(call: ModelCall, earlier: LedgerCall) -> Completion:
-    """Return the answer that is in the ledger, with what it consumed in all; ModelError if the call failed."""
-    if earlier.status == "failed":
-        error = ModelError(earlier.error_code or "failed", earlier.error_message or "")
-        charge(error, _in_all(earlier))
-        raise error
-    text = earlier.text or ""
-    return Completion(
-        text=text,
-        reply=read_reply(text, call.reply_type) if call.reply_type else None,
-        finish_reason=earlier.finish_reason or "stop",
-        usage=_in_all(earlier),
-        flags=earlier.flags,
-    )

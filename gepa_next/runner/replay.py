@@ -15,7 +15,8 @@ from gepa_next.metrics import scoring_of
 from gepa_next.models import Job, JobStatus
 from gepa_next.receipts.check import Check
 from gepa_next.runner.findings import findings
-from gepa_next.runner.ledger import replayed, request_hash
+from gepa_next.runner.ledger import request_hash
+from gepa_next.runner.outcomes import replayed
 from gepa_next.store.codec import to_json
 from gepa_next.store.database import Database
 from gepa_next.store.events import last_end
