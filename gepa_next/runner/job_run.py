@@ -1,10 +1,9 @@
 """One job, from its claim to its terminal event."""
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from threading import Event
 
@@ -13,7 +12,6 @@ from gepa_next.errors import DamagedError, GepaNextError, Interrupted, RefusedEr
 from gepa_next.gepa.engine import optimize
 from gepa_next.gepa.ports import Metric
 from gepa_next.gepa.run import Run, standing_of
-from gepa_next.gepa.spending import cost_usd, sends
 from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Step
 from gepa_next.gepa.types import Role
@@ -25,6 +23,7 @@ from gepa_next.runner.asking import Asking
 from gepa_next.runner.fan_out import PooledFanOut
 from gepa_next.runner.findings import findings
 from gepa_next.runner.ledger import LedgerModel, RoleModel
+from gepa_next.runner.recording import Recording, elapsed_s
 from gepa_next.runner.refusals import UntilRefused
 from gepa_next.runner.tenure import Tenure
 from gepa_next.store.database import Database
@@ -32,8 +31,7 @@ from gepa_next.store.endings import fail_job, finish_job
 from gepa_next.store.jobs import get_job, stop_requested
 from gepa_next.store.leases import Claim
 from gepa_next.store.ledger import Holder, decide_once
-from gepa_next.store.pending import Pending
-from gepa_next.store.runs import Progress, load_state, record_step, record_waiting
+from gepa_next.store.runs import load_state, record_waiting
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +56,9 @@ class JobRun:
     elsewhere: Elsewhere | None = None  # where metrics are computed, if not here
     let_go: Event = field(default_factory=Event)
     is_loaded: bool = False
-    got_on: bool = False  # by a step that no run before it had recorded
-    _recorded: deque[Pending[bool]] = field(default_factory=deque)
     _waits: Iterator[int] = field(default_factory=lambda: count(1))
     _ledger: LedgerModel | None = None
+    _recording: Recording | None = None
 
     def __call__(self) -> None:
         """Carry the job out; every ending but a lost lease is committed.
@@ -102,6 +99,11 @@ class JobRun:
     def about(self) -> dict[str, str]:
         """What every line of the log about this run says."""
         return {"job_id": self.claim.job_id, "request_id": self.claim.request_id}
+
+    @property
+    def got_on(self) -> bool:
+        """Whether it has recorded a step that no run before it had."""
+        return self._recording is not None and self._recording.got_on
 
     @property
     def calls_under_way(self) -> int:
@@ -147,18 +149,19 @@ class JobRun:
             judge_weight=scoring.judge_weight,
             program_weight=scoring.program_weight,
         )
+        self._recording = record = Recording(self.database, job, self.claim.epoch, state, self.clock)
         for step in optimize(run):
             if step.stage == "finished":
                 ledger.settle()
+                record.settle()
                 self._finish(step, job, state)
             else:
-                self._record(job, state, step)
+                record(step)
 
     def _metric(self, chosen: Metric | None) -> Metric | None:
         return RemoteMetric(chosen, self.elsewhere) if chosen and self.elsewhere else chosen
 
     def _finish(self, step: Step, job: Job, state: State) -> None:
-        self._settle()
         found = findings(self.database, job, state)
         finished = finish_job(
             self.database,
@@ -176,28 +179,6 @@ class JobRun:
         if finished:
             log.info("job %s: finished", job.id)
 
-    def _record(self, job: Job, state: State, step: Step) -> None:
-        """Queue the step: the engine goes on, and its next call is not sent before the step is committed."""
-        now = self.clock()
-        dated = replace(step, data={**step.data, **_so_far(job, state, now)})
-        pending = record_step(
-            self.database,
-            job.id,
-            epoch=self.claim.epoch,
-            step=dated,
-            progress=_progress(state),
-            now=now,
-            after=self._recorded[-1] if self._recorded else None,
-        )
-        self._recorded.append(pending)
-        while len(self._recorded) > 1 and self._recorded[0].settled:
-            self.got_on |= self._recorded.popleft().result()
-
-    def _settle(self) -> None:
-        """See that all steps so far are committed; Interrupted if the job is not ours any more."""
-        while self._recorded:
-            self.got_on |= self._recorded.popleft().result()
-
     def _say_waiting(self, waiting: Waiting) -> None:
         """Commit that no call can be sent just now; the next event says that it has passed."""
         job_id, epoch = self.claim.job_id, self.claim.epoch
@@ -206,7 +187,7 @@ class JobRun:
 
     def _control(self, holder: Holder, job: Job, point: str, reason: str | None) -> str | None:
         limit = job.spec.budget.max_seconds
-        if limit is not None and _elapsed_s(job, self.clock()) >= limit:
+        if limit is not None and elapsed_s(job, self.clock()) >= limit:
             reason = "max_seconds"
         if stop_requested(self.database, job.id):
             reason = "stopped"
@@ -215,7 +196,8 @@ class JobRun:
     def _fail(self, code: str, message: str) -> None:
         """Commit the failure, after the steps before it."""
         try:
-            self._settle()
+            if self._recording is not None:
+                self._recording.settle()
         except GepaNextError:
             raise  # a next run records them, and fails like this one
         except Exception:
@@ -233,33 +215,3 @@ def _worded(waiting: Waiting) -> str:
     why = f" ({waiting.error})" if waiting.error else ""
     limit = "" if waiting.patience_s is None else f"; it fails if that lasts {waiting.patience_s:.0f} s more"
     return f"waiting, {waiting.reason}: {', '.join(waiting.roles)} at {waiting.endpoint}{why}{limit}"
-
-
-def _progress(state: State) -> Progress:
-    return Progress(
-        iteration=state.iteration,
-        rollouts=state.rollouts_used,
-        seed_score=state.frontier.mean(0),
-        best_score=state.leader_score,
-        best_candidate_id=state.frontier.leader(),
-    )
-
-
-def _elapsed_s(job: Job, now: float) -> float:
-    """Return how long the job has been going, without the time that it waited for a runner."""
-    return now - (job.started_at or job.created_at) - job.paused_s
-
-
-def _so_far(job: Job, state: State, now: float) -> dict[str, object]:
-    """Return what a page shows of time and money; the estimate scales the rollouts made to all that may be made."""
-    elapsed = _elapsed_s(job, now)
-    share = max(
-        state.iteration / job.spec.iterations,
-        state.rollouts_used / job.spec.budget.max_rollouts,
-    )
-    return {
-        "elapsed_s": round(elapsed, 3),
-        "eta_s": round(elapsed * (1 - share) / share, 1) if state.iteration and share else None,
-        "calls": sends(state.spending),
-        "cost_usd": cost_usd(state.spending),
-    }

@@ -13,7 +13,7 @@ from typing import Any
 
 from gepa_next.gepa import operators, sampling
 from gepa_next.gepa.proposers import demonstrate
-from gepa_next.runner import fan_out, job_run, ledger, runner, tenure
+from gepa_next.runner import fan_out, ledger, recording, runner, tenure
 from gepa_next.store import events, leases, runs
 from gepa_next.store import ledger as stored
 from gepa_next.store.database import Database
@@ -79,7 +79,7 @@ def two_transactions() -> None:
             database.write(insert_delta)
         return pending
 
-    job_run.record_step = record_in_two
+    recording.record_step = record_in_two
 
 
 def early_acknowledgement() -> None:
