@@ -4,8 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
+from concurrent.futures import Future
 from functools import partial
 
 from gepa_next.elsewhere import Elsewhere
@@ -14,10 +13,10 @@ from gepa_next.processes import PULSE_S, tell_parent
 from gepa_next.runner import judge_watch, watch
 from gepa_next.runner.aftermath import Aftermath
 from gepa_next.runner.asking import Asking
-from gepa_next.runner.back_off import BackOff
 from gepa_next.runner.call_pool import CallPool
 from gepa_next.runner.holdings import LONGEST_CALL_S, Holdings
 from gepa_next.runner.job_run import JobRun, ModelsFor
+from gepa_next.runner.jobs_pool import JobsPool
 from gepa_next.runner.judge_watch import JudgeWatch
 from gepa_next.runner.presence import Presence
 from gepa_next.store.database import Database
@@ -62,7 +61,7 @@ class Runner:
         self._elsewhere = elsewhere
         self._asking = Asking()
         self._most_jobs = concurrent_jobs
-        self._jobs_pool = self._new_jobs_pool()
+        self._jobs_pool = JobsPool(concurrent_jobs)
         self._call_pool = CallPool(concurrent_calls)
         self._held = Holdings(longest_call_s=longest_call_s)
         self._put_away_what_is_over = Aftermath(database, self._held, clock=clock)
@@ -73,7 +72,6 @@ class Runner:
         self._turn_began = time.monotonic()
         self._next_beat = 0.0
         self._works = True
-        self._no_thread = BackOff()
         self._thread = _thread("runner", self._look_after_jobs)
         self._flush_thread = _thread("flush", self._flush)
 
@@ -112,7 +110,7 @@ class Runner:
         self._wake.set()
         self._thread.join(BEAT_S)
         self._flush_thread.join(BEAT_S)
-        self._jobs_pool.shutdown(wait=False, cancel_futures=True)
+        self._jobs_pool.close()
 
     def _leave(self, *, until: float) -> None:
         try:
@@ -200,8 +198,8 @@ class Runner:
             pause_s = FLUSH_S if flush() and self._held.running else LOOK_S
 
     def _claim_jobs(self) -> None:
-        """Take what there is room for; nothing for a while when there was no thread for the last one."""
-        while not self._draining.is_set() and self._held.jobs < self._most_jobs and self._no_thread.is_over:
+        """Take what there is room for."""
+        while not self._draining.is_set() and self._held.jobs < self._most_jobs and self._jobs_pool.can_begin:
             awaited, identity = self._held.awaited, self._presence.identity
             if not anything_to_claim(self._database, identity, but=awaited):
                 return
@@ -224,23 +222,12 @@ class Runner:
         self._held.begin(run)
         log.info("job %s: claimed", claim.job_id, extra={**run.about, "epoch": claim.epoch})
         try:
-            future = self._jobs_pool.submit(copy_context().run, run)
-        except RuntimeError as error:  # no thread can be started; one that there is may still come to it
+            future = self._jobs_pool.begin(run)
+        except UnavailableError as error:
             run.let_go.set()
-            self._renew_jobs_pool()
-            self._no_thread.begin()
-            self._ended(run, UnavailableError("no_thread", f"it cannot be begun: {error}"))
+            self._ended(run, error)
             return
-        self._no_thread.reset()
         future.add_done_callback(lambda future: self._ended(run, _error_of(future)))
-
-    def _new_jobs_pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self._most_jobs, thread_name_prefix="job")
-
-    def _renew_jobs_pool(self) -> None:
-        """Leave the old pool to the jobs that run in it: it would take a thread for idle that it failed to start."""
-        self._jobs_pool.shutdown(wait=False, cancel_futures=True)
-        self._jobs_pool = self._new_jobs_pool()
 
     def _ended(self, run: JobRun, error: BaseException | None) -> None:
         if error is not None:
