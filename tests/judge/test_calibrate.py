@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from gepa_next.calibration import calibrate
 from gepa_next.cli import main
 from gepa_next.errors import ModelError, ProviderError
 from gepa_next.gepa.fingerprint import judge_fingerprint
 from gepa_next.gepa.replies import JudgeReply
 from gepa_next.gepa.types import CallUsage, Completion, ModelCall
-from gepa_next.human_scores import ScoredOutput, read_scored
-from gepa_next.judge_commands import SIMULATED
+from gepa_next.operating.calibration import calibrate
+from gepa_next.operating.human_scores import ScoredOutput, read_scored
+from gepa_next.operating.judge import SIMULATED
 
 ROW = {"input": "1 + 1", "output": "2", "ideal": "2", "score": 10}
 GOOD = [ROW, {**ROW, "output": "3", "score": 0}, {**ROW, "output": "It may be 2.", "score": 6.5}]

@@ -12,7 +12,7 @@ import pytest
 from gepa_next.cli import main
 from gepa_next.gepa.anchors import ANCHORS
 from gepa_next.gepa.drift import REPEATS, anchors_fingerprint
-from gepa_next.judge_commands import SIMULATED
+from gepa_next.operating.judge import SIMULATED
 from gepa_next.store.counters import list_counters
 from gepa_next.store.database import Database
 from gepa_next.store.judge_checks import find_last_check

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gepa_next.cli import VERIFIED, main
+from gepa_next.cli import main
+from gepa_next.operating.proofs import VERIFIED
 from tests.receipts.conftest import Files
 from tests.support.service import Service
 

@@ -3,32 +3,26 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gepa_next.config import ConfigurationError, Settings, load_settings
-from gepa_next.human_scores import SCALES, ScoredOutput, read_scored
+from gepa_next.operating.human_scores import SCALES, ScoredOutput, read_scored
+from gepa_next.operating.opening import open_database
 
 if TYPE_CHECKING:
-    from gepa_next.calibration import Calibration
+    from gepa_next.operating.calibration import Calibration
     from gepa_next.runner.judge_check import Checked
-    from gepa_next.store.database import Database
-
-    OpenDatabase = Callable[[], AbstractContextManager[Database]]
 
 SIMULATED = "simulated: the built-in simulator is the judge, and this says nothing of a real one"
 MOVED = 1
 FAILED = 2
 
 
-def add_judge_commands(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", *, open_database: "OpenDatabase"
-) -> None:
+def add_judge_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `judge` and what comes after it."""
     judge = commands.add_parser("judge", help="look at the judge: how it agrees with people, and with itself")
     about = judge.add_subparsers(required=True, metavar="COMMAND")
@@ -40,13 +34,13 @@ def add_judge_commands(
     check = about.add_parser("check", help="judge the anchors again, and compare with the first time")
     check.add_argument("--new-baseline", action="store_true", help="compare with nothing, and from now on with this")
     check.add_argument("--json", action="store_true", help="print JSON")
-    check.set_defaults(run=partial(_check, open_database=open_database))
+    check.set_defaults(run=_check)
 
 
 def _calibrate(options: argparse.Namespace) -> None:
     # Imported here: `serve` becomes gunicorn and must not have loaded what is patched there.
-    from gepa_next.calibration import calibrate  # noqa: PLC0415
     from gepa_next.errors import ProviderError  # noqa: PLC0415
+    from gepa_next.operating.calibration import calibrate  # noqa: PLC0415
     from gepa_next.roles import judge_of, ways_of  # noqa: PLC0415
 
     settings = load_settings(require_auth=False, allow_insecure_bind=True)
@@ -65,7 +59,7 @@ def _calibrate(options: argparse.Namespace) -> None:
         raise SystemExit(FAILED)
 
 
-def _check(options: argparse.Namespace, *, open_database: "OpenDatabase") -> None:
+def _check(options: argparse.Namespace) -> None:
     # Imported here for the same reason.
     from gepa_next.roles import judge_of, ways_of  # noqa: PLC0415
     from gepa_next.runner.judge_check import check_judge  # noqa: PLC0415

@@ -11,7 +11,7 @@ from gepa_next.gepa.judging import judge_call, judged
 from gepa_next.gepa.ports import LanguageModel
 from gepa_next.gepa.spending import NOTHING_SPENT, Spending, add_spending, by_role, spent_by
 from gepa_next.gepa.types import Example, Role
-from gepa_next.human_scores import ScoredOutput
+from gepa_next.operating.human_scores import ScoredOutput
 from gepa_next.runner.refusals import UntilRefused
 
 Judged = tuple[float | str, Spending]  # the score, or why there is none
