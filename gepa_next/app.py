@@ -100,6 +100,7 @@ def create_app(settings: Settings) -> Flask:
         note_fallen_behind=measures.note_fallen_behind,
     )
     measures.clients.set_function(lambda: tailer.clients)
+    measures.token_file_unusable.set_function(tokens.file_is_unusable)
     app.extensions[EXTENSION] = _wiring(settings, database, tailer, tokens)
     _register_telemetry(app, settings, database, measures)
     register_headers(app)

@@ -8,6 +8,9 @@ from contextlib import suppress
 
 from gepa_next.errors import GepaNextError
 from gepa_next.gepa.drift import anchors_fingerprint
+from gepa_next.gepa.types import Role
+from gepa_next.llm.failure import Scope
+from gepa_next.llm.faults import FAULTS
 from gepa_next.models import Counter, Process
 from gepa_next.processes import started_at
 from gepa_next.store.counters import list_counters
@@ -15,9 +18,34 @@ from gepa_next.store.database import Database
 from gepa_next.store.leases import boot_id
 from gepa_next.store.measured import forget_shown, list_shown, record_measured
 from gepa_next.store.vitals import read_vitals
-from gepa_next.telemetry.collector import ServiceCollector
+from gepa_next.telemetry.collector import JOB_ENDS, ServiceCollector
+from gepa_next.telemetry.http import FAILED, METHODS
 from gepa_next.telemetry.measures import Measures
 from gepa_next.telemetry.meter import Meter
+
+OUTCOMES = ("ok", "cached", "let_go", "outcome_unknown")
+DISK_FULL = "disk_full"
+
+
+def first_values() -> list[Counter]:
+    """Return each series whose labels are known beforehand as nothing yet, so that its first burst is seen to rise."""
+    calls = [(role, fault) for fault in FAULTS if fault.scope is not Scope.NONE for role in fault.roles]
+    retried = [(role, fault) for role, fault in calls if fault.retries != 0]
+    return [
+        *(_nothing("jobs", status=end) for end in JOB_ENDS),
+        _nothing("rollouts"),
+        *(_nothing("llm_calls", role=role, outcome=outcome) for role in Role for outcome in OUTCOMES),
+        *(_nothing("llm_calls", role=role, outcome=fault.code) for role, fault in calls),
+        *(_nothing("llm_tokens", role=role, direction=way) for role in Role for way in ("input", "output")),
+        *(_nothing("llm_cost_usd", role=role) for role in Role),
+        *(_nothing("waits", reason=reason) for reason in (DISK_FULL, *(fault.code for _, fault in retried))),
+        *(_nothing("gepa_llm_retries_total", role=role, fault=fault.code) for role, fault in retried),
+        *(_nothing("flask_http_request_total", method=method, status=str(FAILED)) for method in METHODS),
+    ]
+
+
+def _nothing(name: str, **labels: str) -> Counter:
+    return Counter(name=name, labels=tuple(sorted(labels.items())), value=0.0)
 
 
 def meter_of(database: Database, measures: Measures) -> Meter:
@@ -53,6 +81,7 @@ def collector_of(database: Database, measures: Measures, meter: Meter, *, judge_
         measures.registry,
         flush=flush,
         counters=lambda: list_counters(database),
+        first=first_values(),
         vitals=vitals,
         shown=lambda: shown_by_the_living(database),
     )

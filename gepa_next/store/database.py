@@ -78,22 +78,24 @@ class Database:
         """Return the first row of a short read, None if there is none."""
         return next(iter(self.rows(sql, values)), None)
 
-    def write(self, unit: Callable[[sqlite3.Connection], Result]) -> Result:
+    def write(self, unit: Callable[[sqlite3.Connection], Result], *, timed: bool = True) -> Result:
         """Run the unit in a transaction and return its result once that is committed to disk.
 
         Writers that arrive together share one commit. An exception undoes only the unit that raised it; the others
         may be run a second time for that. DamagedError if what the unit reads is damaged, UnavailableError if other
         processes write all the time.
         """
-        return self.submit(unit).result()
+        return self.submit(unit, timed=timed).result()
 
-    def submit(self, unit: Callable[[sqlite3.Connection], Result], *, keep: bool = False) -> Pending[Result]:
+    def submit(
+        self, unit: Callable[[sqlite3.Connection], Result], *, keep: bool = False, timed: bool = True
+    ) -> Pending[Result]:
         """Queue the unit; it is committed with or before any queued later, at the latest when its result is read.
 
         One to `keep` stays first in the queue while the file cannot be written: nothing queued later is committed
-        without it.
+        without it. A commit of units alone that are not `timed` is told to no timer.
         """
-        pending = Pending(unit, self, keep=keep)
+        pending = Pending(unit, self, keep=keep, timed=timed)
         self._queue.append(pending)
         return pending
 
@@ -174,10 +176,10 @@ class Database:
             if not isinstance(error, Exception):
                 raise
         else:
-            self._tell_of_commit(time.monotonic() - began)
+            self._tell_of_commit(time.monotonic() - began, timed=any(unit.timed for unit in batch))
 
-    def _tell_of_commit(self, took_s: float) -> None:
-        for timer in self._timers:
+    def _tell_of_commit(self, took_s: float, *, timed: bool) -> None:
+        for timer in self._timers if timed else ():
             timer(took_s)
         for listener in self._listeners:
             listener()

@@ -1,4 +1,7 @@
-"""What processes have measured: counters added up over all of them, and gauges that are each one's own."""
+"""What processes have measured: counters added up over all of them, and gauges that are each one's own.
+
+To write it is not measured: it would be news each time.
+"""
 
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -24,7 +27,7 @@ def record_measured(
             [(*_key(process), name, value) for name, value in shown.items()],
         )
 
-    database.write(unit)
+    database.write(unit, timed=False)
 
 
 def list_shown(database: Database) -> list[Shown]:
@@ -45,7 +48,8 @@ def forget_shown(database: Database, gone: Iterable[Process]) -> None:
     keys = [_key(process) for process in gone]
     if keys:
         database.write(
-            lambda db: db.executemany("DELETE FROM gauges WHERE boot_id = ? AND pid = ? AND pid_started_at = ?", keys)
+            lambda db: db.executemany("DELETE FROM gauges WHERE boot_id = ? AND pid = ? AND pid_started_at = ?", keys),
+            timed=False,
         )
 
 

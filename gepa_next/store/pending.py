@@ -25,7 +25,9 @@ class Committer(Protocol):
 class Pending(Generic[Result]):
     """A unit in the queue; `deadline` is until when somebody waits for it, on the monotonic clock."""
 
-    def __init__(self, work: Callable[[sqlite3.Connection], Result], committer: Committer, *, keep: bool) -> None:
+    def __init__(
+        self, work: Callable[[sqlite3.Connection], Result], committer: Committer, *, keep: bool, timed: bool = True
+    ) -> None:
         self._work = work
         self._committer = committer
         self._value: Result
@@ -34,6 +36,7 @@ class Pending(Generic[Result]):
         self._asleep = threading.Lock()  # held unless whoever waits is to look
         self._asleep.acquire()
         self.keep = keep
+        self.timed = timed
         self.deadline = math.inf
         self.settled = False
 

@@ -41,7 +41,8 @@ PREFIX = "gepa_"
 class ServiceCollector(Collector):
     """Reads everything at scrape, this process's news included once `flush` has told them.
 
-    `counters` are rows, `vitals` and `shown` gauges by name; `measures` says what the instruments are called.
+    `counters` are rows, `vitals` and `shown` gauges by name; `measures` says what the instruments are called. `first`
+    are series that are there before anything is counted: a rate does not see what a series had risen by when it came.
     """
 
     def __init__(
@@ -50,12 +51,14 @@ class ServiceCollector(Collector):
         *,
         flush: Callable[[], None],
         counters: Callable[[], Sequence[Counter]],
+        first: Sequence[Counter],
         vitals: Callable[[], Mapping[str, float]],
         shown: Callable[[], Mapping[str, float]],
     ) -> None:
         self._measures = measures
         self._flush = flush
         self._counters = counters
+        self._first = {(each.name, each.labels): each for each in first}
         self._vitals = vitals
         self._shown = shown
 
@@ -64,7 +67,8 @@ class ServiceCollector(Collector):
         self._flush()
         time.sleep(0)
         counted: defaultdict[str, list[Counter]] = defaultdict(list)
-        for counter in self._counters():
+        found = {(each.name, each.labels): each for each in self._counters()}
+        for counter in (self._first | found).values():
             counted[counter.name].append(counter)
         time.sleep(0)
         for name in HELP:

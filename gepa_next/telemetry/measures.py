@@ -36,6 +36,11 @@ class Measures:
             registry=registry,
         )
         self.clients = Gauge("sse_clients", "Event streams open now.", registry=registry)
+        self.token_file_unusable = Gauge(
+            "gepa_token_file_unusable",
+            "Web processes that cannot use API_TOKENS_FILE: what it said before holds.",
+            registry=registry,
+        )
         self.calls_running = Gauge("gepa_llm_calls_running", "Model calls begun and not ended yet.", registry=registry)
 
     def note_write(self, seconds: float) -> None:

@@ -37,7 +37,7 @@ def read(registry: CollectorRegistry) -> Reading:
 
 
 class Meter:
-    """Has `tell` add to the common counters what is new, and replace this process's gauges.
+    """Has `tell` add to the common counters what is new, and replace this process's gauges; it must measure nothing.
 
     Flush it to have that done now, or start it after forking to have it done every FLUSH_S; then stop it.
     """
@@ -47,7 +47,6 @@ class Meter:
         self._tell = tell
         self._lock = threading.Lock()
         self._told = Reading({}, {})
-        self._quiet = self._told
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -62,10 +61,9 @@ class Meter:
         """Tell what has changed; what `tell` raises is raised, and the same is told the next time."""
         with self._lock:
             now = read(self._registry)
-            if now != self._quiet:
+            if now != self._told:
                 self._tell(self._news(now), now.shown)
                 self._told = now
-                self._quiet = read(self._registry)  # telling takes a commit, which is measured: no news by itself
 
     def _news(self, now: Reading) -> list[Counter]:
         """Return by how much each series has risen; a new one also if by nothing, for it to be seen."""

@@ -43,6 +43,11 @@ class TokenBook:
         """Whether there is a file of tokens."""
         return self._path is not None
 
+    def file_is_unusable(self) -> bool:
+        """Say whether the file, as it is now, cannot be used."""
+        self.look()
+        return bool(self.problem)
+
     def find(self, digest: str) -> Token | None:
         """Return the token of that digest, None if there is none or its time is over."""
         self.look()

@@ -3,13 +3,19 @@
 import sqlite3
 
 import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client import Counter as Instrument
 from prometheus_client.parser import text_string_to_metric_families
 
 from gepa_next.metering import meter_of
 from gepa_next.models import Process
 from gepa_next.store.leases import boot_id
 from gepa_next.store.measured import list_shown, record_measured
+from gepa_next.telemetry.collector import JOB_ENDS
+from gepa_next.telemetry.http import METHODS
 from gepa_next.telemetry.measures import Measures
+from gepa_next.telemetry.meter import Meter
+from gepa_next.tokens.private_file import write_private
 from tests.support.judges import record_checks
 
 FLAT = {"jobs_created", "jobs_finished", "jobs_failed", "jobs_cancelled", "sse_clients"}
@@ -134,10 +140,12 @@ def test_hostile_requests_add_no_values_to_labels(service) -> None:
         client.post("/v1/optimize", json={"prompt": "a", "target_model_id": f"acme/{n}"})
         client.get(f"/v1/optimize?status=evil{n}")
     labels = {(name, value) for _, pairs in samples(service) for name, value in pairs if name != "le"}
-    assert {value for name, value in labels if name == "method"} == {"OTHER", "GET", "POST"}
+    assert {value for name, value in labels if name == "method"} == {"OTHER", *METHODS}
     rules = {rule.rule for rule in service.app.url_map.iter_rules()}
     assert {value for name, value in labels if name == "url_rule"} <= {*rules, "None"}
-    assert {value for name, value in labels if name == "status"} <= {"created", "200", "201", "404", "405", "422"}
+    assert {value for name, value in labels if name == "status"} <= {
+        *JOB_ENDS, "200", "201", "404", "405", "422", "500"
+    }  # fmt: skip
     assert not [value for _, value in labels if "acme" in value or "nowhere" in value]
 
 
@@ -191,3 +199,66 @@ def test_retries_are_counted_by_role_and_fault(service) -> None:
     measures.note_retry("target", "rate_limited")
     meter_of(service.database, measures).flush()
     assert flat(service)["llm_retries_rate_limited_target"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("gepa_jobs_total", {"status": "failed"}),
+        ("gepa_rollouts_total", {}),
+        ("gepa_llm_calls_total", {"role": "target", "outcome": "provider_auth"}),
+        ("gepa_llm_calls_total", {"role": "judge", "outcome": "outcome_unknown"}),
+        ("gepa_llm_tokens_total", {"role": "reflector", "direction": "output"}),
+        ("gepa_llm_cost_usd_total", {"role": "target"}),
+        ("gepa_llm_retries_total", {"role": "target", "fault": "server_error"}),
+        ("gepa_waits_total", {"reason": "disk_full"}),
+        ("flask_http_request_total", {"method": "POST", "status": "500"}),
+    ],
+)
+def test_a_rate_has_something_to_begin_at_before_the_first_burst(service, name, labels) -> None:
+    assert samples(service)[name, tuple(sorted(labels.items()))] == 0
+
+
+def test_what_is_counted_takes_the_place_of_the_first_value(service) -> None:
+    measures = Measures("runner")
+    measures.note_retry("target", "server_error")
+    meter_of(service.database, measures).flush()
+    text = service.client(token=None).get("/v1/metrics").text
+    found = [line for line in text.splitlines() if 'fault="server_error",role="target"' in line]
+    assert found == ['gepa_llm_retries_total{fault="server_error",role="target"} 1.0']
+
+
+def test_a_token_file_that_cannot_be_used_is_shown_at_once_until_it_can(open_with, tmp_path) -> None:
+    write_private(tmp_path / "tokens", "ada read ada-0123456789-abcdef", over=True)
+    service = open_with(api_tokens_file=str(tmp_path / "tokens"))
+    found = [flat(service)["token_file_unusable"]]
+    for text in ("ada raed ada-0123456789-abcdef", "ada read,write ada-0123456789-abcdef"):
+        write_private(tmp_path / "tokens", text, over=True)
+        found.append(samples(service)["gepa_token_file_unusable", ()])
+    assert found == [0, 1, 0]
+
+
+def test_a_flush_reads_each_instrument_once_and_writes_nothing_where_there_is_no_news(service) -> None:
+    measures, reads = Measures("web"), []
+    measures.clients.set_function(lambda: reads.append("read") or 0.0)
+    meter = meter_of(service.database, measures)
+    meter.flush()
+    version = service.database.data_version()
+    meter.flush()
+    assert reads == ["read"] * 2
+    assert service.database.data_version() == version
+
+
+def test_what_is_measured_while_the_meter_tells_is_told_the_next_time() -> None:
+    registry, told = CollectorRegistry(), []
+    measured = Instrument("measured", "What is measured.", registry=registry)
+
+    def tell(counters, _) -> None:
+        told.extend(counter.value for counter in counters)
+        if len(told) == 1:
+            measured.inc()
+
+    meter = Meter(registry, tell)
+    for _ in range(3):
+        meter.flush()
+    assert told == [0, 1]

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 import gepa_next
 from gepa_next.api.comparisons.shapes import ComparisonBody
@@ -224,6 +225,25 @@ def test_every_gauge_and_flat_number_is_documented(name: str) -> None:
 @pytest.mark.parametrize("name", MEASURED)
 def test_every_instrument_is_documented(name: str) -> None:
     assert row_of("operations.md", name)
+
+
+def test_every_metric_that_is_scraped_is_documented(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, require_auth=False, runner="none", database_path=tmp_path / "docs.sqlite3")
+    app = create_app(settings)
+    scraped = app.test_client().get("/v1/metrics").text
+    app.extensions[EXTENSION].database.close()
+    found = {name + ("_total" if kind == "counter" else "") for name, kind in typed(scraped)}
+    documented = {word.partition("{")[0] for row in rows("operations.md") for word in in_code(row[0])}
+    assert len(found) > 20
+    assert found - documented == set()
+
+
+def typed(scraped: str) -> set[tuple[str, str]]:
+    return {(each.name, each.type) for each in text_string_to_metric_families(scraped)}
+
+
+def in_code(text: str) -> list[str]:
+    return re.findall(r"`([^`]*)`", text)
 
 
 @pytest.mark.parametrize("name", LIMITS)
