@@ -10,6 +10,7 @@ class RunnerLock:
 
     def __init__(self, database: Path, runner_id: str) -> None:
         self._path = _lock_path(database, runner_id)
+        self._path.touch(mode=0o600)
         self._file = self._path.open("ab")
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 

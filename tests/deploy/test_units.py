@@ -62,6 +62,9 @@ def test_the_environment_is_one_that_the_server_starts_with(monkeypatch: pytest.
     settings = Settings(_env_file=None, **{name.lower(): value for name, value in given.items()})
     assert settings.require_auth
     assert settings.trusted_proxies == 1
+    assert 0 < settings.owner_max_jobs < settings.max_queued_jobs
+    assert 0 < settings.owner_max_streams < settings.max_sse_clients
+    assert 0 not in {settings.owner_max_examples, settings.owner_max_stored_mb}
 
 
 def test_the_image_names_settings_and_commands_that_exist() -> None:

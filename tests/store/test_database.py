@@ -1,3 +1,4 @@
+import os
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from gepa_next.errors import DamagedError, StoreError, UnavailableError
 from gepa_next.store.database import Database
 from gepa_next.store.gate import Gate
 from gepa_next.store.migrate import APPLICATION_ID, schema_version
+from gepa_next.store.runner_lock import RunnerLock
 
 FOREVER = float("inf")
 INSERT = "INSERT INTO counters (name, labels, value) VALUES (?, '{}', 1)"
@@ -282,7 +284,16 @@ def test_processes_that_migrate_at_once_all_find_the_schema(tmp_path: Path) -> N
     assert said == [str(schema_version())] * 4
 
 
-def test_the_folder_of_a_new_database_is_private(tmp_path: Path) -> None:
-    database = Database(tmp_path / "new" / "x.sqlite3")
-    database.close()
-    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+def test_a_new_database_is_private_and_so_is_what_lies_beside_it(tmp_path: Path) -> None:
+    usual = os.umask(0)
+    try:
+        database = Database(tmp_path / "new" / "x.sqlite3")
+        lock = RunnerLock(database.path, "one")
+        found = {each.name: oct(each.stat().st_mode & 0o777) for each in database.path.parent.iterdir()}
+        lock.close()
+        database.close()
+    finally:
+        os.umask(usual)
+    assert oct((tmp_path / "new").stat().st_mode & 0o777) == "0o700"
+    assert len(found) == 5
+    assert set(found.values()) == {"0o600"}, found
