@@ -10,11 +10,10 @@ from typing import Literal
 from gepa_next.client.json_list import Item, Unreadable, json_list
 from gepa_next.client.sniffing import FileError
 from gepa_next.client.source import Source
+from gepa_next.csv_text import delimiter_of
 
 Kind = Literal["csv", "jsonl", "json"]
 KINDS: tuple[Kind, ...] = ("jsonl", "json", "csv")
-DELIMITERS = (",", ";", "\t")
-LONGEST_HEADER = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +58,6 @@ def split_csv(lines: Iterator[str], delimiter: str) -> Iterator[tuple[int, list[
             line = reader.line_num + 1
     except csv.Error as error:
         yield Unreadable(line, f"not CSV from here on: {error}")
-
-
-def delimiter_of(start: str, column: str = "") -> str:
-    """Return what splits the header into most names, or into names among which is the column."""
-    header = start[:LONGEST_HEADER].split("\n", 1)[0]
-
-    def found(delimiter: str) -> tuple[bool, int]:
-        names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
-        return column in names, len(names)
-
-    return max(DELIMITERS, key=found)
 
 
 def _lines(source: Source) -> Iterator[Row]:

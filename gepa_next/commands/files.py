@@ -1,23 +1,42 @@
 """Prompts and examples from files."""
 
+import argparse
 import csv
-import io
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from gepa_next.client.rows import KINDS, Kind, delimiter_of
+from gepa_next.client import FileError
+from gepa_next.client.json_list import Unreadable
+from gepa_next.client.rows import KINDS, Kind, Rows, rows_of
+from gepa_next.client.sniffing import ENCODINGS
+from gepa_next.client.source import Source
 from gepa_next.commands.outcome import UsageError
+from gepa_next.csv_text import DELIMITERS, CsvError, column_names, example_of
 
 STDIN = "-"
 ENDINGS = {"ndjson": "jsonl", "tsv": "csv"}
+NAMED_DELIMITERS = {"tab": "\t"}
 MOST_BYTES = 64 * 2**20
-COLUMNS = ("input", "ideal", "id", "tags")
-NAMES_OF_IDEAL = ("expected", "output")
 
 Example = dict[str, Any]  # Any: JSON
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how a file of examples is read."""
+    parser.add_argument("--format", choices=KINDS, help="what the examples are, where the file's name does not say it")
+    parser.add_argument("--encoding", choices=ENCODINGS, help="of their text; UTF-8, or UTF-16 that begins with a mark")
+    parser.add_argument("--delimiter", type=_delimiter, help="of CSV: , or ; or tab; by its header if left out")
+
+
+def _delimiter(text: str) -> str:
+    found = NAMED_DELIMITERS.get(text, text)
+    if found not in DELIMITERS:
+        raise argparse.ArgumentTypeError("one of , ; tab")
+    return found
 
 
 def kind_of(path: str, said: str | None) -> Kind:
@@ -32,69 +51,80 @@ def kind_of(path: str, said: str | None) -> Kind:
 
 def read_text(path: str) -> str:
     """Return the text of a file, or of stdin for `-`."""
-    if path == STDIN:
-        content = sys.stdin.buffer.read(MOST_BYTES + 1)
-    else:
-        with Path(path).open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+    with opened(path) as file:
+        content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
-        raise UsageError(f"{path}: more than {MOST_BYTES} bytes; import big files into the example bank")
+        raise UsageError(f"{path}: more than {MOST_BYTES} bytes")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not UTF-8 at byte {error.start}") from None
 
 
-def refuse_constant(name: str) -> object:
-    """Raise ValueError for NaN and Infinity, which Python reads and JSON has not."""
-    raise ValueError(f"{name} is no value of JSON")
+@contextmanager
+def opened(path: str) -> Iterator[BinaryIO]:
+    """Yield the file, or stdin for `-`."""
+    if path == STDIN:
+        yield sys.stdin.buffer
+        return
+    with Path(path).open("rb") as file:
+        yield file
 
 
-def read_examples(path: str, kind: str) -> list[Example]:
-    """Return the examples of a file."""
-    text = read_text(path)
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Name the file in what is said of it."""
     try:
-        found = list({"jsonl": _lines, "json": _list, "csv": _rows}[kind](text))
-    except (ValueError, RecursionError, csv.Error) as error:
-        raise UsageError(f"{path}: not {kind}: {error}") from None
+        yield
+    except (FileError, CsvError) as error:
+        raise FileError(f"{path}: {error}") from None
+
+
+def read_examples(path: str, options: argparse.Namespace) -> list[Example]:
+    """Return the examples of a file, all of which can be used."""
+    kind = kind_of(path, options.format)
+    with opened(path) as file, naming(path):
+        source = Source(file, options.encoding)
+        found = []
+        for each in _examples(rows_of(source, kind, options.delimiter), kind):
+            found.append(each)
+            if source.bytes_read > MOST_BYTES:
+                raise FileError(f"more than {MOST_BYTES} bytes; import big files into the example bank")
     if not found:
         raise UsageError(f"{path}: there are no examples in it")
     return found
 
 
-def _lines(text: str) -> Iterator[Example]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            try:
-                yield _object(json.loads(line))
-            except ValueError as error:
-                raise ValueError(f"line {number}: {error}") from None
+def _examples(rows: Rows, kind: Kind) -> Iterator[Example]:
+    names = column_names(_cells(rows.header)) if kind == "csv" else []
+    for row in rows.rows:
+        place = f"{'example' if kind == 'json' else 'line'} {row.line}"
+        if isinstance(row, Unreadable):
+            raise FileError(f"{place}: {row.message}")
+        try:
+            yield example_of(names, _cells(row.body), parse_json) if names else _object(row.body.decode())
+        except ValueError as error:
+            raise FileError(f"{place}: {error}") from None
 
 
-def _list(text: str) -> Iterator[Example]:
-    value = json.loads(text)
-    yield from map(_object, value if isinstance(value, list) else [None])
+def _cells(line: bytes) -> list[str]:
+    return next(csv.reader([line.decode()]))
 
 
-def _object(value: object) -> Example:
+def _object(text: str) -> Example:
+    value = parse_json(text)
     if isinstance(value, dict):
         return value
-    raise ValueError("a list of objects is expected, or one a line")
+    raise ValueError("not an object in JSON")
 
 
-def _rows(text: str) -> Iterator[Example]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter_of(text, "input"), strict=True)
-    if "input" not in (reader.fieldnames or ()):
-        raise ValueError("the header has no column `input`")
-    for row in reader:
-        if None in row or None in row.values():
-            raise ValueError(f"line {reader.line_num}: not as many fields as the header has")
-        yield _example(row)
+def parse_json(text: str) -> object:
+    """Return the value; ValueError for what is not JSON, as NaN and Infinity are not, which Python reads."""
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not JSON: {error}") from None
 
 
-def _example(row: dict[str, str]) -> Example:
-    ideals = [row[name] for name in ("ideal", *NAMES_OF_IDEAL) if row.get(name)]
-    given = {"input": row["input"], "ideal": ideals[0] if ideals else None, "id": row.get("id")}
-    tags = [tag.strip() for tag in row.get("tags", "").split(";") if tag.strip()]
-    others = {name: value for name, value in row.items() if name not in (*COLUMNS, *NAMES_OF_IDEAL) and value}
-    return {**{name: value for name, value in given.items() if value}, "tags": tags, "meta": others}
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is no value of JSON")

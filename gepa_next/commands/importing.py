@@ -2,43 +2,29 @@
 
 import argparse
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import BinaryIO
 
 from gepa_next.client import Client, ClientError, FileError, Import
-from gepa_next.client.rows import DELIMITERS, KINDS
-from gepa_next.client.sniffing import ENCODINGS
 from gepa_next.commands.connecting import add_connection, connect
-from gepa_next.commands.files import STDIN, kind_of
+from gepa_next.commands.files import add_reading, kind_of, naming, opened
 from gepa_next.commands.foreign import Carried, add_foreign, carry_over, refuse_mixed
 from gepa_next.commands.outcome import Exit, complain, ending
 from gepa_next.commands.terminal import CLEAR, bar, draw, for_people, tell, tell_program
 
 SHOWN = 20
-NAMED_DELIMITERS = {"tab": "\t"}
 
 
 def add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `examples import`."""
     parser = commands.add_parser("import", help="write the rows of a file into the bank")
     parser.add_argument("file", help="JSON lines, JSON or CSV by its ending, - for stdin")
-    parser.add_argument("--format", choices=KINDS, help="what the file is, where its name does not say it")
-    parser.add_argument("--encoding", choices=ENCODINGS, help="of its text; UTF-8, or UTF-16 that begins with a mark")
-    parser.add_argument("--delimiter", type=_delimiter, help="of CSV: , or ; or tab; by its header if left out")
+    add_reading(parser)
     parser.add_argument("--dry-run", action="store_true", help="say what would happen, and write nothing")
     add_foreign(parser)
     add_connection(parser)
     parser.set_defaults(run=ending(_import))
-
-
-def _delimiter(text: str) -> str:
-    found = NAMED_DELIMITERS.get(text, text)
-    if found not in DELIMITERS:
-        raise argparse.ArgumentTypeError("one of , ; tab")
-    return found
 
 
 def _import(options: argparse.Namespace) -> Exit:
@@ -65,15 +51,6 @@ def _sent(client: Client, file: BinaryIO, options: argparse.Namespace, progress:
         dry_run=options.dry_run,
         on_chunk=progress.show,
     )
-
-
-@contextmanager
-def naming(path: str) -> Iterator[None]:
-    """Name the file in what is said of it."""
-    try:
-        yield
-    except FileError as error:
-        raise FileError(f"{path}: {error}") from None
 
 
 class Progress:
@@ -113,16 +90,6 @@ class Progress:
     def _end(self) -> None:
         if self._people:
             print(CLEAR, end="", flush=True)
-
-
-@contextmanager
-def opened(path: str) -> Iterator[BinaryIO]:
-    """Yield the file, or stdin for `-`."""
-    if path == STDIN:
-        yield sys.stdin.buffer
-        return
-    with Path(path).open("rb") as file:
-        yield file
 
 
 def size_of(file: BinaryIO) -> int:

@@ -1,14 +1,12 @@
 """The command that makes a job."""
 
 import argparse
-import json
 import sys
 from typing import Any, Unpack
 
 from gepa_next.client import Client, OptimizeOptions, Quote
-from gepa_next.client.rows import KINDS
 from gepa_next.commands.connecting import add_connection, connect
-from gepa_next.commands.files import STDIN, kind_of, read_examples, read_text, refuse_constant
+from gepa_next.commands.files import STDIN, add_reading, parse_json, read_examples, read_text
 from gepa_next.commands.jobs import tell_job
 from gepa_next.commands.limits import add_limits, limits_of
 from gepa_next.commands.outcome import Exit, UsageError, ending
@@ -27,7 +25,7 @@ def add_optimize(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--job", metavar="FILE", help="a job as `examples import --job` writes it; other options come first"
     )
     parser.add_argument("--examples", metavar="FILE", help="JSON lines, JSON or CSV by its ending, - for stdin")
-    parser.add_argument("--format", choices=KINDS, help="what the examples are, where their name does not say it")
+    add_reading(parser)
     parser.add_argument("--target", metavar="MODEL", help="the model that runs the prompt")
     parser.add_argument("--rubric", help="what the judge should look for")
     parser.add_argument("--rubric-file", metavar="FILE")
@@ -65,10 +63,9 @@ def _body(options: argparse.Namespace) -> Body:
         raise UsageError("a file with the prompt is expected, or --job")
     stated = _stated(options.job) if options.job else {}
     limits = limits_of(options)
-    examples = read_examples(options.examples, kind_of(options.examples, options.format)) if options.examples else None
     given = {
         "prompt": read_text(options.prompt_file).rstrip("\r\n") if options.prompt_file else None,
-        "examples": examples,
+        "examples": read_examples(options.examples, options) if options.examples else None,
         "target_model_id": options.target,
         "rubric": read_text(options.rubric_file) if options.rubric_file else options.rubric,
         "metric": _metric(options.metric),
@@ -103,9 +100,9 @@ def _field(text: str) -> tuple[str, object]:
 
 def _json(option: str, text: str) -> object:
     try:
-        return json.loads(text, parse_constant=refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{option}: not JSON: {error}") from None
+        return parse_json(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
 
 
 def _quote(client: Client, options: argparse.Namespace, **body: Unpack[OptimizeOptions]) -> Exit:

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gepa_next.client.json_list import Unreadable
-from gepa_next.client.rows import delimiter_of, split_csv
+from gepa_next.client.rows import split_csv
 from gepa_next.client.sniffing import FileError
 from gepa_next.client.source import Source
+from gepa_next.csv_text import delimiter_of
 from gepa_next.importers.foreign import Json, Numbered
 from gepa_next.importers.yaml_text import yaml_value
 

@@ -228,7 +228,7 @@ def test_importing_it_loads_and_starts_nothing_of_the_service() -> None:
         "*({'flask', 'gevent', 'pydantic', 'sqlite3'} & set(sys.modules)))"
     )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
-    assert said.stdout.split() == ["gepa_next", "1"]
+    assert said.stdout.split() == ["gepa_next", "gepa_next.csv_text", "1"]
 
 
 def test_a_comparison_is_quoted_made_and_cancelled(service) -> None:

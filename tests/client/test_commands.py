@@ -80,14 +80,19 @@ def examples(tmp_path) -> dict[str, str]:
         writer = csv.DictWriter(file, EXAMPLES[0])
         writer.writeheader()
         writer.writerows(EXAMPLES)
-    return {kind: str(tmp_path / f"e.{kind}") for kind in ("json", "jsonl", "csv")}
+    old = (tmp_path / "e.csv").read_text().replace(",", "\t").encode("utf-16-le")
+    (tmp_path / "e.old").write_bytes(old)
+    return {kind: str(tmp_path / f"e.{kind}") for kind in ("json", "jsonl", "csv", "old")}
 
 
-@pytest.mark.parametrize("kind", ["json", "jsonl", "csv"])
-def test_a_job_is_made_of_a_file_of_each_kind(service, prompt, examples, kind) -> None:
+OLD = ("--format", "csv", "--encoding", "utf-16-le", "--delimiter", "tab")
+
+
+@pytest.mark.parametrize(("kind", "options"), [("json", ()), ("jsonl", ()), ("csv", ()), ("old", OLD)])
+def test_a_job_is_made_of_a_file_of_each_kind(service, prompt, examples, kind, options) -> None:
     with service.served() as url:
         limits = ["--iterations", "3", "--max-calls", "500", "--seed", "7", "--set", 'metadata={"by":"me"}']
-        done = run(url, "optimize", prompt, "--examples", examples[kind], "--metric", "exact_match", *limits)
+        done = run(url, "optimize", prompt, "--examples", examples[kind], *options, "--metric", "exact_match", *limits)
     (job,) = lines(done)
     assert done.returncode == 0
     assert (job["iterations"], job["budget"]["max_calls"], job["seed"]) == (3, 500, 7)
