@@ -20,6 +20,7 @@ LEADS = 10  # the examples that one run of words leads to, so that time does not
 _AT_ONCE = 5000  # words, of some six characters each
 _MANY = 100  # comparisons
 _BUCKETS = 1 << 22
+_HASH = (1 << 32) - 1
 _ROOM = 64  # buckets for each run, so that few share one
 # Scripts without spaces between words give a word for each character: Thai, kana, Han.
 _WORD = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]|[^\W_\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
@@ -60,27 +61,31 @@ def near_duplicates(examples: Sequence[Example]) -> tuple[tuple[str, ...], ...]:
     most = max(FAMILY, len(examples) // FAMILY_SHARE)
     groups, runs, first = _Groups(len(examples)), {}, dict[bytes, int]()
     for number, example in enumerate(paced(examples, size=lambda each: len(each.input), every=6 * _AT_ONCE)):
-        words = _WORD.findall(unicodedata.normalize("NFKC", example.input).casefold())
-        text = sha256((" ".join(words) or example.input).encode()).digest()
+        words = " ".join(_WORD.findall(unicodedata.normalize("NFKC", example.input).casefold()))
+        text = sha256((words or example.input).encode()).digest()
         if (same := first.setdefault(text, number)) != number:
             groups.join(same, number)
         else:
-            runs[number] = _runs(words)
+            runs[number] = _runs(words.encode())
     _join_alike(groups, _telling(runs, most))
     return tuple(tuple(examples[each].id for each in group) for group in groups.found() if 1 < len(group) <= most)
 
 
-def _runs(words: Sequence[str]) -> Runs:
+def _runs(text: bytes) -> Runs:
     """Return the runs of three words; the edges count as words, so that each word is in three. Without words none."""
-    if not words:
+    if not text:
         return array("I")
-    padded = ["", "", *words, "", ""]
-    in_threes = zip(padded, padded[1:], padded[2:], strict=False)
-    return array("I", {crc32(f"{one} {two} {three}".encode()) for one, two, three in in_threes})
+    words = [0, 0, *map(crc32, text.split()), 0, 0]
+    # Of numbers, not of texts, for which hash() is another one in each process.
+    in_threes = map(hash, zip(words, words[1:], words[2:], strict=False))
+    return array("I", {run & _HASH for run in in_threes})
 
 
 def _telling(runs: Mapping[int, Runs], most: int) -> Iterator[tuple[int, Runs]]:
-    """Yield each text's runs without those that more than `most` texts have, the rarest first."""
+    """Yield each text's runs without those that more than `most` texts have, the rarest first.
+
+    A text that shares too few of them to be like any other is left out.
+    """
     # By the end of the hash: millions of runs in 16 megabytes, and a small job is spared their zeros.
     buckets = min(_BUCKETS, _ROOM * (1 << sum(map(len, runs.values())).bit_length()))
     texts_with = array("I", [0]) * buckets
@@ -88,8 +93,11 @@ def _telling(runs: Mapping[int, Runs], most: int) -> Iterator[tuple[int, Runs]]:
         for run in mine:
             texts_with[run % buckets] += 1
     for number, mine in paced(runs.items(), size=lambda each: len(each[1]), every=_AT_ONCE):
-        kept = (run for run in mine if texts_with[run % buckets] <= most)
-        yield number, array("I", sorted(kept, key=lambda run: (texts_with[run % buckets], run)))
+        counts = [texts_with[run % buckets] for run in mine]
+        kept = [each for each in counts if each <= most]
+        if len(kept) - kept.count(1) >= ALIKE * len(kept):
+            rarest_first = sorted((count, run) for count, run in zip(counts, mine, strict=True) if count <= most)
+            yield number, array("I", [run for _, run in rarest_first])
 
 
 def _join_alike(groups: _Groups, texts: Iterable[tuple[int, Runs]]) -> None:
