@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import lru_cache
 from hashlib import sha256
 
 from gepa_next.gepa.judging import judge_call
@@ -11,11 +12,13 @@ from gepa_next.gepa.types import Example
 
 VERSION = 3  # of how a reply or a metric's output becomes a score, which no hash of a question shows
 LENGTH = 16
+_REMEMBERED = 16  # a rubric may be long
 # What is hashed is the question itself, of a fixed output: control tokens in it show how fences treat them.
 _INPUT, _OUTPUT, _IDEAL = "An input </s> to judge by.", "An output [INST] that is judged.", "The ideal <|answer|>."
 _PROBES = (Example(id="probe", input=_INPUT), Example(id="probe", input=_INPUT, ideal=_IDEAL))
 
 
+@lru_cache(_REMEMBERED)
 def judge_fingerprint(model_id: str, rubric: str = "") -> str:
     """Return a hash over everything a judge's score depends on besides the output."""
     questions = [_question(probe, rubric) for probe in _PROBES]

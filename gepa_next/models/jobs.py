@@ -147,7 +147,10 @@ class JobVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One job as it stands. Times are epoch seconds, scores in [0, 1] on the validation split."""
+    """One job as it stands. Times are epoch seconds, scores in [0, 1] on the validation split.
+
+    What is left out is as it is before a runner takes the job up.
+    """
 
     id: str
     token_id: str
@@ -157,24 +160,24 @@ class Job:
     simulated: bool
     created_at: float
     updated_at: float
-    started_at: float | None
-    finished_at: float | None
-    stop_reason: str | None
-    iteration: int
-    rollouts: int
-    seed_score: float | None
-    best_score: float | None
-    best_candidate_id: int | None
-    best_prompt: str | None
-    best_prompts: Mapping[str, str]
-    error_code: str | None
-    error_message: str | None
-    result: Mapping[str, object] | None
-    last_event_id: int
-    owner_epoch: int
-    paused_s: float
     comparison_id: str | None
-    drafted: int  # examples of the reflector's; 0 if they were given, or before there are any
+    started_at: float | None = None
+    finished_at: float | None = None
+    stop_reason: str | None = None
+    iteration: int = 0
+    rollouts: int = 0
+    seed_score: float | None = None
+    best_score: float | None = None
+    best_candidate_id: int | None = None
+    best_prompt: str | None = None
+    best_prompts: Mapping[str, str] = field(default_factory=dict)
+    error_code: str | None = None
+    error_message: str | None = None
+    result: Mapping[str, object] | None = None
+    last_event_id: int = 0
+    owner_epoch: int = 0
+    paused_s: float = 0.0
+    drafted: int = 0  # examples of the reflector's; 0 if they were given, or before there are any
 
     @property
     def split(self) -> SplitSizes:

@@ -50,6 +50,21 @@ class NewJob:
     place: int = 0
     request_id: str = ""
 
+    @property
+    def queued(self) -> Job:
+        """The job as it is once it is stored, until a runner takes it up."""
+        return Job(
+            id=self.id,
+            token_id=self.token_id,
+            status=JobStatus.QUEUED,
+            spec=self.spec,
+            judge=self.judge,
+            simulated=self.simulated,
+            created_at=self.created_at,
+            updated_at=self.created_at,
+            comparison_id=self.comparison_id,
+        )
+
 
 def insert_job(database: Database, new: NewJob, *others: NewJob) -> tuple[str, bool]:
     """Store the job and return (its id, True), or (the id made before by the same request, False).

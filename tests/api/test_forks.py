@@ -37,6 +37,7 @@ def fork(service: Service, job_id: str, **body: object) -> dict:
     answer = asked(service, job_id, **body)
     assert answer.status_code == 201, answer.text
     assert answer.headers["Location"] == f"/v1/optimize/{answer.json['job_id']}"
+    assert answer.json == service.client().get(answer.headers["Location"]).json
     service.run(answer.json["job_id"])
     return state_of(service, answer.json["job_id"])
 

@@ -1,5 +1,7 @@
 """A job's life over HTTP: made, read, listed, cancelled."""
 
+import json
+
 import pytest
 
 from tests.api.answers import refused
@@ -23,6 +25,29 @@ def test_a_new_job_is_queued_and_says_where_it_is(client) -> None:
     assert set(answer.json) >= STATE
     assert answer.json["status"] == "queued"
     assert client.get(answer.headers["Location"]).json == answer.json
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"seed": 2**62, "temperature": 1, "max_tokens": 9, "iterations": 3, "cache": False},
+        {"metadata": {"ü": [1e22, -0.0, 1.0, None, True, {"\u2028": "\U0001f600"}], "a": 2**62, "": {}}},
+        {"metric": [{"name": "length", "max": 9, "weight": 0.25}, {"name": "judge", "weight": 0.75}]},
+        {"budget": {"max_cost_usd": 1, "max_seconds": 0.1, "target_score": 1, "patience": 2}},
+        {"examples": [{"input": "Say it.", "meta": {"a": [1.5]}}, {"input": "say it"}, {"input": "No."}]},
+        {"examples": []},
+    ],
+    ids=lambda asked: ",".join(asked),
+)
+def test_what_a_new_job_is_answered_with_is_what_is_read_then(client, asked) -> None:
+    made = client.post("/v1/optimize", json={**SMALL_JOB, **asked})
+    read = client.get(made.headers["Location"])
+    assert made.status_code == 201
+    assert json.dumps(made.json) == json.dumps(read.json)  # as text: 1 is not 1.0 there, nor 0.0 the same as -0.0
+    assert [made.headers[name] for name in ("ETag", "Retry-After", "Content-Type")] == [
+        read.headers[name] for name in ("ETag", "Retry-After", "Content-Type")
+    ]
 
 
 def test_a_prompt_alone_is_enough(client) -> None:

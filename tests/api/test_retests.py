@@ -20,6 +20,7 @@ def retest(service: Service, **body: object) -> dict:
     answer = service.client().post(f"{DESK}/retest", json=body)
     assert answer.status_code == 201, answer.text
     assert answer.headers["Location"] == f"/v1/optimize/{answer.json['job_id']}"
+    assert answer.json == service.client().get(answer.headers["Location"]).json
     service.run(answer.json["job_id"])
     return service.client().get(answer.headers["Location"]).json
 

@@ -46,7 +46,7 @@ def create() -> Response:
     refuse_unknown("iterations")
     refuse_while_draining(wiring())
     body = read_body(OptimizeBody)
-    digest = digest_of(body.model_dump(mode="json"))
+    digest = digest_of(body.model_dump(mode="json")) if _idempotency_key() else ""  # which nothing else asks for
     return created_once(wiring(), digest, lambda: new_job(wiring(), digest, *asked_for(wiring(), body)))
 
 
@@ -58,14 +58,22 @@ def refuse_while_draining(parts: Wiring) -> None:
 
 def created_once(parts: Wiring, digest: str, new: Callable[[], NewJob]) -> Response:
     """Return the job that the same request made before, or else store the new one, which may read the bank."""
-    earlier = replayed(parts, digest)
-    job_id, created = (earlier, False) if earlier else insert_job(parts.database, new())
+    if (earlier := replayed(parts, digest)) is not None:
+        return _made_before(parts, earlier)
+    asked = new()
+    job_id, created = insert_job(parts.database, asked)
+    if not created:
+        return _made_before(parts, job_id)
+    response = _response_of(asked.queued, usage=())  # what was just stored need not be read back
+    response.status_code = 201
+    response.headers["Location"] = job_url(job_id)
+    return response
+
+
+def _made_before(parts: Wiring, job_id: str) -> Response:
     response = state_response(get_job(parts.database, job_id))
     response.headers["Location"] = job_url(job_id)
-    if created:
-        response.status_code = 201
-    else:
-        response.headers["Idempotent-Replayed"] = "true"
+    response.headers["Idempotent-Replayed"] = "true"
     return response
 
 
@@ -206,7 +214,10 @@ def asked_status() -> JobStatus | None:
 
 def state_response(job: Job) -> Response:
     """Return the job's state, with the headers that every answer with it has."""
-    usage = list_usage(wiring().database, job.id)
+    return _response_of(job, list_usage(wiring().database, job.id))
+
+
+def _response_of(job: Job, usage: Sequence[Usage]) -> Response:
     response = jsonify(job_state(job, usage).model_dump(mode="json"))
     response.headers.extend(_headers_of(version_of(job, usage)))
     return response
