@@ -138,6 +138,12 @@ def start_meter(app: Flask) -> None:
     meter.start()
 
 
+def commit_by(app: Flask, run: Callable[[Callable[[], None]], None]) -> None:
+    """Have `run` run what waits for the disk, so that the application can serve others meanwhile."""
+    parts: Wiring = app.extensions[EXTENSION]
+    parts.database.commit_by(run)
+
+
 def spare_what_is_loaded() -> None:
     """Have Python's collections of cycles pass over all that there is by now: to look through it stops every stream."""
     gc.collect()

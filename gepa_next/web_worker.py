@@ -14,6 +14,7 @@ from gunicorn.http import errors, wsgi
 from gunicorn.workers.ggevent import GeventWorker
 
 from gepa_next.api.edge.headers import EVERYWHERE
+from gepa_next.aside import Aside
 from gepa_next.awaited import Awaited, AwaitedReader, RequestWait, give_up_the_vanished, has_vanished
 
 TELL_S = 10.0
@@ -60,6 +61,14 @@ class InOnePiece(wsgi.Response):  # type: ignore[misc]  # gunicorn has no types
 
 class WebWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     """The worker of the web process."""
+
+    def load_wsgi(self) -> None:
+        """Load the application, whose commits wait for the disk in a thread of their own while others are served."""
+        super().load_wsgi()
+        # Here, as it imports requests, which must come after patching.
+        from gepa_next.app import commit_by  # noqa: PLC0415
+
+        commit_by(self.wsgi, Aside())
 
     def run(self) -> None:
         """Serve until told to stop."""

@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from urllib.parse import urlsplit
 
 import requests
 
+from benchmarks.serve.together import asked_together, message_of
 from benchmarks.serve.usage import family, pss_mib
 from benchmarks.server import running_server
 
 ROUNDS, REQUESTS = 7, 300
+CONNECTIONS = (8, 32)
 TIMEOUT_S = 30
 
 
@@ -40,6 +42,8 @@ def main() -> None:
             compare("GET healthz", get, (url, "GET /v1/healthz"))
             compare("POST optimize, 3 examples", post, (url, "POST /v1/optimize"), json.dumps(body(3)))
             compare("POST optimize, 60 examples", post, (url, "POST /v1/optimize"), json.dumps(body(60)))
+            for connections in CONNECTIONS:
+                compare_together((bare, "POST /echo"), (url, "POST /v1/optimize"), json.dumps(body(3)), connections)
         with running_server({"DATABASE_PATH": str(Path(folder, "idle.sqlite3"))}) as server:
             requests.get(f"{server.url}/v1/optimize", timeout=TIMEOUT_S)
             print(f"idle, all processes: {pss_mib(family(server.pid)):.0f} MiB PSS")
@@ -75,6 +79,24 @@ def compare(name: str, bare: tuple[str, str], ours: tuple[str, str], payload: st
     print(f"{name}: {ratio:.2f} x bare Flask ({our:.0f}/s against {theirs:.0f}/s, one connection)", flush=True)
 
 
+def compare_together(bare: tuple[str, str], ours: tuple[str, str], payload: str, connections: int) -> None:
+    """Alternate rounds of both over so many connections at once, and print how long ours keeps a probe waiting."""
+    messages = [message_of(*each, payload) for each in (bare, ours)]
+    healthz = message_of(ours[0], "GET /v1/healthz")
+    theirs, our, waits = [], [], list[float]()
+    for _ in range(ROUNDS):
+        theirs.append(asked_together(bare[0], messages[0], connections=connections, count=4 * REQUESTS).per_s)
+        found = asked_together(ours[0], messages[1], connections=connections, count=4 * REQUESTS, probe=healthz)
+        our.append(found.per_s)
+        waits += found.waits_ms
+    ratio = median(one / other for one, other in zip(our, theirs, strict=True))
+    print(
+        f"POST optimize, 3 examples: {ratio:.2f} x bare Flask ({median(our):.0f}/s against {median(theirs):.0f}/s,"
+        f" {connections} connections); healthz meanwhile {median(waits):.1f} ms, p99 {quantiles(waits, n=100)[98]:.1f}",
+        flush=True,
+    )
+
+
 def rate(ask: Callable[[], None]) -> float:
     started = time.perf_counter()
     for _ in range(REQUESTS):
@@ -85,10 +107,7 @@ def rate(ask: Callable[[], None]) -> float:
 @contextmanager
 def keep_alive(url: str, request: str, payload: str) -> Iterator[Callable[[], None]]:
     """Yield a function that sends the request over one connection and reads the answer."""
-    place = urlsplit(url)
-    head = f"{request} HTTP/1.1\r\nHost: {place.netloc}\r\n"
-    head += f"Content-Type: application/json\r\nContent-Length: {len(payload.encode())}\r\n" if payload else ""
-    message = f"{head}\r\n{payload}".encode()
+    place, message = urlsplit(url), message_of(url, request, payload)
     with socket.create_connection((place.hostname or "", place.port or 80), timeout=TIMEOUT_S) as connection:
         reader = connection.makefile("rb")
 

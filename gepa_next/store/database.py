@@ -54,6 +54,7 @@ class Database:
         self._read_lock = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
         self._timers: list[Callable[[float], None]] = []
+        self._run_commit: Callable[[Callable[[], None]], None] = lambda commit: commit()
 
     def rows(self, sql: str, values: Values = ()) -> list[Row]:
         """Return all rows of a short read; say LIMIT in the SQL: an open cursor would keep the WAL growing.
@@ -141,6 +142,13 @@ class Database:
         """Have the timer called with the seconds that each commit took, its waits included; it must not block."""
         self._timers.append(timer)
 
+    def commit_by(self, run: Callable[[Callable[[], None]], None]) -> None:
+        """Have `run` run every commit, which waits for the disk; it returns, or raises, when the commit does.
+
+        It may let others of this process run meanwhile: what they write is in the next commit.
+        """
+        self._run_commit = run
+
     def data_version(self) -> int:
         """Return a number that changes when another connection has committed."""
         return int(self.rows("PRAGMA data_version")[0][0])
@@ -166,7 +174,7 @@ class Database:
             until = min([self.deadline(), *(unit.deadline for unit in batch)])
             with self._gate(until=until):
                 self._run(batch, until)
-                self._writer.execute("COMMIT")
+                self._run_commit(self._commit)
             for unit in batch:
                 unit.settle()  # not before COMMIT: whoever waits acts on it
         except UnavailableError as error:
@@ -177,6 +185,10 @@ class Database:
                 raise
         else:
             self._tell_of_commit(time.monotonic() - began, timed=any(unit.timed for unit in batch))
+
+    def _commit(self) -> None:
+        self._writer.execute("COMMIT")
+        self._gate.leave()  # other processes need not wait until this thread has its turn again
 
     def _tell_of_commit(self, took_s: float, *, timed: bool) -> None:
         for timer in self._timers if timed else ():

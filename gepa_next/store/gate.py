@@ -22,7 +22,11 @@ class Gate:
         try:
             yield
         finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+            self.leave()
+
+    def leave(self) -> None:
+        """Let others in; whoever has left may leave again."""
+        fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Close the lock file, letting go of the gate."""

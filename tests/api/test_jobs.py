@@ -38,7 +38,7 @@ def test_a_new_job_is_queued_and_says_where_it_is(client) -> None:
         {"examples": [{"input": "Say it.", "meta": {"a": [1.5]}}, {"input": "say it"}, {"input": "No."}]},
         {"examples": []},
     ],
-    ids=lambda asked: ",".join(asked),
+    ids=",".join,
 )
 def test_what_a_new_job_is_answered_with_is_what_is_read_then(client, asked) -> None:
     made = client.post("/v1/optimize", json={**SMALL_JOB, **asked})

@@ -3,6 +3,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -235,6 +236,20 @@ def test_a_writer_gives_up_when_another_process_keeps_the_gate(tmp_path: Path) -
     assert names(database) == ["in time"]
     database.close()
     other.close()
+
+
+def test_other_processes_may_write_as_soon_as_a_commit_is_on_disk(tmp_path: Path) -> None:
+    database, other = (Database(tmp_path / "shared.sqlite3", gate_timeout_s=0) for _ in range(2))
+
+    def run(commit: Callable[[], None]) -> None:
+        commit()
+        other.write(lambda db: db.execute(INSERT, ("meanwhile",)))
+
+    database.commit_by(run)
+    database.write(lambda db: db.execute(INSERT, ("first",)))
+    assert names(database) == ["first", "meanwhile"]
+    other.close()
+    database.close()
 
 
 def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> None:
