@@ -231,4 +231,4 @@ def test_a_judge_that_is_asked_otherwise_has_another_fingerprint(monkeypatch: py
     before = judge_fingerprint("a")
     assert judge_fingerprint("a", DEFAULT_RUBRIC) != before  # which is not sent where there is an ideal
     monkeypatch.setattr(fences, "harmless", lambda text: text)
-    assert judge_fingerprint("a") != before
+    assert judge_fingerprint.__wrapped__("a") != before  # the function itself, which remembers nothing
