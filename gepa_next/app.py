@@ -14,6 +14,7 @@ from gepa_next.api.bank import examples
 from gepa_next.api.comparisons import comparisons
 from gepa_next.api.description import openapi
 from gepa_next.api.edge.access_lines import register_access_lines
+from gepa_next.api.edge.application import Application
 from gepa_next.api.edge.auth import register_auth
 from gepa_next.api.edge.errors import register_error_handlers
 from gepa_next.api.edge.headers import register_headers
@@ -71,14 +72,6 @@ BLUEPRINTS = (
     openapi,
 )
 WEB_BLUEPRINTS = (docs, pages, asking, ordering, comparing, session, data, assets)
-
-
-class Application(Flask):
-    """Flask without coroutines: whether a function is one would be asked anew for all that a request passes."""
-
-    def ensure_sync(self, func: Callable[..., object]) -> Callable[..., object]:
-        """Return the function as it is."""
-        return func
 
 
 def create_app(settings: Settings) -> Flask:

@@ -167,15 +167,14 @@ def find_job(database: Database, job_id: str) -> Job | None:
 def get_version(database: Database, job_id: str, *, token_id: str) -> JobVersion:
     """Return how far the job's state has come; NotFoundError if there is no such job of this token's."""
     row = database.row(
-        "SELECT status, owner_epoch, last_event_id, updated_at,"
-        " (SELECT coalesce(sum(calls), 0) FROM usage WHERE job_id = jobs.id) AS calls"
-        " FROM jobs WHERE id = ? AND token_id = ?",
+        "SELECT owner_epoch, last_event_id, (SELECT coalesce(sum(calls), 0) FROM usage WHERE job_id = jobs.id), status,"
+        " updated_at FROM jobs WHERE id = ? AND token_id = ?",
         (job_id, token_id),
     )
     if row is None:
         raise no_such_job()
-    status = JobStatus(row["status"])
-    return JobVersion(row["owner_epoch"], row["last_event_id"], row["calls"], status, row["updated_at"])
+    epoch, last_event_id, calls, status, updated_at = row
+    return JobVersion(epoch, last_event_id, calls, JobStatus(status), updated_at)
 
 
 def no_such_job() -> NotFoundError:

@@ -66,8 +66,9 @@ def job(job_id: str) -> Response:
 @bp.after_app_request
 def worded(answer: Response) -> Response:
     """Have whoever looks with a browser at an address that is not the API's read errors on a page."""
-    in_browser = "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/v1/")
-    return refused_page(answer) if in_browser and answer.is_json and answer.status_code >= REFUSED else answer
+    if answer.status_code < REFUSED or not answer.is_json or request.path.startswith("/v1/"):
+        return answer
+    return refused_page(answer) if "text/html" in request.headers.get("Accept", "") else answer
 
 
 def _state(found: Job) -> dict[str, object]:

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app
 
+from gepa_next.api.edge.asked import Asked, asked
 from gepa_next.api.edge.errors import error_response
-from gepa_next.api.edge.headers import REQUEST_ID
-from gepa_next.api.edge.identity import SAFE, find_identity, is_from_elsewhere, shown
+from gepa_next.api.edge.identity import SAFE, find_identity, has_token, is_from_elsewhere, shown
 from gepa_next.api.edge.rates import RateLimiter
 from gepa_next.api.edge.wiring import wiring
 from gepa_next.errors import RefusedError
@@ -18,6 +18,7 @@ ALLOWED_HEADERS = (
     "Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "If-Match", "If-None-Match"
 )  # fmt: skip
 EXPOSED_HEADERS = ("Location", "Content-Location", "ETag", "X-Request-ID", "Idempotent-Replayed", "RateLimit")
+METRICS = frozenset({"metrics.prometheus", "metrics.flat"})
 View = TypeVar("View", bound=Callable[..., object])
 
 
@@ -39,7 +40,7 @@ def needs(scope: str) -> Callable[[View], View]:
 
 def is_open(endpoint: str | None) -> bool:
     """Say whether the endpoint answers without a token; unknown ones do, with a 404."""
-    view = current_app.view_functions.get(endpoint or "")
+    view = _view(endpoint)
     return view is None or getattr(view, "is_open", False)
 
 
@@ -56,17 +57,17 @@ def token_id() -> str:
 
 def token() -> Token:
     """Return the token behind this request."""
-    found = g.token
-    assert isinstance(found, Token)  # noqa: S101 - set by admit and nobody else
+    found = asked().token
+    assert found is not None  # noqa: S101 - only open views are called without
     return found
 
 
 def _admit() -> Response | None:
-    g.request_id = request.environ[REQUEST_ID]
-    begin(request_id=g.request_id)
+    request = asked()
+    begin(request_id=request.request_id)
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
         return Response(status=204)
-    if is_open(request.endpoint) and not (wiring().access.metrics_required and _is_metrics()):
+    if is_open(request.endpoint) and not (request.endpoint in METRICS and wiring().access.metrics_required):
         return None
     return admit()
 
@@ -78,8 +79,10 @@ def admit() -> Response | None:
         return _unauthorized()
     if is_from_elsewhere():
         return error_response("cross_origin", "a page of another origin asked for this")
-    g.token = known
-    return _too_many(wiring().requests, known.owner, per_minute=known.limits.requests_per_min) or _forbidden(known)
+    request = asked()
+    request.token = known
+    too_many = _too_many(request, wiring().requests, known.owner, per_minute=known.limits.requests_per_min)
+    return too_many or _forbidden(request, known)
 
 
 def check_scope(scope: str) -> None:
@@ -93,8 +96,8 @@ def lacking(known: Token, scope: str) -> str:
     return f"this needs the scope {scope}; the token has {', '.join(sorted(known.scopes))}"
 
 
-def _forbidden(known: Token) -> Response | None:
-    scope = _scope()
+def _forbidden(request: Asked, known: Token) -> Response | None:
+    scope = _scope(request)
     if scope in known.scopes:
         return None
     message = lacking(known, scope)
@@ -103,16 +106,21 @@ def _forbidden(known: Token) -> Response | None:
     return response
 
 
-def _scope() -> str:
+def _scope(request: Asked) -> str:
     """Return what the view asks for: to read what only reads, else to write, unless it is marked."""
-    view = current_app.view_functions.get(request.endpoint or "")
-    return str(getattr(view, "scope", "read" if request.method in SAFE else "write"))
+    return str(getattr(_view(request.endpoint), "scope", "read" if request.method in SAFE else "write"))
+
+
+def _view(endpoint: str | None) -> Callable[..., object] | None:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - as asked()
+    return app.view_functions.get(endpoint or "")
 
 
 def refuse_failed_log_in(what: str | None) -> Response | None:
     """Count a log-in that failed, and log it if anything was shown; return the refusal if an address has too many."""
+    request = asked()
     address = request.remote_addr or ""
-    too_many = _too_many(wiring().failures, address)
+    too_many = _too_many(request, wiring().failures, address)
     if what is not None and too_many is None:
         wiring().refused.tell(what, address)
     return too_many
@@ -120,7 +128,7 @@ def refuse_failed_log_in(what: str | None) -> Response | None:
 
 def refuse_unknown_token() -> Response | None:
     """Return the refusal if a token is shown that is none: for open routes, which have more for who has one."""
-    return _unauthorized() if "Authorization" in request.headers and find_identity() is None else None
+    return _unauthorized() if has_token(asked()) and find_identity() is None else None
 
 
 def may(scope: str) -> bool:
@@ -134,10 +142,12 @@ def _unauthorized() -> Response:
     return refuse_failed_log_in(shown()) or error_response("unauthorized", said)
 
 
-def _too_many(limiter: RateLimiter, client: str, *, per_minute: int | None = None) -> Response | None:
+def _too_many(request: Asked, limiter: RateLimiter, client: str, *, per_minute: int | None = None) -> Response | None:
     allowance = limiter.take(client, per_minute=per_minute)
     if allowance.per_minute:
-        g.rate_limit = f"limit={allowance.per_minute}, remaining={allowance.remaining}, reset={allowance.retry_after_s}"
+        request.rate_limit = (
+            f"limit={allowance.per_minute}, remaining={allowance.remaining}, reset={allowance.retry_after_s}"
+        )
     if allowance.allowed:
         return None
     response = error_response("rate_limited", f"too many requests; try again in {allowance.retry_after_s} s")
@@ -145,14 +155,11 @@ def _too_many(limiter: RateLimiter, client: str, *, per_minute: int | None = Non
     return response
 
 
-def _is_metrics() -> bool:
-    return request.endpoint in {"metrics.prometheus", "metrics.flat"}
-
-
 def _finish(response: Response) -> Response:
-    if "rate_limit" in g:
-        response.headers["RateLimit"] = g.rate_limit
-    origin = request.headers.get("Origin", "")
+    request = asked()
+    if request.rate_limit:
+        response.headers["RateLimit"] = request.rate_limit
+    origin = request.environ.get("HTTP_ORIGIN")
     if origin and origin in wiring().access.origins:
         _allow(response, origin)
     return response

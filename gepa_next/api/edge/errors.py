@@ -4,9 +4,10 @@ import logging
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from flask import Flask, Response, g, jsonify
+from flask import Flask, Response, jsonify
 from werkzeug.exceptions import HTTPException
 
+from gepa_next.api.edge.asked import asked
 from gepa_next.errors import InvalidError, RefusedError, StoreError
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ _CODE_BY_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "payload_to
 
 def error_response(code: str, message: str, details: list[dict[str, str]] | None = None) -> Response:
     """Return the response for an error code, with the headers that belong to its status."""
-    error = {"code": code, "message": message, "details": details or [], "request_id": g.get("request_id", "")}
+    error = {"code": code, "message": message, "details": details or [], "request_id": asked().request_id}
     response = jsonify({"error": error})
     response.status_code = STATUS_BY_CODE[code]
     if response.status_code == STATUS_BY_CODE["unauthorized"]:

@@ -3,8 +3,7 @@
 import time
 from urllib.parse import urlsplit
 
-from flask import request
-
+from gepa_next.api.edge.asked import Asked, asked
 from gepa_next.api.edge.wiring import wiring
 from gepa_next.tickets import find_signer, issue_ticket
 from gepa_next.tokens.lines import SCOPES, Token, digest_of_token
@@ -24,13 +23,15 @@ def find_identity() -> Token | None:
     access = wiring().access
     if not access.required:
         return ANYBODY
-    digest = _bearer() if "Authorization" in request.headers else _stream_token() or _cookie()
+    request = asked()
+    digest = _bearer(request) if has_token(request) else _stream_token(request) or _cookie(request)
     return access.tokens.find(digest or "")
 
 
 def shown() -> str | None:
     """Return what the request shows in order to be let in, in words; None if nothing."""
-    if "Authorization" in request.headers:
+    request = asked()
+    if has_token(request):
         return "a token"
     if request.endpoint == _STREAM_ENDPOINT and "stream_token" in request.args:
         return "a stream token"
@@ -44,7 +45,8 @@ def issue_session(token: Token) -> str:
 
 def issue_stream_token(job_id: str, *, until: float) -> str:
     """Return a token for the events of one job, on behalf of whose request this is; it ends with their token."""
-    signer = _bearer() if "Authorization" in request.headers else _cookie()
+    request = asked()
+    signer = _bearer(request) if has_token(request) else _cookie(request)
     return issue_ticket(signer or "", _stream_of(job_id), key=wiring().access.ticket_key, until=until)
 
 
@@ -55,7 +57,8 @@ def is_from_elsewhere() -> bool:
     come from, in `Sec-Fetch-Site` or else `Origin`: where a cookie lets it in it must, and without authentication what
     says neither is no browser.
     """
-    if request.method in SAFE or "Authorization" in request.headers:
+    request = asked()
+    if request.method in SAFE or has_token(request):
         return False
     access = wiring().access
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
@@ -66,16 +69,21 @@ def is_from_elsewhere() -> bool:
     return urlsplit(origin).netloc != request.host if origin is not None else access.required
 
 
-def _bearer() -> str | None:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+def has_token(request: Asked) -> bool:
+    """Say whether the request comes with a token of its own, be it a good one or not."""
+    return "HTTP_AUTHORIZATION" in request.environ
+
+
+def _bearer(request: Asked) -> str | None:
+    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     return digest_of_token(token) if scheme.lower() == "bearer" else None
 
 
-def _cookie() -> str | None:
+def _cookie(request: Asked) -> str | None:
     return _signer(request.cookies.get(COOKIE, ""), SESSION)
 
 
-def _stream_token() -> str | None:
+def _stream_token(request: Asked) -> str | None:
     """Return who let somebody follow this job; it opens nothing else."""
     if request.endpoint != _STREAM_ENDPOINT or request.view_args is None:
         return None

@@ -7,6 +7,7 @@ import re
 
 from flask import request
 
+from gepa_next.api.edge.asked import asked
 from gepa_next.api.edge.body import parse_json
 from gepa_next.api.edge.wrong_values import invalid
 from gepa_next.errors import RefusedError
@@ -18,7 +19,7 @@ _DIGITS = re.compile(r"[0-9]{1,18}")
 
 def refuse_unknown(*known: str) -> None:
     """Raise InvalidError for a query value of another name, or one given twice."""
-    if not request.query_string:
+    if not asked().query_string:
         return
     for name, values in request.args.lists():
         if name not in known:

@@ -88,6 +88,6 @@ class Wiring:
 
 def wiring() -> Wiring:
     """Return the wiring of the current application."""
-    found = current_app.extensions[EXTENSION]
+    found = current_app._get_current_object().extensions[EXTENSION]  # type: ignore[attr-defined]  # noqa: SLF001 - as asked()
     assert isinstance(found, Wiring)  # noqa: S101 - set by create_app and nobody else
     return found

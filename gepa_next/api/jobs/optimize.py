@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import TypeVar
 
-from flask import Blueprint, Response, current_app, g, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request
 from pydantic import BaseModel, ValidationError
 
+from gepa_next.api.edge.answers import CompleteResponse
+from gepa_next.api.edge.asked import asked
 from gepa_next.api.edge.auth import token_id
 from gepa_next.api.edge.body import read_json
 from gepa_next.api.edge.paging import cursor, encode_cursor, limit, number, refuse_unknown
@@ -99,15 +101,22 @@ def index() -> Response:
 def read(job_id: str) -> Response:
     """Return the job's state, or 304."""
     refuse_unknown()
-    version = get_version(wiring().database, job_id, token_id=token_id())
-    if request.if_none_match.contains_weak(version.tag):
-        return Response(status=NOT_MODIFIED, headers=_headers_of(version))
-    return Response(_state_of(job_id, version), headers=_headers_of(version), content_type="application/json")
-
-
-def _state_of(job_id: str, version: JobVersion) -> bytes:
-    """Return the job's state, rendered anew if the job is another than the last time."""
     parts = wiring()
+    version = get_version(parts.database, job_id, token_id=token_id())
+    headers = _headers_of(version)
+    if _is_known(version):
+        return CompleteResponse(status=NOT_MODIFIED, headers=headers)
+    return CompleteResponse(_state_of(parts, job_id, version), headers={"Content-Type": "application/json", **headers})
+
+
+def _is_known(version: JobVersion) -> bool:
+    """Say whether the request comes from somebody who has the state of that version."""
+    asking = asked()
+    return "HTTP_IF_NONE_MATCH" in asking.environ and asking.if_none_match.contains_weak(version.tag)
+
+
+def _state_of(parts: Wiring, job_id: str, version: JobVersion) -> bytes:
+    """Return the job's state, rendered anew if the job is another than the last time."""
     if (known := parts.rendered.find(job_id, version)) is not None:
         return known
     state = job_state(get_job(parts.database, job_id), list_usage(parts.database, job_id))
@@ -174,7 +183,7 @@ def new_job(parts: Wiring, digest: str, spec: JobSpec, examples: tuple[Example, 
         idempotency_ttl_s=parts.limits.idempotency_ttl_s,
         most_queued=parts.limits.queued_jobs,
         quota=quota(),
-        request_id=g.request_id,
+        request_id=asked().request_id,
     )
 
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from flask import Blueprint, Response, jsonify
 
+from gepa_next.api.edge.answers import CompleteResponse
 from gepa_next.api.edge.auth import may, open_route, refuse_unknown_token
 from gepa_next.api.edge.wiring import Wiring, wiring
 from gepa_next.api.service.states import HealthState, ReadyState, VersionState
@@ -29,7 +30,7 @@ _OK = HealthState(status="ok").model_dump_json().encode() + b"\n"
 @open_route
 def healthz() -> Response:
     """Say that the process answers; no I/O."""
-    return Response(_OK, content_type="application/json")
+    return CompleteResponse(_OK, headers={"Content-Type": "application/json"})
 
 
 @bp.get("/readyz")
