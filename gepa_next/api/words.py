@@ -34,6 +34,16 @@ def count(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:,}"
 
 
+def many(number: int, one: str, more: str = "") -> str:
+    """Return how many there are of something."""
+    return f"{count(number)} {one if number == 1 else more or f'{one}s'}"
+
+
+def plain(word: object) -> str:
+    """Return one of our code words as people write it."""
+    return str(word).replace("_", " ")
+
+
 def duration(seconds: float | None) -> str:
     """Return a length of time in its two largest units, a short one with tenths."""
     if seconds is None:

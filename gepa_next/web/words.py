@@ -2,7 +2,19 @@
 
 import json
 
-from gepa_next.api.words import clock, count, difference, duration, machine, moment, score, signed_split, usd
+from gepa_next.api.words import (
+    clock,
+    count,
+    difference,
+    duration,
+    machine,
+    many,
+    moment,
+    plain,
+    score,
+    signed_split,
+    usd,
+)
 from gepa_next.models import StoredEvent
 
 SHOWN = (
@@ -20,19 +32,15 @@ SHOWN = (
 )
 
 
-FILTERS = (score, difference, usd, count, duration, moment, clock, machine, signed_split)
+FILTERS = (score, difference, usd, count, duration, moment, clock, machine, many, plain, signed_split)
 
 
 def told(event: StoredEvent) -> dict[str, object]:
     """Return what a line of the event log shows where there are no scripts."""
     data = json.loads(event.data)
-    said = [
-        f"{name.replace('_', ' ')} {_worded(data[name])}"
-        for name in SHOWN
-        if data.get(name) is not None and name != "stage"
-    ]
+    said = [f"{plain(name)} {_worded(data[name])}" for name in SHOWN if data.get(name) is not None and name != "stage"]
     return {"id": event.id, "ts": event.ts, "kind": data.get("stage", event.type), "said": ", ".join(said)}
 
 
 def _worded(value: object) -> str:
-    return score(value) if isinstance(value, float) else str(value).replace("_", " ")
+    return score(value) if isinstance(value, float) else plain(value)

@@ -14,6 +14,7 @@ import pytest
 from gepa_next.api.evidence.artifacts import Artifacts
 from gepa_next.api.evidence.report.candidates import SHOWN_CANDIDATES
 from gepa_next.api.evidence.report.cases import SHOWN_CASES
+from gepa_next.api.words import many
 from gepa_next.store.evidence import list_lessons
 from gepa_next.store.jobs import get_job
 from tests.support.hostile import HOSTILE, PAYLOADS
@@ -92,10 +93,9 @@ def test_a_report_begins_with_what_the_job_found(shop, job_id) -> None:
     text, test = read(shop, job_id).text, result["test"]
     low, high = (f"{each:+.2f}" for each in test["interval"])
     assert f"{result['verdict'].capitalize()}. {result['says']}" in text
-    assert (
-        f"a paired difference of {test['difference']:+.2f}, 95 % interval {low} to {high}, on n = {test['n']}" in text
-    )
-    assert f"{test['wins']} won, {test['losses']} lost" in text
+    assert f"a paired difference of {test['difference']:+.2f}, 95 % interval {low} to {high}" in text
+    assert f", on {many(test['n'], 'held-out example')}: " in text
+    assert f"{many(test['wins'], 'win')}, {many(test['losses'], 'loss', 'losses')}, " in text
 
 
 def test_a_report_holds_the_prompt_and_marks_what_was_added_to_the_seed_prompt(shop, job_id) -> None:

@@ -7,13 +7,15 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from hashlib import sha256
+from importlib.resources import files
 
 import pytest
 
-from gepa_next.api.words import score
+from gepa_next.api.words import many, plain, score
 from gepa_next.web.assets import FILES, url_of
 from tests.support.service import OTHER_TOKEN, TOKEN, Service, open_service
 
+DEMO = json.loads(files("gepa_next.demo").joinpath("job.json").read_text(encoding="utf-8"))
 HERE = {"Sec-Fetch-Site": "same-origin"}
 SCRIPT = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
 SPLITS = {"train": 0, "validation": 1, "test": 2}
@@ -175,6 +177,18 @@ def test_a_page_shows_the_state_without_its_scripts(done, visitor, job_id) -> No
     assert state["result"]["says"] in text
     assert "Answer. &lt;/script&gt;" in text
     assert "<b>iteration</b>" in text
+
+
+def test_without_scripts_a_page_words_what_was_compared_as_with_them(open_with) -> None:
+    service = open_with(require_auth=False, secret_key="s" * 32)
+    job_id = service.finished_job(**{**DEMO, "iterations": 1})
+    result = service.client().get(f"/v1/optimize/{job_id}").json["result"]
+    said = service.client().get(f"/jobs/{job_id}").text
+    counted = f"{many(result['test']['wins'], 'win')}, {many(result['test']['losses'], 'loss', 'losses')})"
+    assert f"<b>{plain(result['verdict'])}</b>" in said
+    assert f"on {many(result['test']['n'], 'example')} (difference " in said
+    assert counted in said
+    assert [many(1, "loss", "losses"), many(2000, "win"), plain("no_gain")] == ["1 loss", "2,000 wins", "no gain"]
 
 
 def test_a_failed_job_says_why(open_with) -> None:

@@ -33,11 +33,19 @@ POLICY = f"{IN_THE_FILE}; frame-ancestors 'none'"
 
 def _environment() -> Environment:
     found = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    numbers = (words.score, words.difference, words.usd, words.count, words.duration, words.moment)
-    found.filters.update({each.__name__: each for each in numbers})
+    told = (
+        words.score,
+        words.difference,
+        words.usd,
+        words.count,
+        words.duration,
+        words.moment,
+        words.many,
+        words.plain,
+    )
+    found.filters.update({each.__name__: each for each in told})
     found.filters.update({"long": lambda text: clipped(text, LONGEST_TEXT)})
     found.filters.update({"remark": lambda text: clipped(text, LONGEST_REMARK)})
-    found.filters["plain"] = lambda word: str(word).replace("_", " ")
     return found
 
 
