@@ -33,6 +33,7 @@ class Conversation:
 
     def __init__(self, service: Service) -> None:
         self.client = service.client()
+        self.draining = service.parts.draining
         self.folder = service.database.path.parent
         with_limits = list(read_requests()["OptimizeBody"].values())[1]
         self.job_id = service.finished_job(**with_limits)
@@ -77,7 +78,7 @@ class Conversation:
         yield from self._variants(operation, path, answer)
 
     def _variants(self, operation: tuple[str, str], path: str, answer: TestResponse) -> Iterator[Exchange]:
-        """Yield what is asked for in another way: unchanged, the end of a stream, JSON, every artifact."""
+        """Yield what is asked for in another way: unchanged, at its end, as JSON, every artifact, while it stops."""
         asked: list[tuple[str, dict[str, str]]] = []
         if operation[0] == "get" and "304" in _described(operation)["responses"]:
             asked.append((path, {"If-None-Match": answer.headers["ETag"]}))
@@ -91,6 +92,15 @@ class Conversation:
             asked += [(path.replace("prompt.txt", name), {}) for name in ARTIFACTS]
         for where, headers in asked:
             yield Exchange(operation, None, "", self.client.get(where, headers=headers))
+        if path.endswith("/readyz"):
+            yield Exchange(operation, None, "", self._asked_while_draining(path))
+
+    def _asked_while_draining(self, path: str) -> TestResponse:
+        self.draining.set()
+        try:
+            return self.client.get(path)
+        finally:
+            self.draining.clear()
 
     def _path(self, operation: tuple[str, str]) -> str:
         self._prepare(operation)

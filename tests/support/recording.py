@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import gepa_next.api.description.samples
+from gepa_next.api.description.operations import OPERATIONS
 from gepa_next.api.description.parameters import JOB_ID
 from tests.support.conversation import Conversation, Exchange
 from tests.support.service import open_service
 
 ANSWERS = Path(gepa_next.api.description.samples.__file__).with_name("answers.json")
 PROGRAMS = ("http://127.0.0.1:9000/",)
+PATH = "/v1/healthz"
 LONGEST_JSON, LONGEST_TEXT = 12_000, 1_200
 Recorded = dict[str, dict[str, dict[str, Any]]]
 
@@ -37,10 +39,24 @@ def record() -> Recorded:
 def _shown(conversation: Conversation, each: Exchange) -> Iterator[tuple[str, Any]]:
     kind = each.answer.mimetype
     text = _with_shown_ids(conversation, each.answer.text)
-    if each.answer.status_code < 300 and kind == "application/json" and len(text) <= LONGEST_JSON:
+    if each.operation == ("get", "/v1/openapi.json"):
+        text = _begun(text)
+    if (
+        each.answer.status_code in OPERATIONS[each.operation].answers
+        and kind == "application/json"
+        and len(text) <= LONGEST_JSON
+    ):
         yield kind, json.loads(text)
     elif (text and kind.startswith("text/")) or kind == "application/x-ndjson":
         yield kind, _beginning(text, apart="\n\n" if kind == "text/event-stream" else "\n")
+
+
+def _begun(text: str) -> str:
+    """Return the description with one path of all, nothing if there is no text."""
+    if not text:
+        return ""
+    found = json.loads(text)
+    return json.dumps({name: found[name] for name in ("openapi", "info")} | {"paths": {PATH: found["paths"][PATH]}})
 
 
 def _beginning(text: str, *, apart: str) -> str:
