@@ -47,6 +47,13 @@ class Site:
     def url(self) -> str:
         return f"https://127.0.0.1:{self.port}"
 
+    @property
+    def plain_url(self) -> str:
+        """The address without TLS."""
+        found = re.search(r"listen (127\.0\.0\.1:\d+);", (self.folder / "nginx.conf").read_text())
+        assert found
+        return f"http://{found[1]}"
+
     def session(self) -> requests.Session:
         """Return a client that trusts the site, whatever the environment says."""
         session = requests.Session()
@@ -89,7 +96,7 @@ def start_nginx(folder: Path, lines: str, server_port: int) -> tuple[subprocess.
     port = free_port()
     lines = lines.replace("gepa.example.com", "127.0.0.1").replace("127.0.0.1:8000;", f"127.0.0.1:{server_port};")
     lines = re.sub(r"listen \[::\]:.*\n", "", lines)
-    lines = lines.replace("/var/log/nginx", str(folder))
+    lines = lines.replace("/var/log/nginx", str(folder)).replace("/var/www/html", str(folder))
     lines = re.sub("listen 443", f"listen 127.0.0.1:{port}", lines)
     lines = re.sub("listen 80", f"listen 127.0.0.1:{free_port()}", lines)
     configuration = folder / "nginx.conf"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from gepa_next.api.edge.headers import EVERYWHERE
 from tests.deploy.site import NGINX, TIMEOUT_S, Site, free_port, opened_site
 from tests.e2e.processes import SERVE, Server, start, wait_for
 from tests.support.service import SMALL_JOB, TOKEN
@@ -17,6 +18,7 @@ from tests.support.service import SMALL_JOB, TOKEN
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 
 SLOW = 150
+HSTS = "Strict-Transport-Security"
 HEAD = f"Host: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n"
 HIDDEN_BODY = '{"id": "smuggled", "input": "x"}'
 HIDDEN = (
@@ -180,6 +182,79 @@ def test_a_server_that_is_away_is_said_to_be_so(tmp_path: Path) -> None:
         answer = session.get(f"{site.url}/v1/healthz", timeout=TIMEOUT_S)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
     assert answer.json()["error"]["request_id"]
+
+
+def headers_of(said: bytes) -> dict[str, list[str]]:
+    """Return the headers of the first answer, each as often as it is there."""
+    found: dict[str, list[str]] = {}
+    for line in said.partition(b"\r\n\r\n")[0].decode().split("\r\n")[1:]:
+        name, _, value = line.partition(": ")
+        found.setdefault(name, []).append(value)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("request_text", "status"),
+    [
+        (f"GET /login HTTP/1.1\r\n{HEAD}Connection: close\r\n\r\n", 303),
+        (f"GET /v1/optimize HTTP/1.1\r\n{HEAD}Connection: close\r\n\r\n", 200),
+        (f"POST /v1/optimize HTTP/1.1\r\n{HEAD}Content-Length: 99999999\r\n\r\n", 413),
+        (f"GET /\x01 HTTP/1.1\r\n{HEAD}\r\n", 400),
+        ("GET /v1/healthz HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", 404),
+    ],
+)
+def test_the_headers_that_protect_are_in_every_answer_once(site: Site, request_text: str, status: int) -> None:
+    said = site.say(request_text.encode())
+    assert said.startswith(f"HTTP/1.1 {status} ".encode())
+    headers = headers_of(said)
+    assert {name: len(headers.get(name, [])) for name in (*EVERYWHERE, HSTS, "X-Request-ID")} == dict.fromkeys(
+        (*EVERYWHERE, HSTS, "X-Request-ID"), 1
+    )
+    if status in {400, 404, 413}:
+        assert {name: headers[name][0] for name in EVERYWHERE} == EVERYWHERE
+
+
+def test_an_answer_for_a_server_that_is_away_has_them_too(tmp_path: Path) -> None:
+    with opened_site(tmp_path, free_port()) as site:
+        headers = headers_of(site.say(f"GET /v1/healthz HTTP/1.1\r\n{HEAD}Connection: close\r\n\r\n".encode()))
+    assert {name: headers.get(name) for name in EVERYWHERE} == {name: [value] for name, value in EVERYWHERE.items()}
+
+
+def test_a_site_answers_to_its_own_name_alone(site: Site, client: requests.Session) -> None:
+    for name, status in (("evil.example", 404), ("127.0.0.1", 200), (f"127.0.0.1:{site.port}", 200)):
+        answer = client.get(f"{site.url}/v1/optimize", headers={"Host": name}, timeout=TIMEOUT_S)
+        assert answer.status_code == status
+    streamed = client.get(f"{site.url}/v1/optimize/a/events", headers={"Host": "evil.example"}, timeout=TIMEOUT_S)
+    assert (streamed.status_code, streamed.json()["error"]["code"]) == (404, "not_found")
+
+
+def test_without_tls_there_is_what_a_certificate_is_renewed_by_and_else_the_way_to_tls(site: Site) -> None:
+    challenge = site.folder / ".well-known" / "acme-challenge" / "proof"
+    challenge.parent.mkdir(parents=True)
+    challenge.write_text("it is mine")
+    with site.session() as session:
+        proof = session.get(f"{site.plain_url}/.well-known/acme-challenge/proof", timeout=TIMEOUT_S)
+        other = session.get(f"{site.plain_url}/jobs/a?b=c", allow_redirects=False, timeout=TIMEOUT_S)
+    assert proof.text == "it is mine"
+    assert (other.status_code, other.headers["Location"]) == (301, "https://127.0.0.1/jobs/a?b=c")
+    assert {name: other.headers.get(name) for name in EVERYWHERE} == EVERYWHERE
+
+
+@pytest.mark.parametrize(
+    ("rest", "status"),
+    [
+        ("\nHost: 127.0.0.1\nConnection: close\n\n", 200),
+        ("\r\nHost: 127.0.0.1\r\nX-Key: a\r\n b\r\n\r\n", 400),
+        ("\r\nHost: 127.0.0.1\r\nX-Key: a\0b\r\n\r\n", 400),
+        ("\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n", 400),
+        ("\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    ],
+)
+def test_nginx_takes_bare_line_feeds_and_refuses_what_else_the_server_refuses(
+    site: Site, rest: str, status: int
+) -> None:
+    said = site.say(f"GET /v1/healthz HTTP/1.1{rest}".encode())
+    assert said.startswith(f"HTTP/1.1 {status} ".encode())
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

@@ -1,19 +1,27 @@
 """The units, the environment and the image that are shipped name things that exist."""
 
 import re
+import shlex
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gepa_next.app import create_app
 from gepa_next.cli import _parser
 from gepa_next.config import Settings
+from gepa_next.store.jobs import find_job, get_job
+from gepa_next.store.requests import cancel_job
 from tests.e2e.processes import SERVE, TIMEOUT_S, environment, start
+from tests.support.service import Service, settings_for
 
 DEPLOY = Path(__file__).parents[2] / "docs" / "deploy"
 UNITS = ("gepa-next.service", "gepa-next-worker@.service")
@@ -35,7 +43,7 @@ def variables(lines: str) -> dict[str, str]:
 
 
 @pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not installed")
-@pytest.mark.parametrize("name", UNITS)
+@pytest.mark.parametrize("name", [*UNITS, "gepa-next-night.service"])
 def test_systemd_takes_the_unit_and_finds_little_exposed(tmp_path: Path, name: str) -> None:
     unit = tmp_path / name.replace("@", "@1")
     unit.write_text(text(name).replace("/opt/gepa-next/bin/gepa-next", "/bin/true"))
@@ -45,6 +53,43 @@ def test_systemd_takes_the_unit_and_finds_little_exposed(tmp_path: Path, name: s
     found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", security.stdout)
     assert found, security.stderr
     assert float(found[1]) < EXPOSED
+
+
+@pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not installed")
+def test_systemd_takes_the_timer_and_knows_when_it_is_due(tmp_path: Path) -> None:
+    for name in ("gepa-next-night.timer", "gepa-next-night.service"):
+        (tmp_path / name).write_text(text(name).replace("/opt/gepa-next/bin/gepa-next", "/bin/true"))
+    taken = ran(ANALYZE, "verify", tmp_path / "gepa-next-night.timer")
+    assert not [line for line in taken.stderr.splitlines() if "gepa-next-night" in line], taken.stderr
+    due = re.search(r"^OnCalendar=(.*)$", text("gepa-next-night.timer"), re.MULTILINE)
+    assert due
+    assert ran(ANALYZE, "calendar", due[1]).returncode == 0
+
+
+def test_a_night_leaves_eight_backups_and_no_old_jobs(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, database_path=tmp_path / "gepa_next.sqlite3")
+    service = Service(settings, create_app(settings))
+    old, young = service.create(), service.create()
+    for job_id, now in ((old, 1.0), (young, time.time())):
+        cancel_job(service.database, job_id, token_id=get_job(service.database, job_id).token_id, now=now)
+    kept = [tmp_path / "backups" / f"2026-01-0{number}-030000-night.sqlite3" for number in range(1, 10)]
+    others = [tmp_path / "backups" / "before-upgrade.sqlite3", tmp_path / "backups" / "2025-01-01-120000.sqlite3"]
+    (tmp_path / "backups").mkdir()
+    for path in (*kept, *others, kept[0].with_name("2026-01-01-030000-night.sqlite3.part")):
+        path.touch()
+    for command in re.findall(r"^ExecStart=(.*)$", text("gepa-next-night.service"), re.MULTILINE):
+        ours = command.replace("/opt/gepa-next/bin/gepa-next", f"{sys.executable} -m gepa_next")
+        words = shlex.split(ours.replace("/var/lib/gepa-next", str(tmp_path)).replace("%%", "%"))
+        done = ran(*words, env={**environment(tmp_path), "DATABASE_PATH": str(settings.database_path)})
+        assert done.returncode == 0, done.stderr
+    assert find_job(service.database, old) is None
+    assert find_job(service.database, young) is not None
+    service.close()
+    found = sorted((tmp_path / "backups").iterdir())
+    (made,) = set(found) - {*others, *kept}
+    assert found == sorted([*others, *kept[-7:], made])
+    with closing(sqlite3.connect(made)) as copy:
+        assert copy.execute("SELECT count(*) FROM jobs").fetchone() == (2,)
 
 
 @pytest.mark.parametrize("name", UNITS)
