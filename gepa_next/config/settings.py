@@ -1,18 +1,15 @@
-"""Settings from the environment and `.env`, checked at start."""
+"""Every setting, from the environment and `.env`, checked at start."""
 
 import json
 import os
-import re
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gepa_next.config.values import Certificates, Origins, PriceTable, Programs, Scheduler, Tokens
 from gepa_next.llm.endpoint import Endpoint
-from gepa_next.llm.pricing import Prices
-from gepa_next.llm.program_urls import ProgramUrls
 from gepa_next.tokens.book import read_tokens, said
 from gepa_next.tokens.lines import SCOPES, Token, digest_of_token
 
@@ -20,12 +17,6 @@ OPENROUTER_URL = "https://openrouter.ai/api/v1"
 OPENAI_URL = "https://api.openai.com/v1"
 SECRET = frozenset(
     {"api_bearer_tokens", "openrouter_api_key", "openai_api_key", "llm_api_key", "judge_api_key", "reflection_api_key"}
-)
-_SCHEDULER = re.compile(r"(tcp|tls)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
-_TOKEN = re.compile(r"[!-~]+")
-# As browsers send it: lower case, no path, no port that the scheme implies.
-_ORIGIN = re.compile(
-    r"(?!http://[^/]*:80$|https://[^/]*:443$)[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
 )
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -36,36 +27,6 @@ HANDED_DOWN_VARIABLE = "GEPA_NEXT_SETTINGS_HANDED_DOWN"
 
 class ConfigurationError(Exception):
     """Report a setting that cannot be used, by the name of its variable."""
-
-
-def _listed(value: object) -> object:
-    """Read a JSON list or a comma-separated one."""
-    if not isinstance(value, str):
-        return value
-    text = value.strip()
-    return json.loads(text) if text.startswith("[") else [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _priced(value: object) -> object:
-    """Read a table of prices from JSON, refusing what could only be a slip."""
-    try:
-        table = json.loads(value, object_pairs_hook=_each_once) if isinstance(value, str) else value
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    if not isinstance(table, dict):
-        raise ValueError("a JSON object: model ids with their prices")  # noqa: TRY004 - what pydantic expects
-    Prices.from_mapping(table)
-    return table
-
-
-def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a name is given twice")
-    return found
-
-
-Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 
 
 class Settings(BaseSettings):
@@ -81,13 +42,13 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = "auto"
     database_path: Path = Path("instance/gepa_next.sqlite3")
 
-    api_bearer_tokens: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed)] = ()
+    api_bearer_tokens: Tokens = ()
     api_tokens_file: str = ""
     require_auth: bool = True
     trusted_proxies: int = Field(0, ge=0, le=10)
     allow_insecure_bind: bool = False
     metrics_require_auth: bool = False
-    cors_allowed_origins: Listed = ()
+    cors_allowed_origins: Origins = ()
     rate_limit_per_min: int = Field(600, ge=0)
     rate_limit_burst: int = Field(100, ge=1)
     owner_max_jobs: int = Field(0, ge=0)
@@ -104,7 +65,7 @@ class Settings(BaseSettings):
     drain_timeout_s: float = Field(30, ge=0, le=86_400)
     kill_hung_runners: bool = True
     min_free_disk_mb: int = Field(64, ge=0)
-    dask_scheduler: str = ""
+    dask_scheduler: Scheduler = ""
 
     sse_retry_ms: int = Field(2000, ge=1)
     sse_ping_interval_s: float = Field(15, gt=0, le=3600)
@@ -123,65 +84,16 @@ class Settings(BaseSettings):
     judge_api_key: SecretStr = SecretStr("")
     reflection_base_url: str = ""
     reflection_api_key: SecretStr = SecretStr("")
-    model_prices: Annotated[dict[str, dict[str, float]], NoDecode, BeforeValidator(_priced)] = Field(
-        default_factory=dict
-    )
+    model_prices: PriceTable = Field(default_factory=dict)
     llm_timeout_s: float = Field(120, gt=0, le=3600)
     llm_requests_per_min: int = Field(0, ge=0, le=1_000_000)
     judge_requests_per_min: int = Field(0, ge=0, le=1_000_000)
     reflection_requests_per_min: int = Field(0, ge=0, le=1_000_000)
     provider_patience_s: float = Field(300, ge=0, le=86_400)
-    llm_ca_file: str = ""
+    llm_ca_file: Certificates = ""
     judge_check_interval_s: float = Field(86_400, ge=0, le=31_536_000)
-    program_urls: Listed = ()
+    program_urls: Programs = ()
     program_private_addresses: bool = False
-
-    @field_validator("api_bearer_tokens")
-    @classmethod
-    def _can_be_sent(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if not all(_TOKEN.fullmatch(token.get_secret_value()) for token in value):
-            raise ValueError("a token is one or more visible ASCII characters")
-        return value
-
-    @field_validator("dask_scheduler")
-    @classmethod
-    def _is_a_scheduler(cls, value: str) -> str:
-        if value and not _SCHEDULER.fullmatch(value):
-            raise ValueError("the address of a Dask scheduler: tcp://HOST:PORT or tls://HOST:PORT")
-        if value and find_spec("distributed") is None:
-            raise ValueError("Dask is not installed: pip install 'gepa-next[dask]'")
-        return value
-
-    @field_validator("llm_ca_file")
-    @classmethod
-    def _has_certificates(cls, value: str) -> str:
-        try:
-            if value and b"-----BEGIN CERTIFICATE-----" not in Path(value).read_bytes():
-                raise ValueError("there are no PEM certificates in it")
-        except OSError as error:
-            raise ValueError(f"it cannot be read: {error.strerror}") from None
-        return value
-
-    @field_validator("cors_allowed_origins")
-    @classmethod
-    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for each in value:
-            if not _ORIGIN.fullmatch(each):
-                raise ValueError(
-                    f"{each!r} is not an origin: https://HOST or https://HOST:PORT, in lower case, with no path"
-                    " and no port 80 or 443 that goes without saying"
-                )
-        return value
-
-    @field_validator("program_urls")
-    @classmethod
-    def _programs(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for each in value:
-            try:
-                ProgramUrls((each,))
-            except ValueError as error:
-                raise ValueError(f"{each!r}: {error}") from None
-        return value
 
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":
