@@ -1,19 +1,20 @@
 """Roles: which model plays which, where it is asked, and what all jobs share on the way to it."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gepa_next.api.edge.wiring import Roles
 from gepa_next.config import Settings
 from gepa_next.elsewhere import Elsewhere
 from gepa_next.gepa.ports import LanguageModel
-from gepa_next.gepa.types import ModelCall, Role
+from gepa_next.gepa.types import Role
+from gepa_next.job_models import NoteRetry, models_at, take_no_note
 from gepa_next.llm.endpoint import Endpoint
 from gepa_next.llm.http import HttpModel
 from gepa_next.llm.peers import is_public, is_public_or_private
 from gepa_next.llm.pricing import Prices, states_cost
-from gepa_next.llm.program import ProgramModel, Programs
+from gepa_next.llm.program import Programs
 from gepa_next.llm.program_urls import ProgramUrls
 from gepa_next.llm.provider import Provider
 from gepa_next.llm.remote import RemoteTransport, TransportLimits
@@ -21,15 +22,8 @@ from gepa_next.llm.simulator import Simulator
 from gepa_next.llm.throttle import Throttle
 from gepa_next.llm.transport import Posts
 from gepa_next.llm.turnstile import Lane, Traffic, Turnstile
-from gepa_next.models import JobSpec
-from gepa_next.runner.call_pool import aside
-from gepa_next.runner.job_run import Models, ModelsFor, SayWaiting
+from gepa_next.runner.job_run import ModelsFor
 from gepa_next.runner.judge_watch import JudgeWatch
-from gepa_next.runner.ledger import RoleModel
-from gepa_next.runner.tenure import Tenure
-from gepa_next.store.ledger import has_answered
-
-NoteRetry = Callable[[Role, str], None]
 
 SIMULATED_MODELS = {Role.TARGET: "sim/target", Role.JUDGE: "sim/judge", Role.REFLECTOR: "sim/reflector"}
 
@@ -72,11 +66,7 @@ class Ways:
     note_retry: NoteRetry
 
 
-def _nothing(_role: Role, _fault: str) -> None:
-    """Take no note."""
-
-
-def ways_of(settings: Settings, *, note_retry: NoteRetry = _nothing) -> Ways:
+def ways_of(settings: Settings, *, note_retry: NoteRetry = take_no_note) -> Ways:
     """Return new ways to the models; whoever asks in the same process takes the same."""
     elsewhere = _cluster(settings.dask_scheduler) if settings.dask_scheduler else None
     return Ways(
@@ -107,56 +97,6 @@ def judge_watch_of(settings: Settings, ways: Ways) -> JudgeWatch | None:
     return JudgeWatch(judge, model_id=model_id, interval_s=settings.judge_check_interval_s)
 
 
-def models_at(
-    ids: Mapping[Role, str],
-    providers: Mapping[Role, Provider],
-    turnstile: Turnstile,
-    programs: Programs | None = None,
-    *,
-    note_retry: NoteRetry = _nothing,
-) -> ModelsFor:
-    """Return what makes a job's models, all through the one turnstile; a role without a provider is simulated."""
-    simulator = Simulator()
-
-    def models(job_id: str, spec: JobSpec, tenure: Tenure, say_waiting: SayWaiting) -> Models:
-        called = dict(providers)
-        if programs and spec.program_url:
-            called[Role.TARGET] = programs.provider(spec.program_url)
-        chosen = {**ids, Role.TARGET: spec.target_model_id}
-        traffic = Traffic(say_waiting, aside)
-        lanes = {provider: _lane(provider, turnstile, traffic, called) for provider in set(called.values())}
-
-        def alike(role: Role) -> list[Role]:
-            return [each for each in called if called[each] is called[role] and chosen[each] == chosen[role]]
-
-        def role_model(role: Role, model_id: str) -> RoleModel:
-            if role not in called:
-                return RoleModel(model_id=ids[role], endpoint="simulator", ask=simulator, is_free=True)
-            is_program = bool(spec.program_url) and role is Role.TARGET
-            kind = ProgramModel if is_program else HttpModel
-            ask = kind(
-                provider=called[role],
-                model_id=model_id,
-                request_id=lambda call: _request_id(job_id, call),
-                proven=lambda: has_answered(tenure.database, job_id, model_id=model_id, roles=alike(role)),
-                wait=tenure.wait,
-                permit=tenure.permit,
-                lane=lanes[called[role]],
-                note_retry=note_retry,
-            )
-            endpoint = called[role].endpoint.base_url
-            return RoleModel(model_id=model_id, endpoint=endpoint, ask=ask, is_free=is_program)
-
-        return {role: role_model(role, model_id) for role, model_id in chosen.items()}
-
-    return models
-
-
-def _lane(provider: Provider, turnstile: Turnstile, traffic: Traffic, called: Mapping[Role, Provider]) -> Lane:
-    roles = tuple(role for role in Role if called.get(role) is provider)
-    return Lane(turnstile, provider.throttle, traffic, endpoint=provider.endpoint.host, roles=roles)
-
-
 def judge_of(settings: Settings, ways: Ways) -> tuple[str, LanguageModel]:
     """Return the judge's id, and the judge as it is asked outside of jobs: with the same retries and limits."""
     model_id, place = _model_ids(settings)[Role.JUDGE], secrets.token_hex(8)
@@ -182,10 +122,6 @@ def _programs(settings: Settings) -> Programs:
         most_at_once=settings.max_concurrent_calls,
         ca_file=settings.llm_ca_file,
     )
-
-
-def _request_id(job_id: str, call: ModelCall) -> str:
-    return f"{job_id}/{call.key}"
 
 
 def _providers(settings: Settings, elsewhere: Elsewhere | None = None) -> dict[Role, Provider]:

@@ -5,7 +5,7 @@ import time
 from gepa_next.api.edge.wrong_values import invalid
 from gepa_next.api.jobs.schemas import PinBody
 from gepa_next.errors import ConflictError
-from gepa_next.gepa.types import Decision
+from gepa_next.gepa.types import Candidate, Decision
 from gepa_next.models import Job, PinnedVersion
 from gepa_next.store.database import Database
 from gepa_next.store.evidence import find_candidate
@@ -22,11 +22,7 @@ def new_version(database: Database, token_id: str, name: str, body: PinBody) -> 
     if job.spec.retest is not None:
         raise ConflictError("not_pinnable", "the job is a re-test of what is pinned already; roll back instead")
     candidate_id = _returned(job) if body.candidate_id is None else body.candidate_id
-    if (found := find_candidate(database, job.id, candidate_id)) is None:
-        raise invalid("candidate_id", "the job has no such candidate")
-    candidate, mean = found
-    if candidate.decision is Decision.REFUSED:
-        raise invalid("candidate_id", f"the candidate was refused before it was run: {candidate.reason}")
+    candidate, mean = _chosen(database, job, candidate_id)
     score, scored_on, verdict = _evidence(job, candidate_id, mean)
     return PinnedVersion(
         name=name,
@@ -50,6 +46,15 @@ def _returned(job: Job) -> int:
     if job.result is None:
         raise ConflictError("not_pinnable", f"the job is {job.status} and has no result; name a candidate_id")
     return int(str(job.result["candidate_id"]))
+
+
+def _chosen(database: Database, job: Job, candidate_id: int) -> tuple[Candidate, float | None]:
+    if (found := find_candidate(database, job.id, candidate_id)) is None:
+        raise invalid("candidate_id", "the job has no such candidate")
+    candidate, _ = found
+    if candidate.decision is Decision.REFUSED:
+        raise invalid("candidate_id", f"the candidate was refused before it was run: {candidate.reason}")
+    return found
 
 
 def _evidence(job: Job, candidate_id: int, mean: float | None) -> tuple[float | None, str | None, str | None]:
