@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from gepa_next.gepa.types import Role
+from gepa_next.job_models import models_at
 from gepa_next.llm.endpoint import Endpoint
 from gepa_next.llm.provider import Provider
 from gepa_next.llm.transport import Transport
 from gepa_next.llm.turnstile import Turnstile
 from gepa_next.models import Job, JobSpec
-from gepa_next.job_models import models_at
 from gepa_next.runner.job_run import Models, ModelsFor, SayWaiting
 from gepa_next.runner.runner import Runner
 from gepa_next.runner.tenure import Tenure
