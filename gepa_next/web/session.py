@@ -4,21 +4,25 @@ import re
 
 from flask import Blueprint, Response, make_response, redirect, request
 
-from gepa_next.api.edge.auth import lacking, open_route, refuse_failed_log_in, refuse_unknown_token
+from gepa_next.api.edge.auth import lacking, open_route, refuse_failed_log_in, refuse_too_many, refuse_unknown_token
 from gepa_next.api.edge.errors import error_response
 from gepa_next.api.edge.identity import (
     ANYBODY,
     COOKIE,
     SESSION_S,
+    end_this_session,
     find_identity,
+    find_session,
     is_from_elsewhere,
     issue_session,
 )
 from gepa_next.api.edge.wiring import wiring
+from gepa_next.errors import RefusedError
 from gepa_next.tokens.lines import digest_of_token
-from gepa_next.web.admission import refused_page, render
+from gepa_next.web.admission import error_page, refused_page, render
 
 bp = Blueprint("session", __name__)
+bp.register_error_handler(RefusedError, error_page)
 
 # A path of this server: two slashes, or one and a backslash, would lead to another.
 _PATH = re.compile(r"/(?![/\\])[!-~]{0,2000}")
@@ -62,9 +66,13 @@ def log_in() -> Response:
 @bp.post("/logout")
 @open_route
 def log_out() -> Response:
-    """Have the browser forget its session."""
+    """End the session, and have the browser forget it."""
     if is_from_elsewhere():
         return _from_elsewhere()
+    if (known := find_session()) is not None:
+        if (too_many := refuse_too_many(known)) is not None:
+            return refused_page(too_many)
+        end_this_session()
     response = make_response(redirect("/login", 303))
     response.delete_cookie(COOKIE, secure=request.is_secure, httponly=True, samesite="Strict")
     response.headers["Clear-Site-Data"] = '"cache"'

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from gepa_next.api.edge.identity import COOKIE
+from gepa_next.api.edge.identity import COOKIE, session_of
 from gepa_next.tickets import issue_ticket
 from gepa_next.tokens.lines import digest_of_token
 from tests.api.answers import refused
@@ -35,6 +35,10 @@ def ticket(service, token, purpose, *, until) -> str:
     return issue_ticket(digest_of_token(token), purpose, key=service.parts.access.ticket_key, until=until)
 
 
+def session(service, session_id="0123456789abcdef", *, until) -> str:
+    return f"{session_id}.{ticket(service, TOKEN, session_of(session_id), until=until)}"
+
+
 @pytest.fixture(scope="module")
 def done(tmp_path_factory, no_settings_from_outside) -> Iterator[Service]:
     """A service of these tests' own: failed log-ins are counted."""
@@ -52,7 +56,7 @@ def done_id(done) -> str:
 def visitor(done):
     """A client with the cookie that a page sends, and no token."""
     client = done.client(token=None)
-    client.set_cookie(COOKIE, ticket(done, TOKEN, "session", until=time.time() + 9))
+    client.set_cookie(COOKIE, session(done, until=time.time() + 9))
     return client
 
 
@@ -113,10 +117,17 @@ def test_a_cookie_reads_what_its_token_reads(visitor, done_id) -> None:
     assert [each["job_id"] for each in visitor.get("/v1/optimize").json["items"]] == [done_id]
 
 
-@pytest.mark.parametrize("value", ["", "x", f"9999999999.{'0' * 64}"])
+@pytest.mark.parametrize("value", ["", "x", f"9999999999.{'0' * 64}", f"{'0' * 16}.9999999999.{'0' * 64}"])
 def test_a_cookie_that_nobody_signed_opens_nothing(done, value) -> None:
     client = done.client(token=None)
     client.set_cookie(COOKIE, value)
+    refused(client.get("/v1/optimize"), 401, "unauthorized")
+
+
+def test_a_ticket_of_one_session_is_none_of_another(done) -> None:
+    good = session(done, until=time.time() + 9)
+    client = done.client(token=None)
+    client.set_cookie(COOKIE, good.replace("0123456789abcdef", "0123456789abcdee"))
     refused(client.get("/v1/optimize"), 401, "unauthorized")
 
 

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from gepa_next.api.edge.identity import COOKIE
+from gepa_next.api.edge.identity import COOKIE, session_of
 from gepa_next.tickets import issue_ticket
 from gepa_next.tokens.lines import digest_of_token
 from tests.api.answers import refused
@@ -85,7 +85,8 @@ def owned(tmp_path_factory, no_settings_from_outside) -> Iterator[Owned]:
 def with_cookie(owned: Owned, token: str) -> FlaskClient:
     key = owned.service.parts.access.ticket_key
     client = owned.service.client(None)
-    client.set_cookie(COOKIE, issue_ticket(digest_of_token(token), "session", key=key, until=time.time() + 60))
+    ticket = issue_ticket(digest_of_token(token), session_of("0" * 16), key=key, until=time.time() + 60)
+    client.set_cookie(COOKIE, f"{'0' * 16}.{ticket}")
     return client
 
 

@@ -81,8 +81,12 @@ def admit() -> Response | None:
         return error_response("cross_origin", "a page of another origin asked for this")
     request = asked()
     request.token = known
-    too_many = _too_many(request, wiring().requests, known.owner, per_minute=known.limits.requests_per_min)
-    return too_many or _forbidden(request, known)
+    return refuse_too_many(known) or _forbidden(request, known)
+
+
+def refuse_too_many(known: Token) -> Response | None:
+    """Count a request of the owner's; return the refusal if there were too many."""
+    return _too_many(asked(), wiring().requests, known.owner, per_minute=known.limits.requests_per_min)
 
 
 def check_scope(scope: str) -> None:

@@ -1,19 +1,22 @@
 """Whose request it is: by a bearer token, by the cookie of a page, or by the token of one event stream."""
 
+import re
+import secrets
 import time
 from urllib.parse import urlsplit
 
 from gepa_next.api.edge.asked import Asked, asked
 from gepa_next.api.edge.wiring import wiring
+from gepa_next.store.ended_sessions import end_session, has_session_ended
 from gepa_next.tickets import find_signer, issue_ticket
 from gepa_next.tokens.lines import SCOPES, Token, digest_of_token
 
 NOBODY = "anonymous"
 ANYBODY = Token(digest="", owner=NOBODY, scopes=frozenset(SCOPES))
 COOKIE = "gepa_next_session"
-SESSION = "session"
 SESSION_S = 7 * 86_400
 STREAM_TOKEN_S = 300
+_SESSION = re.compile(r"([0-9a-f]{16})\.(.*)")
 _STREAM_ENDPOINT = "events.follow"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -39,8 +42,26 @@ def shown() -> str | None:
 
 
 def issue_session(token: Token) -> str:
-    """Return what the cookie of a page holds; it ends with its token."""
-    return issue_ticket(token.digest, SESSION, key=wiring().access.ticket_key, until=time.time() + SESSION_S)
+    """Return what the cookie of a page holds; it ends with its token, or when it is ended."""
+    session_id, key = secrets.token_hex(8), wiring().access.ticket_key
+    ticket = issue_ticket(token.digest, session_of(session_id), key=key, until=time.time() + SESSION_S)
+    return f"{session_id}.{ticket}"
+
+
+def session_of(session_id: str) -> str:
+    """Return the purpose of a ticket that is one session."""
+    return f"session/{session_id}"
+
+
+def find_session() -> Token | None:
+    """Return the token behind the cookie of the request, None if there is none that is good."""
+    return wiring().access.tokens.find(_cookie(asked()) or "")
+
+
+def end_this_session() -> None:
+    """Have nobody let in any more by the cookie of the request, which is a good one, nor by a copy of it."""
+    session_id = asked().cookies[COOKIE].partition(".")[0]
+    end_session(wiring().database, session_id, until=time.time() + SESSION_S, now=time.time())
 
 
 def issue_stream_token(job_id: str, *, until: float) -> str:
@@ -80,7 +101,10 @@ def _bearer(request: Asked) -> str | None:
 
 
 def _cookie(request: Asked) -> str | None:
-    return _signer(request.cookies.get(COOKIE, ""), SESSION)
+    found = _SESSION.fullmatch(request.cookies.get(COOKIE, ""))
+    if found is None or (signer := _signer(found[2], session_of(found[1]))) is None:
+        return None
+    return None if has_session_ended(wiring().database, found[1]) else signer
 
 
 def _stream_token(request: Asked) -> str | None:

@@ -262,6 +262,13 @@ CREATE TABLE judge_turns ( -- of runners to check the judge
 
 CREATE INDEX judge_checks_by_fingerprint ON judge_checks (fingerprint, id);
 
+CREATE TABLE ended_sessions ( -- of pages: logged out before their time
+    id TEXT PRIMARY KEY,
+    until REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX ended_sessions_by_time ON ended_sessions (until);
+
 CREATE TABLE counters (
     name TEXT NOT NULL,
     labels TEXT NOT NULL,
