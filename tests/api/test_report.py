@@ -114,7 +114,7 @@ def test_a_report_shows_every_held_out_example_with_both_outputs_and_what_the_ju
     for each in shown:
         for said in (each["example_id"], each["output"], each["feedback"]):
             assert " ".join(said.split()) in text
-    assert ("Lost:" in text) == bool(result["test"]["lost"])
+    assert ("Lower on:" in text) == bool(result["test"]["lost"])
 
 
 def test_lost_examples_are_named_and_come_first(service) -> None:
@@ -127,7 +127,7 @@ def test_lost_examples_are_named_and_come_first(service) -> None:
 
     service.database.write(unit)
     html = fetch(service, lost_id).text
-    assert f"<code>{worst}</code>" in html[html.index("Lost:") :].split("</p>")[0]
+    assert f"<code>{worst}</code>" in html[html.index("Lower on:") :].split("</p>")[0]
     assert html.index('<article class="case lost">') < html.index('<article class="case won">')
 
 
@@ -137,6 +137,15 @@ def test_a_report_tells_of_every_candidate_what_became_of_it(shop, job_id) -> No
         said = f"{each['decision']}: {each['reason'].replace('_', ' ')}" if each["reason"] else each["decision"]
         row = re.search(f'<tr[^>]*><td class="number">{each["id"]}</td>.*</tr>', html)
         assert said in row[0]
+
+
+def test_a_report_draws_the_candidates_that_were_kept(shop, job_id) -> None:
+    items = shop.client().get(f"/v1/optimize/{job_id}/candidates").json["items"]
+    kept = [each["id"] for each in items if each["decision"] in {"seed", "accepted"}]
+    drawing = re.search(r'<svg[^>]*aria-label="Family tree of (\d+) .*?</svg>', fetch(shop, job_id).text, re.DOTALL)
+    assert int(drawing[1]) == len(kept) > 1
+    assert sorted(int(each) for each in re.findall(r"<title>Candidate (\d+):", drawing[0])) == kept
+    assert drawing[0].count(", the best</text>") == 1
 
 
 def test_a_report_holds_lessons_cost_split_judge_and_warnings(shop, job_id) -> None:
@@ -287,7 +296,7 @@ def test_the_report_of_a_big_job_is_short_and_says_what_it_leaves_out(service) -
     text = Read(answer.text).text
     assert len(answer.data) < 3_000_000
     assert len(ids) > SHOWN_CASES
-    assert f"Here are {SHOWN_CASES} of {len(ids)}, those lost first; rollouts.jsonl has all." in text
+    assert f"Here are {SHOWN_CASES} of {len(ids)}, those that scored lower first; rollouts.jsonl has all." in text
     assert f"Here are {SHOWN_CANDIDATES} of 1,500, those that were kept before others; candidates.jsonl has all" in text
     assert "500 rejected candidates are not drawn" in text
     assert "[3,500 more characters in rollouts.jsonl]" in text

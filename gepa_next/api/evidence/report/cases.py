@@ -12,7 +12,7 @@ from gepa_next.store.database import Database
 from gepa_next.store.evidence import find_job_example, iterate_example_heads, iterate_rollouts_of, list_rollouts_on
 
 SHOWN_CASES = 40
-LOST, WON, TIED, UNSCORED = "lost", "won", "tied", "not compared"
+LOST, WON, TIED, UNSCORED = "scored lower", "scored higher", "scored the same", "not compared"
 _ORDER = (LOST, UNSCORED, WON, TIED)
 
 
@@ -24,6 +24,11 @@ class Case:
     outcome: str
     before: Rollout | None
     after: Rollout | None
+
+    @property
+    def style(self) -> str:
+        """What its frame looks like."""
+        return {WON: "won", LOST: "lost"}.get(self.outcome, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

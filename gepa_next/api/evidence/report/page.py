@@ -16,6 +16,8 @@ from gepa_next.api.evidence.report.cases import SHOWN_CASES, cases_of
 from gepa_next.api.evidence.report.curve import HEIGHT, LEFT, WIDTH, curve_of
 from gepa_next.api.evidence.report.facts import facts_of, simulated_roles
 from gepa_next.api.evidence.report.texts import Text, clipped, texts_against_seed
+from gepa_next.api.evidence.report.tree import WIDTH as TREE_WIDTH
+from gepa_next.api.evidence.report.tree import tree_of
 from gepa_next.api.jobs.states import usage_state, warnings_of
 from gepa_next.models import Job
 from gepa_next.store.database import Database
@@ -74,6 +76,8 @@ def report(database: Database, job: Job, receipt: Mark) -> Iterator[str]:
         most_cases=SHOWN_CASES,
         shown_cases=unhurried(cases.shown(database, job)) if cases else (),
         family=family,
+        tree=None if job.spec.retest else tree_of(family, job.best_candidate_id),
+        tree_width=TREE_WIDTH,
         lessons=lessons[:MOST_LESSONS],
         lessons_left_out=len(lessons[MOST_LESSONS:]),
         facts=facts_of(job),
