@@ -8,6 +8,7 @@ COLUMNS = ("id", "input", "ideal", "tags", "meta")
 OTHER_NAMES_OF_IDEAL = frozenset({"expected", "output"})
 DELIMITERS = (",", ";", "\t")
 LONGEST_HEADER = 100_000
+_LINE_END = re.compile(r"\r|\n")  # of old Macs too
 # A spreadsheet computes what begins so, unless an apostrophe stands before it; one alone stands for an empty text.
 _QUOTED = re.compile(r"'*(?:[=+\-@\t\r]|\Z)")
 
@@ -20,7 +21,7 @@ class CsvError(ValueError):
 
 def delimiter_of(start: str, column: str = "") -> str:
     """Return what splits the header into most names, or into names among which is the column."""
-    header = start.lstrip("\r\n")[:LONGEST_HEADER].partition("\n")[0].rstrip("\r")
+    header = _LINE_END.split(start.lstrip("\r\n")[:LONGEST_HEADER], maxsplit=1)[0]
 
     def found(delimiter: str) -> tuple[bool, int]:
         names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]

@@ -133,7 +133,7 @@ def test_csv_columns_become_fields_tags_and_meta(client) -> None:
 
 
 @pytest.mark.parametrize("start", [b"\xef\xbb\xbf", b""])
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_csv_as_spreadsheets_write_it(client, start, end) -> None:
     text = end.join(["id,input", 'a,"says ""hi"", and\n\ngoes"', "b, x "]) + end
     assert import_text(client, start + text.encode()).json["upserted"] == 2

@@ -99,6 +99,7 @@ def test_a_file_that_is_something_else_is_named_for_what_it_is(content, said, ki
         (b"question,answer\n1,2\n", "csv", "no column `input`; it has question, answer"),
         (b"", "csv", "empty"),
         (b'"input\n', "csv", "not CSV"),
+        (b"input,ideal\ra,b\r", "csv", "not CSV"),  # of an old Mac
         (b"input\n1\n", "csv", None),
     ],
 )

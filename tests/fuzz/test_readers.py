@@ -133,6 +133,7 @@ def test_a_bank_that_is_exported_is_imported_as_it_was(examples) -> None:
 
 @some()
 @given(text=st.text() | st.text(max_size=40).map(lambda text: "input,ideal,tags,meta\n" + text) | NEARLY_JSON)
+@example(text="input\rideal")
 def test_rows_of_anything_are_values_or_refused(text) -> None:
     for rows in (csv_rows, json_lines):
         try:
