@@ -6,8 +6,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 import requests
 
@@ -23,11 +24,12 @@ class RunningServer:
 
 
 @contextmanager
-def running_server(environment: Mapping[str, str]) -> Iterator[RunningServer]:
-    """Yield a ready server without authentication; it ends with the block."""
+def running_server(environment: Mapping[str, str], *, log: Path | None = None) -> Iterator[RunningServer]:
+    """Yield a ready server without authentication, its log in the file if there is one; it ends with the block."""
     command = [sys.executable, "-m", "gepa_next", "serve", "--dev", "--port", "0"]
     variables = {**os.environ, "LOG_LEVEL": "WARNING", "RATE_LIMIT_PER_MIN": "0", **environment}
-    server = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True)
+    with log.open("wb") if log else nullcontext() as errors:
+        server = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=errors, text=True)
     try:
         found = re.search(r"http://\S+", server.stdout.readline() if server.stdout else "")
         if found is None:

@@ -11,7 +11,7 @@ import gevent
 
 GONE_S = 60.0  # so long a peer may leave what it was sent unacknowledged, or unread
 BODY_S = 60.0  # for each piece that is read at once, a MiB at most
-ROOM = 50
+ROOM = 100
 
 
 class Reader(Protocol):

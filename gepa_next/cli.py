@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from gepa_next.commands import add_client_commands
-from gepa_next.config import ConfigurationError, Settings, load_settings
+from gepa_next.config import BACKLOG, ConfigurationError, Settings, load_settings
 from gepa_next.errors import NotFoundError, ReplayError, StoreError, UnavailableError
 from gepa_next.operating import add_operator_commands
 from gepa_next.version import VERSION
@@ -70,7 +70,7 @@ def _bind(settings: Settings) -> socket.socket:
         listener.bind((settings.host, settings.port))
     except OSError as error:
         raise ConfigurationError(f"HOST, PORT: cannot listen on {settings.host}:{settings.port}: {error}") from None
-    listener.listen(2048)
+    listener.listen(BACKLOG)
     listener.set_inheritable(True)
     return listener
 

@@ -11,13 +11,14 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-from gepa_next.config import ConfigurationError, load_settings
+from gepa_next.config import BACKLOG, ConfigurationError, load_settings
 from gepa_next.errors import StoreError, UnavailableError
 from gepa_next.logs import formatter, set_up
-from gepa_next.processes import RunnerKeeper
+from gepa_next.processes import RunnerKeeper, allow_descriptors
 from gepa_next.store.checks import check_at_start
 from gepa_next.store.database import Database
 
+DESCRIPTORS_BESIDE = 200  # of the database, the log, connections to models
 LISTEN_VARIABLE = "GEPA_NEXT_LISTEN"  # how the command line hands over a socket that is already bound
 
 try:
@@ -36,6 +37,7 @@ bind = os.environ.get(LISTEN_VARIABLE) or (
 )
 worker_class = "gepa_next.web_worker.WebWorker"
 workers = 1
+backlog = BACKLOG
 worker_connections = _settings.max_sse_clients + 200
 keepalive = 5
 timeout = 60
@@ -74,6 +76,12 @@ def on_starting(server: Any) -> None:  # Any: gunicorn has no types
     except (StoreError, UnavailableError) as error:
         sys.stderr.write(f"gepa-next: DATABASE_PATH: {_settings.database_path}: {error}\n")
         sys.exit(2)
+    if (allowed := allow_descriptors(needed := worker_connections + DESCRIPTORS_BESIDE)) < needed:
+        server.log.warning(
+            "MAX_SSE_CLIENTS: this process may open %d descriptors and needs %d: raise LimitNOFILE, or ulimit -n",
+            allowed,
+            needed,
+        )
     server.log.info("database %s", _settings.database_path.absolute())
     if not free:
         server.log.warning(

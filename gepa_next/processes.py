@@ -3,6 +3,7 @@
 import ctypes
 import logging
 import os
+import resource
 import select
 import signal
 import socket
@@ -53,6 +54,16 @@ def parent_is_gone() -> bool:
     """Say whether the parent that this process was to die with has died."""
     parent = os.environ.get(PARENT_VARIABLE)
     return parent is not None and os.getppid() != int(parent)
+
+
+def allow_descriptors(wanted: int) -> int:
+    """Raise how many descriptors this process and its children may open to so many, as far as may be; return it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft == resource.RLIM_INFINITY or soft >= allowed:
+        return soft if soft != resource.RLIM_INFINITY else wanted
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return allowed
 
 
 def started_at(pid: int) -> int | None:

@@ -13,9 +13,10 @@ import requests
 
 from benchmarks.serve.crowd import Crowd, crowd
 from benchmarks.serve.fan_out import CLIENTS, EVENTS_PER_S, tell_all, tell_for, used
+from benchmarks.serve.flooded import flooded
 from benchmarks.serve.routes import body
 from benchmarks.serve.servers import JOBS, TIMEOUT_S, MissingError, Served, behind_nginx, gepa_next
-from benchmarks.serve.usage import cpu_s, family, pss_mib
+from benchmarks.serve.usage import cpu_s, descriptors, family, pss_mib
 from benchmarks.server import running_server
 
 SLOW, READERS, MISSED, PAUSE_S = 2_000, 20, 200, 0.01
@@ -117,7 +118,7 @@ def soak(minutes: float) -> None:
             memory = pss_mib(served.pids)
             print(
                 f"minute {minute}: {_complete(got, last, CLIENTS, since=last - 50 * EVENTS_PER_S // JOBS)},"
-                f" p99 {got['p99_ms']:.0f} ms, {memory:.1f} MiB, {_descriptors(served)} descriptors",
+                f" p99 {got['p99_ms']:.0f} ms, {memory:.1f} MiB, {descriptors(served.pids)} descriptors",
                 flush=True,
             )
             clients.tell(close=1)
@@ -147,16 +148,19 @@ def _listens(port: int) -> bool:
     return True
 
 
-def _descriptors(served: Served) -> int:
-    return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in served.pids)
-
-
 def _new_job(url: str) -> None:
     requests.post(f"{url}/v1/optimize", json={**body(60), "iterations": 100}, timeout=TIMEOUT_S).raise_for_status()
 
 
 HARDSHIPS: Mapping[str, Callable[[float], None]] = MappingProxyType(
-    {"slow": slow_readers, "storm": storm, "nginx": through_nginx, "shutdown": shutdown, "health": health}
+    {
+        "slow": slow_readers,
+        "storm": storm,
+        "nginx": through_nginx,
+        "shutdown": shutdown,
+        "health": health,
+        "flood": flooded,
+    }
 )
 
 

@@ -50,12 +50,12 @@ class MissingError(Exception):
 
 
 @contextmanager
-def gepa_next(**environment: str) -> Iterator[Served]:
+def gepa_next(*, log: Path | None = None, **environment: str) -> Iterator[Served]:
     """Yield our service; the events are committed by this process, in the runner's place."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "bench.sqlite3")
         given = {"DATABASE_PATH": str(path), "RUNNER": "none", "MAX_SSE_CLIENTS": "4000", **environment}
-        with running_server(given) as server, closing(Database(path)) as database:
+        with running_server(given, log=log) as server, closing(Database(path)) as database:
             jobs = [_new_job(server.url) for _ in range(JOBS)]
             yield Served(
                 int(server.url.rpartition(":")[2]),

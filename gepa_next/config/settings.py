@@ -18,6 +18,8 @@ OPENAI_URL = "https://api.openai.com/v1"
 SECRET = frozenset(
     {"api_bearer_tokens", "openrouter_api_key", "openai_api_key", "llm_api_key", "judge_api_key", "reflection_api_key"}
 )
+# Who comes while thousands connect waits there; whom the kernel drops tries again after a second.
+BACKLOG = 4096
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 

@@ -17,12 +17,13 @@ from tests.support.certificates import make_certificates
 SITE = Path(__file__).parents[2] / "docs" / "deploy" / "nginx.conf"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 TIMEOUT_S = 30.0
+CONNECTIONS = 2048
 AROUND = """daemon off;
 master_process off;
-worker_rlimit_nofile 4096;
+worker_rlimit_nofile {descriptors};
 pid {folder}/nginx.pid;
 error_log {folder}/error.log warn;
-events {{ worker_connections 2048; }}
+events {{ worker_connections {connections}; }}
 http {{
 access_log {folder}/access.log;
 client_body_temp_path {folder}/bodies;
@@ -91,7 +92,9 @@ def opened_site(folder: Path, server_port: int) -> Iterator[Site]:
         process.wait(TIMEOUT_S)
 
 
-def start_nginx(folder: Path, lines: str, server_port: int) -> tuple[subprocess.Popen[bytes], int]:
+def start_nginx(
+    folder: Path, lines: str, server_port: int, *, connections: int = CONNECTIONS
+) -> tuple[subprocess.Popen[bytes], int]:
     """Start nginx with the lines of the site before the server, and return it with the port that it answers at."""
     port = free_port()
     lines = lines.replace("gepa.example.com", "127.0.0.1").replace("127.0.0.1:8000;", f"127.0.0.1:{server_port};")
@@ -100,7 +103,9 @@ def start_nginx(folder: Path, lines: str, server_port: int) -> tuple[subprocess.
     lines = re.sub("listen 443", f"listen 127.0.0.1:{port}", lines)
     lines = re.sub("listen 80", f"listen 127.0.0.1:{free_port()}", lines)
     configuration = folder / "nginx.conf"
-    configuration.write_text(AROUND.format(folder=folder, site=lines))
+    configuration.write_text(
+        AROUND.format(folder=folder, site=lines, connections=connections, descriptors=2 * connections)
+    )
     process = subprocess.Popen([str(NGINX), "-c", str(configuration)])
     wait_until_it_listens(process, port)
     return process, port

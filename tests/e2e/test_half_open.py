@@ -29,12 +29,15 @@ BEGINNINGS = {
     "half a body": f'{NDJSON}Content-Length: 1000\r\n\r\n{{"input": "half"}}\n',
     "chunks that never end": f"{NDJSON}Transfer-Encoding: chunked\r\n\r\n5\r\n",
 }
+# What it may open at first is less than it has room for: it has to ask for more.
+FEW_DESCRIPTORS = ["sh", "-c", 'ulimit -Sn 100 && exec "$@"', "sh", *SERVE]
 PEERS = 400  # of each kind more than there is room for
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = start(SERVE, tmp_path_factory.mktemp("server"), MAX_SSE_CLIENTS="1", RATE_LIMIT_PER_MIN="0", RUNNER="none")
+    settings = {"MAX_SSE_CLIENTS": "1", "RATE_LIMIT_PER_MIN": "0", "RUNNER": "none"}
+    server = start(FEW_DESCRIPTORS, tmp_path_factory.mktemp("server"), **settings)
     yield server
     server.stop()
 

@@ -55,6 +55,7 @@ def fuzz(name: str, seconds: int, corpus: str) -> None:
     with atheris.instrument_imports(include=ROOMS):
         from tests.fuzz.readers import READERS  # noqa: PLC0415 - now instrumented
     words = [f"-max_total_time={seconds}", f"-max_len={LONGEST_BYTES}", f"-timeout={SLOWEST_S}", "-print_final_stats=1"]
+    words += ["-len_control=0"]  # long inputs from the start: a slow reader would see none
     atheris.Setup([sys.argv[0], *words, f"-artifact_prefix={corpus}/finding-", corpus], READERS[name])
     atheris.Fuzz()
 

@@ -93,6 +93,17 @@ SEEDS: Mapping[str, tuple[bytes, ...]] = MappingProxyType(
             b'Here: {"feedback": "a "b" c", "score": 7}',
             b'{"inputs": ["a", "b"]}',
             b"{'prompt': 'it's', }",
+            b"{'feedback': 'it\\'s', 'score': 7,}",
+            b'"feedback": "a", "score": 7',
+            b'{"feedback": "a", "score": true} {"feedback": "b", "score": 1e999}',
+            b'{"score": 7, "feedback": "{", "score": 8, "feedback": "b"}',
+            b'{"feedback": "a", "lesson": "{\\"b\\": 1}", "score": 7 "}',
+            b'{"lesson": "a", "prompt": "b",\n"c": "d", "e": "f"}',
+            b"{}" * 40,
+            b'["a", "b"]',
+            b'{"feedback": "a", "score": true}',
+            b'As asked: {"feedback": "a", "score": 7}. The input was {"qty": 2.5}.',
+            b'{"lesson": "a", "prompt": "```json\\n{}\\n```"}',
         ),
     }
 )
