@@ -1,5 +1,6 @@
 """Mend the broken JSON of a reply, or refuse: no text is kept in part, and no quotation is taken for the answer."""
 
+import json
 import re
 from dataclasses import fields
 from itertools import pairwise
@@ -57,9 +58,11 @@ def _places(name: str, broken: str) -> list[tuple[int, int]]:
 
 def _guessed(broken: str) -> object:
     try:
-        return clean_value(json_repair.loads(broken, skip_json_loads=True))
+        mended = clean_value(json_repair.loads(broken, skip_json_loads=True))
+        json.dumps(mended, allow_nan=False)  # it takes 1e999 for infinity
     except (ValueError, RecursionError, IndexError, TypeError):
         return None
+    return mended
 
 
 def _read_between_keys(broken: str, reply_type: type) -> dict[str, object] | None:

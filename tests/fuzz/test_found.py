@@ -6,6 +6,7 @@ from tests.fuzz.readers import READERS, SEEDS
 
 FOUND = [
     ("body", rb'["\\u0000", 5]'),  # a backslash and letters, no NUL: the harness itself was wrong
+    ("reply", b'{"inputs": ["a" 1e999}'),  # mended, it held infinity, which no store can keep
 ]
 
 
