@@ -53,7 +53,7 @@ MEGABYTE = 1024 * 1024
 # What the web process takes to go, one after the other: under 3 s, whatever is asked of it meanwhile.
 LOOK_S = 0.2  # until the signal is seen
 NOTICE_S = 1.0  # not ready, but serving
-LAST_REQUESTS_S = 1.0  # for whoever still talks when the streams have ended
+LAST_REQUESTS_S = 1.0  # at most, for whoever still talks when the streams have ended
 CLOSE_S = 0.3  # for whoever writes then
 LOOK_UP_S = 10.0  # a name server's part of a call, which no deadline covers
 BLUEPRINTS = (

@@ -28,18 +28,21 @@ class Awaited:
         self._crowded = most - min(ROOM, most // 4)
         self._connections: dict[gevent.Greenlet, socket.socket] = {}
         self._waiting: dict[gevent.Greenlet, None] = {}  # in the order in which they began to be waited for
+        self._new: set[gevent.Greenlet] = set()  # that have not said a request
         self._cut: set[gevent.Greenlet] = set()
         self._untold = 0
 
     def admit(self, connection: socket.socket) -> None:
         """Note the connection of this greenlet; where few more have room, hang up on the one longest awaited."""
         self._connections[gevent.getcurrent()] = connection
+        self._new.add(gevent.getcurrent())
         if len(self._connections) > self._crowded and self._waiting:
             self._hang_up(next(iter(self._waiting)))
 
     def leave(self) -> None:
         """Forget the connection of this greenlet."""
         del self._connections[gevent.getcurrent()]
+        self._new.discard(gevent.getcurrent())
         self._cut.discard(gevent.getcurrent())
 
     def begin(self) -> None:
@@ -49,7 +52,12 @@ class Awaited:
     def end(self) -> bool:
         """Note that it does no longer; False if its connection was cut meanwhile."""
         self._waiting.pop(gevent.getcurrent(), None)
+        self._new.discard(gevent.getcurrent())
         return gevent.getcurrent() not in self._cut
+
+    def unanswered(self) -> int:
+        """Return how many connections have been answered nothing yet, or not all of their request."""
+        return sum(each in self._new or each not in self._waiting for each in self._connections)
 
     def take_untold(self) -> int:
         """Return how many were hung up on since the last time."""

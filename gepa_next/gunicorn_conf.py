@@ -122,7 +122,11 @@ def post_worker_init(worker: Any) -> None:  # Any: gunicorn has no types
         if callable(stop):
             stop(signal.SIGTERM, None)
         # Idle keep-alive connections would hold the worker; whoever still talks has this long.
-        time.sleep(LAST_REQUESTS_S)
+        finish = getattr(worker, "finish", None)  # of our worker; another may have been asked for
+        if callable(finish):
+            finish(at_most_s=LAST_REQUESTS_S)
+        else:
+            time.sleep(LAST_REQUESTS_S)
         close_app(worker.wsgi)
         os._exit(0)
 

@@ -5,10 +5,13 @@ import secrets
 import socket
 import time
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
+from gevent.pool import Pool
+from gevent.server import StreamServer
 from gunicorn import util
 from gunicorn.http import errors, wsgi
 from gunicorn.workers.ggevent import GeventWorker
@@ -18,6 +21,7 @@ from gepa_next.aside import Aside
 from gepa_next.awaited import Awaited, AwaitedReader, RequestWait, give_up_the_vanished, has_vanished
 
 TELL_S = 10.0
+LOOK_S = 0.05
 LINGER_S, LINGER_READS, LINGER_BYTES = 0.5, 16, 65_536
 STATUS: Mapping[type[Exception], tuple[HTTPStatus, str]] = MappingProxyType(
     {
@@ -74,6 +78,7 @@ class WebWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         """Serve until told to stop."""
         wsgi.Response = InOnePiece  # no setting of gunicorn's
         self._awaited = Awaited(most=self.worker_connections)
+        self._servers: list[StreamServer] = []
         self._tell_at = 0.0
         give_up_the_vanished(self.sockets)
         super().run()
@@ -84,6 +89,24 @@ class WebWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         if time.monotonic() >= self._tell_at and (cut := self._awaited.take_untold()):
             self._tell_at = time.monotonic() + TELL_S
             self.log.warning("connections ran short: %d whose requests had not come whole were closed", cut)
+
+    def server_class(self, listener: Any, *, spawn: Pool, **given: Any) -> StreamServer:  # Any: as above
+        """Return what accepts connections, as gunicorn makes it itself, and keep it so that it can be told to end."""
+        tls = {name: value for name, value in given.items() if name == "ssl_context"}
+        server = StreamServer(listener, handle=partial(self.handle, listener), spawn=spawn, **tls)
+        if self.cfg.workers > 1:
+            server.max_accept = 1
+        self._servers.append(server)
+        return server
+
+    def finish(self, *, at_most_s: float) -> None:
+        """Let nobody connect any more; return when all who have are answered, or the time is over."""
+        until = time.monotonic() + at_most_s
+        for each in self._servers:
+            each.close()
+        time.sleep(LOOK_S)  # whoever was accepted just now is not counted yet
+        while self._awaited.unanswered() and time.monotonic() < until:
+            time.sleep(LOOK_S)
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:  # Any: gunicorn has no types
         """Serve the requests of a connection."""

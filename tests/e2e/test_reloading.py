@@ -3,14 +3,18 @@
 import os
 import signal
 import sqlite3
-from contextlib import closing
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection, HTTPException
 
 import pytest
 import requests
 
 from gepa_next.tokens.private_file import write_private
-from tests.e2e.processes import BY_FILE, GUNICORN, SERVE, Server, wait_for
+from tests.e2e.processes import BY_FILE, GUNICORN, SERVE, TIMEOUT_S, Server, wait_for
 
+ASKERS = 2
 ADA = "ada-0123456789-abcdef"
 WAYS = pytest.mark.parametrize("command", [SERVE, GUNICORN, BY_FILE], ids=["serve", "gunicorn", "by-file"])
 
@@ -30,6 +34,39 @@ def reload(server: Server) -> None:
     server.process.send_signal(signal.SIGHUP)
     wait_for(lambda: server.web_pids() and not server.web_pids() & before)
     wait_for(server.is_ready)
+
+
+@contextmanager
+def asked_all_the_while(server: Server) -> Iterator[list[str]]:
+    """Ask over new connections, the next one made before each request, until the block ends; yield what went wrong."""
+    ended, failed = threading.Event(), []
+
+    def connect() -> HTTPConnection:
+        connection = HTTPConnection(server.url.removeprefix("http://"), timeout=TIMEOUT_S)
+        connection.connect()
+        return connection
+
+    def ask() -> None:
+        following = connect()
+        while not ended.is_set():
+            with closing(following) as connection:
+                following = connect()
+                try:
+                    connection.request("GET", "/v1/healthz")
+                    assert connection.getresponse().status == 200
+                except (OSError, HTTPException) as error:
+                    failed.append(str(error))
+        following.close()
+
+    askers = [threading.Thread(target=ask) for _ in range(ASKERS)]
+    for each in askers:
+        each.start()
+    try:
+        yield failed
+    finally:
+        ended.set()
+        for each in askers:
+            each.join(TIMEOUT_S)
 
 
 def draining(server: Server) -> bool:
@@ -85,9 +122,11 @@ def test_a_slip_in_the_file_of_tokens_does_not_end_the_service_at_a_reload(serve
     assert "line 1" in server.get("/v1/readyz").json()["checks"]["tokens"]
 
 
-def test_settings_are_read_at_start_and_not_at_a_reload(serve, tmp_path) -> None:
+def test_settings_are_read_at_start_and_not_at_a_reload_which_hangs_up_on_nobody(serve, tmp_path) -> None:
     (tmp_path / ".env").write_text("MAX_ITERATIONS=7\n")
-    server = serve(RUNNER="none")
+    server = serve(RUNNER="none", RATE_LIMIT_PER_MIN="0")
     (tmp_path / ".env").write_text("MAX_ITERATIONS=none\n")
-    reload(server)
+    with asked_all_the_while(server) as failed:
+        reload(server)
+    assert failed == []
     assert server.get("/v1/version").json()["settings"]["MAX_ITERATIONS"] == 7
