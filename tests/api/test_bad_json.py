@@ -6,6 +6,8 @@ import socket
 
 import pytest
 
+from gepa_next.api.edge.body import DEEPEST, parse_json
+from gepa_next.errors import RefusedError
 from tests.api.answers import refused, wrong
 from tests.support.service import TOKEN
 
@@ -42,6 +44,21 @@ def test_deep_json_is_400(client, path, depth, opening, closing) -> None:
     nested = opening * depth + "1" + closing * depth
     body = f'{{"prompt": "a", "input": "a", "meta": {{"a": {nested}}}}}'
     assert "levels deep" in refused(post(client, body, path), 400, "invalid_json")["message"]
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_as_many_levels_as_are_allowed_are_read_and_not_one_more(opening, closing) -> None:
+    def nested(levels):
+        return f"[{opening * (levels - 1)}1{closing * (levels - 1)}, [], []]"
+
+    assert parse_json(nested(DEEPEST))
+    with pytest.raises(RefusedError, match="levels deep"):
+        parse_json(nested(DEEPEST + 1))
+
+
+def test_many_values_beside_one_another_are_not_deep() -> None:
+    beside = [{"a": [{}]}] * (DEEPEST + 1)
+    assert parse_json(json.dumps(beside)) == beside
 
 
 @pytest.mark.parametrize("value", ["null", "[]", '"a"', "1", "true"])

@@ -3,6 +3,8 @@
 import json
 import math
 import re
+from collections.abc import Iterable
+from itertools import chain
 from typing import NoReturn
 
 from flask import request
@@ -67,6 +69,8 @@ def parse_json(text: str) -> object:
     # Looking at every value takes several times as long as reading them all.
     if _is_doubtful(text):
         refuse_unstorable(value)
+    if text.count("[") + text.count("{") > DEEPEST:
+        _refuse_deep(value)
     return value
 
 
@@ -78,9 +82,23 @@ _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _is_doubtful(text: str) -> bool:
-    """Say whether the JSON may hold NUL, half a surrogate pair, a number too large, or too many levels."""
-    levels = text.count("[") + text.count("{")
-    return levels > DEEPEST or "\\u0000" in text or "\\ud" in text or "\\uD" in text or bool(_LARGE_NUMBER.search(text))
+    """Say whether the JSON may hold NUL, half a surrogate pair, or a number too large."""
+    return "\\u0000" in text or "\\ud" in text or "\\uD" in text or bool(_LARGE_NUMBER.search(text))
+
+
+def _refuse_deep(value: object) -> None:
+    """Raise RefusedError if the value has too many levels."""
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = list(chain.from_iterable(map(_inside, level)))
+    if level:
+        raise _too_deep()
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def refuse_unstorable(value: object) -> None:

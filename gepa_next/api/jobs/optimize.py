@@ -46,10 +46,11 @@ Task = TypeVar("Task", bound=TaskBody)
 def create() -> Response:
     """Store a job, or return the one that the same request made before."""
     refuse_unknown("iterations")
-    refuse_while_draining(wiring())
+    parts = wiring()
+    refuse_while_draining(parts)
     body = read_body(OptimizeBody)
     digest = digest_of(body.model_dump(mode="json")) if _idempotency_key() else ""  # which nothing else asks for
-    return created_once(wiring(), digest, lambda: new_job(wiring(), digest, *asked_for(wiring(), body)))
+    return created_once(parts, digest, lambda: new_job(parts, digest, *asked_for(parts, body)))
 
 
 def refuse_while_draining(parts: Wiring) -> None:
@@ -227,9 +228,8 @@ def state_response(job: Job) -> Response:
 
 
 def _response_of(job: Job, usage: Sequence[Usage]) -> Response:
-    response = jsonify(job_state(job, usage).model_dump(mode="json"))
-    response.headers.extend(_headers_of(version_of(job, usage)))
-    return response
+    body = job_state(job, usage).model_dump_json() + "\n"
+    return Response(body, headers=_headers_of(version_of(job, usage)), content_type="application/json")
 
 
 def version_of(job: Job, usage: Sequence[Usage]) -> JobVersion:
