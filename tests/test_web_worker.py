@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from gunicorn import http
@@ -48,6 +49,20 @@ def test_chunks_are_framed_as_they_were(ends) -> None:
     answer.close()
     assert client.recv(4096).endswith(b"\r\n\r\n4\r\nfour\r\n")
     assert client.recv(4096) == b"0\r\n\r\n"
+
+
+def test_what_the_kernel_does_not_take_at_once_follows() -> None:
+    server, client = socket.socketpair()
+    with server, client, ThreadPoolExecutor(1) as pool:
+        for each in (server, client):
+            each.settimeout(TIMEOUT_S)
+        body = bytes(range(256)) * 20_000
+        answer = answer_to("GET", server)
+        answer.start_response("200 OK", [("Content-Length", str(len(body)))])
+        received = pool.submit(client.makefile("rb").read)
+        answer.write(body)
+        server.shutdown(socket.SHUT_WR)
+        assert received.result(TIMEOUT_S).partition(b"\r\n\r\n")[2] == body
 
 
 def test_an_answer_without_a_body_has_its_head(ends) -> None:

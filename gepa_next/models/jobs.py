@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from gepa_next.gepa.spending import NOTHING_SPENT, Spent
 from gepa_next.gepa.splits import SplitSizes, default_sizes, divide
@@ -21,7 +22,7 @@ class JobStatus(StrEnum):
     @property
     def terminal(self) -> bool:
         """Whether nothing more happens unless somebody resumes the job."""
-        return self in {JobStatus.FINISHED, JobStatus.FAILED, JobStatus.CANCELLED}
+        return self is not JobStatus.QUEUED and self is not JobStatus.RUNNING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +130,7 @@ class Usage:
     known_cost_usd: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class JobVersion:
+class JobVersion(NamedTuple):
     """What is another as soon as a job's state is another; `updated_at` may be another though the state is the same."""
 
     owner_epoch: int

@@ -33,7 +33,7 @@ class Application(Flask):
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Return what finds the request's route."""
         if request is None:
-            return super().create_url_adapter(request)
+            return None  # outside of requests there is no host
         return MapAdapter(
             self.url_map,
             server_name=request.host.lower(),
@@ -57,3 +57,8 @@ class Application(Flask):
         for after in reversed(self.after_request_funcs[None]):
             response = after(response)
         return response
+
+    def do_teardown_request(self, exc: BaseException | None = None) -> None:
+        """Tell those who want to know how the request ended."""
+        for after in reversed(self.teardown_request_funcs[None]):
+            after(exc)

@@ -20,7 +20,6 @@ EVERYWHERE: Mapping[str, str] = MappingProxyType(
     }
 )
 REQUEST_ID = "gepa_next.request_id"
-_BY_KEY = {name.lower(): (name, value) for name, value in EVERYWHERE.items()}
 _GIVEN = re.compile(r"[!-~]{1,128}")
 
 
@@ -39,8 +38,8 @@ def _with_headers(served: "WSGIApplication") -> "WSGIApplication":
         def start(
             status: str, headers: list[tuple[str, str]], exc_info: "OptExcInfo | None" = None, /
         ) -> Callable[[bytes], object]:
-            said = {name.lower() for name, _ in headers}
-            lacking = [header for key, header in _BY_KEY.items() if key not in said]
+            said = dict(headers)
+            lacking = [header for header in EVERYWHERE.items() if header[0] not in said]
             return start_response(status, [*headers, ("X-Request-ID", request_id), *lacking], exc_info)
 
         return served(environ, start)

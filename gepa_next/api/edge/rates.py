@@ -23,6 +23,9 @@ class Allowance:
     retry_after_s: int
 
 
+UNLIMITED = Allowance(allowed=True, per_minute=0, remaining=0, retry_after_s=0)
+
+
 class RateLimiter:
     """A bucket of `burst` requests per client, refilled at `per_minute`; 0 per minute lets everything pass."""
 
@@ -37,7 +40,7 @@ class RateLimiter:
         """Take one request out of the client's bucket, which may be refilled at a pace of its own."""
         pace = self.per_minute if per_minute is None else per_minute
         if not pace:
-            return Allowance(allowed=True, per_minute=0, remaining=self.burst, retry_after_s=0)
+            return UNLIMITED
         now, per_second = self._clock(), pace / 60
         with self._lock:
             level, filled_at = self._buckets.pop(client, (float(self.burst), now))
