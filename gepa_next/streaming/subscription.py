@@ -7,15 +7,16 @@ import socket
 import ssl
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from gepa_next.streaming.frames import HEARTBEAT, Chunk, as_http_chunk
 
 LONGEST_QUEUE = 256
 _SOCKETS = ("gunicorn.socket", "werkzeug.socket")
+_NOW = int(socket.MSG_DONTWAIT)
 _CODED_HEARTBEAT = as_http_chunk(HEARTBEAT)
 
 
@@ -53,16 +54,18 @@ class Subscription:
 
         False if the client has not kept up.
         """
-        if not self.live or new.last <= self.after:
+        lacking = self._lacking(new) if self.live else None
+        if lacking is None:
             return True
-        lacking = new.after(self.after)
-        if lacking.first != self.after + 1:
+        if len(self._queue) >= LONGEST_QUEUE:
             self.leave()
-            return True
-        kept_up = self._pass_on(lacking)
-        if not kept_up or lacking.terminal:
-            self.leave()  # after a terminal one the stream may have ended: it looks
-        return kept_up or self.closed
+            return False
+        self._queue.append(lacking.bare)
+        self.after = lacking.last
+        self._ready.set()
+        if lacking.terminal:
+            self.leave()  # the stream may have ended: it looks
+        return True
 
     def beat(self) -> None:
         """Show the client that the stream is there, unless it has not read what came before."""
@@ -101,14 +104,15 @@ class Subscription:
         """Say whether the client has closed its side, where that can be seen."""
         return False
 
-    def _pass_on(self, lacking: Chunk) -> bool:
-        """Take the chunk; False if there is no room for it."""
-        if len(self._queue) >= LONGEST_QUEUE:
-            return False
-        self._queue.append(lacking.bare)
-        self.after = lacking.last
-        self._ready.set()
-        return True
+    def _lacking(self, new: Chunk) -> Chunk | None:
+        """Return what the stream has not had; None if that is nothing, or cannot follow and is left to the store."""
+        if new.last <= self.after:
+            return None
+        lacking = new.after(self.after)
+        if lacking.first == self.after + 1:
+            return lacking
+        self.leave()
+        return None
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -120,12 +124,52 @@ class SocketSubscription(Subscription):
 
     connection: socket.socket
     coded: bool
+    _send: Callable[[bytes, int], int] = field(init=False)
     _rest: bytes = b""
+
+    def __post_init__(self) -> None:
+        # What gevent's socket has inside it: its own `send` would wait, whatever it is told.
+        self._send = getattr(self.connection, "_sock", self.connection).send
+
+    def put(self, new: Chunk) -> bool:
+        """Send what the stream has not had, or leave it to the store; False if the client has not kept up.
+
+        Each step here is taken for every event and stream, with all it touches out of the cache, so there are few.
+        """
+        if not self.live:
+            return True
+        lacking = new if new.first == self.after + 1 else self._lacking(new)
+        if lacking is None:
+            return True
+        send, text = self._send, lacking.coded if self.coded else lacking.bare
+        try:
+            sent = send(text, _NOW)
+        except BlockingIOError:
+            self.leave()
+            return False
+        except OSError:  # the client has gone
+            self.close()
+            return True
+        self.after = lacking.last
+        if sent == len(text) and not lacking.terminal:
+            return True
+        self._leave_with(text[sent:])
+        return sent == len(text)
 
     def beat(self) -> None:
         """Send the heartbeat, unless the client has not read what came before."""
-        if self.live:
-            self._send(_CODED_HEARTBEAT if self.coded else HEARTBEAT)
+        if not self.live:
+            return
+        text = _CODED_HEARTBEAT if self.coded else HEARTBEAT
+        try:
+            sent = self._send(text, _NOW)
+        except BlockingIOError:
+            return
+        except OSError:  # the client has gone
+            self.close()
+            return
+        if sent < len(text):
+            self._leave_with(text[sent:])
 
     def drain(self) -> bytes:
         """Wait until the client has taken the rest."""
@@ -150,45 +194,22 @@ class SocketSubscription(Subscription):
         except OSError:
             return True
 
-    def _pass_on(self, lacking: Chunk) -> bool:
-        if not self._send(lacking.coded if self.coded else lacking.bare):
-            return False
-        self.after = lacking.last
-        return not self._rest
-
-    def _send(self, text: bytes) -> bool:
-        """Send the text or a part of it; False if nothing of it could be sent."""
-        try:
-            sent = _send_now(self.connection, text)
-        except BlockingIOError:
-            return False
-        except OSError:  # the client has gone
-            self.close()
-            return False
-        if sent < len(text):
-            self._rest = text[sent:]
-            self.leave()
-        return True
+    def _leave_with(self, rest: bytes) -> None:
+        self._rest = rest
+        self.leave()
 
 
 def subscription_for(environ: Mapping[str, object], job_id: str, holder: Holder = NOBODY) -> Subscription:
     """Return a subscription on the socket of this WSGI request, a queue where there is none to be written to."""
     connection = next((environ[name] for name in _SOCKETS if name in environ), None)
     version = environ.get("SERVER_PROTOCOL")
-    # Not what only looks like one: TLS and HTTP/2 have a coding of their own.
-    plain = isinstance(connection, socket.socket) and not isinstance(connection, ssl.SSLSocket)
-    if not plain or version not in {"HTTP/1.0", "HTTP/1.1"}:
+    if version not in {"HTTP/1.0", "HTTP/1.1"} or not _is_plain(connection):
         return Subscription(job_id=job_id, holder=holder)
-    assert isinstance(connection, socket.socket)  # noqa: S101 - see above
     return SocketSubscription(job_id=job_id, holder=holder, connection=connection, coded=version == "HTTP/1.1")
 
 
-def _send_now(connection: socket.socket, text: bytes) -> int:
-    """Send what the kernel takes at once; BlockingIOError if it takes nothing.
-
-    Under gevent `send` would wait, but the descriptor does not block.
-    """
-    descriptor = connection.fileno()
-    if os.get_blocking(descriptor):
-        return connection.send(text, socket.MSG_DONTWAIT)
-    return os.write(descriptor, text)
+def _is_plain(connection: object) -> TypeGuard[socket.socket]:
+    """Say whether it is a socket that takes bytes as they are, and at once: one with a time-out waits for it."""
+    if not isinstance(connection, socket.socket) or isinstance(connection, ssl.SSLSocket):
+        return False
+    return not connection.gettimeout()

@@ -3,6 +3,7 @@
 import socket
 import threading
 
+import gevent.socket
 import pytest
 
 from gepa_next.models import StoredEvent
@@ -14,9 +15,9 @@ TIMEOUT_S = 10.0
 LONG = "x" * 500_000  # more than the kernel takes at once: it takes a part
 
 
-def a_chunk(number: int, text: str = "") -> Chunk:
-    event = StoredEvent(sequence=0, job_id="j", id=number, type="progress", ts=1.0, data=f'{{"text":"{text}"}}')
-    return chunk([frame(event)])
+def a_chunk(first: int, text: str = "", *, last: int | None = None, kind: str = "progress") -> Chunk:
+    data, ids = f'{{"text":"{text}"}}', range(first, (last or first) + 1)
+    return chunk([frame(StoredEvent(sequence=0, job_id="j", id=each, type=kind, ts=1.0, data=data)) for each in ids])
 
 
 @pytest.fixture(params=[True, False], ids=["blocking", "not blocking"])
@@ -73,6 +74,42 @@ def test_a_client_that_does_not_read_is_left_to_its_stream_which_sends_the_rest(
     assert all(each.envelope["data"]["text"] == LONG for each in found)
 
 
+def test_a_socket_of_gevent_is_not_waited_for() -> None:
+    ours, theirs = gevent.socket.socketpair()
+    with ours, theirs, gevent.Timeout(TIMEOUT_S):
+        subscription = live(ours)
+        assert put_until_full(subscription) > 0
+        subscription.live, subscription._rest = True, b""
+        assert subscription.put(a_chunk(subscription.after + 1)) is False
+
+
+def test_what_a_full_client_lacks_is_left_to_the_store(ends) -> None:
+    subscription = live(ends[0])
+    passed_on = put_until_full(subscription)
+    subscription.live = True  # it has room for nothing, not even for a part
+    assert subscription.put(a_chunk(passed_on + 1)) is False
+    assert (subscription.live, subscription.closed, subscription.after) == (False, False, passed_on)
+
+
+def test_what_is_missing_or_known_already_is_not_sent(ends) -> None:
+    ours, theirs = ends
+    subscription = live(ours)
+    for first, last in ((1, 2), (2, 2), (2, 3), (5, 5)):
+        subscription.put(a_chunk(first, last=last))
+    ours.close()
+    with theirs.makefile("rb") as reading:
+        assert [each.id for each in parse_frames(reading.read().decode())] == [1, 2, 3]
+    assert (subscription.live, subscription.after) == (False, 3)
+
+
+def test_an_ending_is_sent_and_looked_at(ends) -> None:
+    ours, theirs = ends
+    subscription = live(ours)
+    assert subscription.put(a_chunk(1, kind="finished"))
+    assert theirs.recv(1000) == a_chunk(1, kind="finished").bare
+    assert (subscription.live, subscription.after, subscription._ready.is_set()) == (False, 1, True)
+
+
 def test_nothing_is_sent_between_two_parts_of_an_event(ends) -> None:
     ours, theirs = ends
     subscription = live(ours)
@@ -110,4 +147,10 @@ def test_where_there_is_no_socket_there_is_a_queue(environ) -> None:
 
 def test_http_2_has_a_coding_of_its_own_and_gets_a_queue(ends) -> None:
     environ = {"gunicorn.socket": ends[0], "SERVER_PROTOCOL": "HTTP/2.0"}
+    assert type(subscription_for(environ, "j")) is Subscription
+
+
+def test_a_socket_that_waits_by_itself_is_not_written_to_past_its_stream(ends) -> None:
+    ends[0].settimeout(TIMEOUT_S)
+    environ = {"gunicorn.socket": ends[0], "SERVER_PROTOCOL": "HTTP/1.1"}
     assert type(subscription_for(environ, "j")) is Subscription
