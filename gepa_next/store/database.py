@@ -149,10 +149,6 @@ class Database:
         """
         self._run_commit = run
 
-    def data_version(self) -> int:
-        """Return a number that changes when another connection has committed."""
-        return int(self.rows("PRAGMA data_version")[0][0])
-
     def close(self, *, patience_s: float = threading.TIMEOUT_MAX) -> None:
         """Write what is still queued, if it can be, and close both connections.
 

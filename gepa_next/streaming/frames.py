@@ -21,17 +21,11 @@ class Frame(NamedTuple):
 
 def line(event: StoredEvent) -> str:
     """Return the event as one line of JSON, without its end; its data was encoded when it was committed."""
-    envelope = json.dumps(
-        {
-            "id": event.id,
-            "type": event.type,
-            "schema_version": SCHEMA_VERSION,
-            "job_id": event.job_id,
-            "ts": round(event.ts, 3),
-        },
-        separators=(",", ":"),
+    kind, job_id = json.dumps(event.type), json.dumps(event.job_id)
+    return (
+        f'{{"id":{event.id},"type":{kind},"schema_version":{SCHEMA_VERSION},"job_id":{job_id}'
+        f',"ts":{round(event.ts, 3)!r},"data":{event.data}}}'
     )
-    return f'{envelope[:-1]},"data":{event.data}}}'
 
 
 def frame(event: StoredEvent) -> Frame:

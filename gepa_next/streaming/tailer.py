@@ -65,7 +65,6 @@ class Tailer:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._after = 0
-        self._version = -1
         self._beat_at = 0.0
         self._heard_at = -math.inf
 
@@ -149,19 +148,14 @@ class Tailer:
             (self._wake if looked else self._stopped).wait(look_after_s(time.monotonic() - self._heard_at))
 
     def _look(self) -> None:
-        """Hand out what is new, if anything was committed since that last worked."""
-        seen = self._database.data_version()
-        if seen != self._version or self._wake.is_set():
-            self._version = -1  # until all of it is handed out
-            self._wake.clear()
-            self._publish()
-            self._version = seen
-
-    def _publish(self) -> None:
+        """Hand out what is new; to read it takes no longer than to ask whether there is anything."""
+        self._wake.clear()
         while events := self._next_events():
             self._hand_out(events)
             self._after = events[-1].sequence
             self._heard_at = time.monotonic()
+            if len(events) < PAGE:
+                return
 
     def _next_events(self) -> list[StoredEvent]:
         try:
@@ -171,6 +165,7 @@ class Tailer:
 
     def _next_readable(self) -> list[StoredEvent]:
         """Return the next event alone; streams of a job whose event is passed over meet the damage in the store."""
+        self._wake.set()  # there may be more at once
         while following := find_next(self._database, after=self._after):
             try:
                 return tail_events(self._database, after=self._after, limit=1)

@@ -29,7 +29,7 @@ class Stuck:
         self._version, self._same = -1, 0
 
     def __call__(self) -> bool:
-        version = self._database.data_version()
+        version = self._database.rows("PRAGMA data_version")[0][0]  # changes with every commit of others
         self._same = self._same + 1 if version == self._version else 0
         self._version = version
         return self._same >= self._looks
