@@ -13,20 +13,15 @@ from gepa_next.models import StoredEvent
 from gepa_next.store.database import Database
 from gepa_next.store.events import find_next, last_sequence, tail_events
 from gepa_next.streaming.frames import Chunk, Frame, chunk, frame
+from gepa_next.streaming.pauses import look_after_s, pause
 from gepa_next.streaming.subscription import Holder, Subscription
 from gepa_next.turns import Turn
 
 log = logging.getLogger(__name__)
 
-LOOK_S, QUIET_LOOK_S, QUIET_AFTER_S = 0.05, 0.1, 1.0
 PAGE = 500
 MOST_AT_ONCE = 500  # frames that are sent before others come in between
 BEATS = 8  # looks for silent streams in the time of one heartbeat
-
-
-def look_after_s(silent_s: float) -> float:
-    """Return when to look again after so long without an event: to wake up is nearly all that idle streams cost."""
-    return LOOK_S if silent_s < QUIET_AFTER_S else QUIET_LOOK_S
 
 
 @dataclass(slots=True, kw_only=True)
@@ -145,7 +140,7 @@ class Tailer:
         while not self._stopped.is_set():
             looked = look()
             self._beat()
-            (self._wake if looked else self._stopped).wait(look_after_s(time.monotonic() - self._heard_at))
+            pause(look_after_s(time.monotonic() - self._heard_at), self._wake if looked else None)
 
     def _look(self) -> None:
         """Hand out what is new; to read it takes no longer than to ask whether there is anything."""
@@ -154,7 +149,7 @@ class Tailer:
             self._hand_out(events)
             self._after = events[-1].sequence
             self._heard_at = time.monotonic()
-            if len(events) < PAGE:
+            if len(events) < PAGE and not self._wake.is_set():
                 return
 
     def _next_events(self) -> list[StoredEvent]:

@@ -1,5 +1,6 @@
 """The tailer hands every event to every stream of its job, and never waits for one of them."""
 
+import threading
 import time
 
 import pytest
@@ -9,8 +10,9 @@ from gepa_next.models import StoredEvent
 from gepa_next.store.events import tail_events
 from gepa_next.streaming import tailer
 from gepa_next.streaming.frames import HEARTBEAT, chunk, frame
+from gepa_next.streaming.pauses import LOOK_S, QUIET_LOOK_S, look_after_s, pause
 from gepa_next.streaming.subscription import LONGEST_QUEUE, Holder, Subscription
-from gepa_next.streaming.tailer import Tailer, look_after_s
+from gepa_next.streaming.tailer import Tailer
 from tests.support.service import open_service
 from tests.support.sse import parse_frames
 
@@ -234,6 +236,33 @@ def test_an_event_that_could_not_be_read_at_once_is_handed_out_without_another_c
 def test_it_looks_half_as_often_when_nothing_has_happened_for_a_while() -> None:
     assert look_after_s(0.0) == 0.05
     assert look_after_s(5.0) == look_after_s(float("inf")) == 0.1
+
+
+def test_a_pause_of_silence_ends_when_the_tailer_is_woken_and_one_between_events_takes_its_time() -> None:
+    wake = threading.Event()
+    wake.set()
+    started = time.monotonic()
+    pause(TIMEOUT_S, wake)
+    pause(QUIET_LOOK_S, wake)
+    assert time.monotonic() - started < TIMEOUT_S
+    started = time.monotonic()
+    pause(LOOK_S, wake)
+    pause(LOOK_S, None)
+    assert time.monotonic() - started >= 2 * LOOK_S
+
+
+def test_nobody_pauses_between_events_of_a_page_with_a_damaged_one(service, job_id, monkeypatch) -> None:
+    damaged = service.create()
+    service.begin(damaged)
+    subscription, at_pauses = follow(service, job_id), []
+    monkeypatch.setattr(tailer, "pause", lambda *given: at_pauses.append(subscription.after) or pause(*given))
+    with service.database._read_lock:
+        service.tell(job_id, 5)
+        service.tell(damaged)
+        spoil_last_event(service, damaged)
+        service.tell(job_id, 5)
+    assert take(subscription, 10) == list(range(2, 12))
+    assert set(at_pauses) <= {1, 11}
 
 
 def test_an_event_ends_the_silence(service, job_id, monkeypatch) -> None:
