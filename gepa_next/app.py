@@ -77,6 +77,7 @@ WEB_BLUEPRINTS = (docs, pages, asking, ordering, comparing, session, data, asset
 def create_app(settings: Settings) -> Flask:
     """Return the application, its database open; call it after forking."""
     app = Application("gepa_next", static_folder=None, template_folder="web/templates")
+    app.url_map.merge_slashes = False  # two are no slip of ours: nothing is there
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

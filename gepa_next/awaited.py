@@ -98,6 +98,10 @@ class AwaitedReader:
         self._awaited = awaited
         self._seconds = seconds
 
+    def is_at_end(self) -> bool:
+        """Say whether all of the body has been read."""
+        return not getattr(self._reader, "length", 0) and getattr(self._reader, "parser", None) is None
+
     def read(self, size: int) -> bytes:
         """Return so many bytes, fewer at the end; TimeoutError or ConnectionError if they do not come."""
         expected = min(size, getattr(self._reader, "length", 0))

@@ -5,6 +5,7 @@ import secrets
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from types import MappingProxyType
@@ -128,6 +129,11 @@ class WebWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         req.body.reader = AwaitedReader(req.body.reader, self._awaited)
         try:
             super().handle_request(listener_name, req, sock, addr)
+        except StopIteration:
+            if not req.body.reader.is_at_end():
+                with suppress(OSError):
+                    _let_it_arrive(sock)
+            raise
         except OSError as error:
             if not has_vanished(error):
                 raise

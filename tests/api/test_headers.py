@@ -110,7 +110,9 @@ def test_a_log_in_leads_nowhere_else(done, given) -> None:
 @pytest.mark.parametrize(
     "name",
     ["..", "../../config.py", "..%2f..%2fconfig.py", "%2e%2e/prompt.txt", "prompt.txt%00.html", "/etc/passwd",
-     "C:prompt.txt", "prompt.txt/", "PROMPT.TXT", "prompt.txt%0d%0aX-Evil:1"],
+     "C:prompt.txt", "prompt.txt/", "PROMPT.TXT", "prompt.txt%0d%0aX-Evil:1", "//prompt.txt", "./prompt.txt", "%00",
+     "..\\..\\config.py", "..%5cconfig.py", "\uff0e\uff0e/config.py", "%c0%ae%c0%ae/config.py", "prompt\u2024txt",
+     "prompt.txt%E2%80%8B", "prompt.txt.", "prompt.txt;x", "%252e%252e/config.py"],
 )  # fmt: skip
 def test_an_artifact_has_its_name_and_no_other(done, done_id, name) -> None:
     answer = done.client().get(f"/v1/optimize/{done_id}/artifacts/{name}")

@@ -124,6 +124,15 @@ def test_clients_that_never_finish_a_request_hold_up_nobody(site: Site, client: 
         f"Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n{HIDDEN}",
         f"Transfer-Encoding: chunked\r\n\r\nffffffffffffffff0\r\n{HIDDEN}",
         f"Transfer-Encoding: chunked\r\n\r\n0;x=\n\n\r\n{HIDDEN}",
+        f"Content-Length: {len(CHUNKED)}\r\nTransfer-Encoding:\r\n chunked\r\n\r\n{CHUNKED}",
+        f"Content-Length: {len(CHUNKED)}\r\nX: y\r\n Transfer-Encoding: chunked\r\n\r\n{CHUNKED}",
+        f"Content-Length: {len(CHUNKED)}\r\nTransfer-Encoding: chunked, identity\r\n\r\n{CHUNKED}",
+        f"Content-Length: 0, {len(HIDDEN)}\r\n\r\n{HIDDEN}",
+        f"Content-Length: {len(CHUNKED)}\rTransfer-Encoding: chunked\r\n\r\n{CHUNKED}",
+        f'Transfer-Encoding: chunked\r\n\r\n0;a="\r\n\r\n{HIDDEN}',
+        f"Transfer-Encoding: chunked\r\n\r\n2;\nxx\r\n0\r\n\r\n{HIDDEN}",
+        f"Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 5\r\n\r\n{HIDDEN}",
+        f"Content-Length: {len(HIDDEN)}\r\n\r\n{HIDDEN}",
     ],
 )
 def test_no_request_hides_in_the_body_of_another(site: Site, client: requests.Session, framing: str) -> None:

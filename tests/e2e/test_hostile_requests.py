@@ -1,5 +1,6 @@
 """Requests that mean no good, byte by byte to a real server: each gets a clear answer, and the log learns no secret."""
 
+import gzip
 import json
 import os
 import re
@@ -18,6 +19,7 @@ SECRET = "canary-7f3a"  # noqa: S105 - of no service
 TIMEOUT_S = 20.0
 OK = f"GET /v1/optimize HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n"
 POST = f"POST /v1/optimize HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n"
+BOMB = gzip.compress(bytes(20 * 2**20)).decode("latin-1")
 UNREADABLE = {
     "no request": ("hello\r\n\r\n", 400),
     "a secret in a bad request line": (f"GET /v1/x?stream_token={SECRET} y HTTP/1.1\r\n\r\n", 400),
@@ -28,6 +30,10 @@ UNREADABLE = {
     "a blank before the colon": (f"{OK}X-Key : {SECRET}\r\n\r\n", 400),
     "a folded header": (f"{OK}X-Key: a\r\n {SECRET}\r\n\r\n", 400),
     "NUL in a header": (f"{OK}X-Key: {SECRET}\0\r\n\r\n", 400),
+    "a bare carriage return in a header": (f"{OK}Idempotency-Key: a\rX-Evil: {SECRET}\r\n\r\n", 400),
+    "a bare line feed in a header": (f"{OK}Idempotency-Key: a\nX-Evil: {SECRET}\r\n\r\n", 400),
+    "a coding on the next line": (f"{POST}Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", 400),
+    "two lengths in one": (f"{POST}Content-Length: 2, 3\r\n\r\n{{}}", 400),
     "two lengths": (f"{POST}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{{}}", 400),
     "a length and chunks": (f"{POST}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     "a length that is none": (f"{POST}Content-Length: +2\r\n\r\n{{}}", 400),
@@ -43,6 +49,16 @@ ODD = {
         f"{POST}Content-Encoding: gzip\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}",
         415,
         "unsupported_media_type",
+    ),
+    "a bomb": (
+        f"{POST}Content-Encoding: gzip\r\nContent-Type: application/json\r\nContent-Length: {len(BOMB)}\r\n\r\n{BOMB}",
+        415,
+        "unsupported_media_type",
+    ),
+    "an extension of a chunk that is none": (
+        f"{POST}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n0;x=\n\n\r\n\r\n",
+        400,
+        "invalid_json",
     ),
     "compressed chunks": (
         f"{POST}Content-Type: application/json\r\nTransfer-Encoding: gzip, chunked\r\n\r\n1\r\n\x1f\r\n0\r\n\r\n",
