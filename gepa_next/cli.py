@@ -8,11 +8,12 @@ from collections.abc import Sequence
 
 from gepa_next.commands import add_client_commands
 from gepa_next.config import BACKLOG, ConfigurationError, Settings, load_settings
-from gepa_next.errors import NotFoundError, ReplayError, StoreError, UnavailableError
+from gepa_next.errors import NoRoomError, NotFoundError, ReplayError, StoreError, UnavailableError
 from gepa_next.operating import add_operator_commands
 from gepa_next.version import VERSION
 
 USAGE_ERROR = 2
+TRY_AGAIN = 75  # sysexits.h: EX_TEMPFAIL
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.run(options)
     except (ConfigurationError, NotFoundError, ReplayError, StoreError, UnavailableError) as error:
         print(f"gepa-next: {error}", file=sys.stderr)
-        raise SystemExit(USAGE_ERROR) from None
+        raise SystemExit(TRY_AGAIN if isinstance(error, NoRoomError) else USAGE_ERROR) from None
 
 
 def _parser() -> argparse.ArgumentParser:

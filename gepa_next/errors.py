@@ -10,7 +10,8 @@ GepaNextError                 has a `code`, the word that users see
 │   ├── UnavailableError      try again later
 │   └── QuotaError            the owner has as much as they may
 ├── StoreError                the database file cannot be used
-│   └── DamagedError          what was read is not what was written
+│   ├── DamagedError          what was read is not what was written
+│   └── NoRoomError           the disk is full, or fails: it may be mended while nobody looks
 ├── ReplayError               what is stored does not suffice to make the run again
 └── Interrupted               this process must let go of the job, which is not at fault
 """
@@ -97,6 +98,13 @@ class DamagedError(StoreError):
 
     def __init__(self, message: str) -> None:
         super().__init__("damaged", message)
+
+
+class NoRoomError(StoreError):
+    """Report a database file that cannot be used because the disk is full, or fails."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("store_unavailable", message)
 
 
 class ReplayError(GepaNextError):

@@ -12,7 +12,7 @@ from typing import Any
 from gunicorn.glogging import Logger
 
 from gepa_next.config import BACKLOG, ConfigurationError, load_settings
-from gepa_next.errors import StoreError, UnavailableError
+from gepa_next.errors import NoRoomError, StoreError, UnavailableError
 from gepa_next.logs import formatter, set_up
 from gepa_next.processes import RunnerKeeper, allow_descriptors
 from gepa_next.store.checks import check_at_start
@@ -75,7 +75,7 @@ def on_starting(server: Any) -> None:  # Any: gunicorn has no types
             free = check_at_start(database)
     except (StoreError, UnavailableError) as error:
         sys.stderr.write(f"gepa-next: DATABASE_PATH: {_settings.database_path}: {error}\n")
-        sys.exit(2)
+        sys.exit(75 if isinstance(error, NoRoomError) else 2)  # sysexits.h: try again later
     if (allowed := allow_descriptors(needed := worker_connections + DESCRIPTORS_BESIDE)) < needed:
         server.log.warning(
             "MAX_SSE_CLIENTS: this process may open %d descriptors and needs %d: raise LimitNOFILE, or ulimit -n",

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from gepa_next.errors import DamagedError, StoreError
+from gepa_next.errors import DamagedError, NoRoomError, StoreError
 
 _OF_THE_FILE = {
     sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_INTERRUPT,
@@ -28,8 +28,10 @@ def explained(error: sqlite3.Error | OSError) -> StoreError:
         return DamagedError("the database is damaged: a text in it is not UTF-8")
     if code == sqlite3.SQLITE_CORRUPT:
         return DamagedError(f"the database is damaged: {told}")
+    if code == sqlite3.SQLITE_FULL:
+        return NoRoomError(f"the database cannot be used: {told}")
     if code == sqlite3.SQLITE_IOERR:
-        told += "; the disk may be full"
+        return NoRoomError(f"the database cannot be used: {told}; the disk may be full")
     return StoreError("store_unavailable", f"the database cannot be used: {told}")
 
 
