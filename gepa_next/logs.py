@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Collection, Mapping
 from contextvars import ContextVar
+from functools import lru_cache
 from types import MappingProxyType, TracebackType
 from typing import Literal
 
@@ -19,6 +20,8 @@ Facts = Mapping[str, str | int | float]
 FACTS = ("request_id", "job_id", "epoch", "method", "route", "status", "duration_ms", "owner", "address")
 SAID_IN_TEXT = frozenset({"method", "route", "status"})  # by the message of a request's line
 HIDDEN = "(secret)"
+SHORT_CHARS, KNOWN_TEXTS = 100, 512
+HALF_ESCAPED = "\\ud"  # as JSON begins half a character, and the halves of a whole one
 # Not known by their value: tokens of a file, of which there are digests only, and what is made of them.
 _SHOWN_AS = (
     r"(?i:\bbearer[ \t]+|\bauthorization[\"']?[ \t]*[:=][ \t]*[\"']?(?:(?:basic|bearer|digest|token)[ \t]+)?"
@@ -44,6 +47,9 @@ def set_up(*, level: str, style: Style, secrets: Collection[str]) -> None:
     handler.setFormatter(formatter(style, secrets))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)  # noqa: FBT003 - it has no name
+    # What no line says is not looked for, as Python's manual describes.
+    logging.logThreads = logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001 - the switch that the manual names
     sys.excepthook = _tell_uncaught
     threading.excepthook = _tell_uncaught_of_thread
 
@@ -62,20 +68,28 @@ class _Lines(logging.Formatter):
         super().__init__()
         known = (spelled(each) for each in sorted(secrets, key=len, reverse=True) if len(each) >= LEAST_SECRET_CHARS)
         self._secret = re.compile("|".join([*known, *_PATTERNS]))
+        self._hide_again = lru_cache(maxsize=KNOWN_TEXTS)(self._hide)
 
     def _hide(self, text: str) -> str:
         return self._secret.sub(lambda found: (found["kept"] or "") + HIDDEN, text)
 
+    def _hide_short(self, text: str) -> str:
+        """Hide what is secret in a text such as many lines have."""
+        return self._hide_again(text) if len(text) <= SHORT_CHARS else self._hide(text)
+
     def _message(self, record: logging.LogRecord) -> str:
         try:
-            return self._hide(record.getMessage())
+            return self._hide_short(record.getMessage())
         except Exception:  # noqa: BLE001 - logging would print its arguments, secrets and all
             return self._hide(f"{record.msg} (without what it should say)")
 
     def _facts(self, record: logging.LogRecord) -> dict[str, str | int | float]:
-        known = {**_about.get(), **vars(record)}
-        facts = {name: known[name] for name in FACTS if known.get(name, "") != ""}
-        return {name: self._hide(value) if isinstance(value, str) else value for name, value in facts.items()}
+        about, own, said = _about.get(), vars(record), {}
+        for name in FACTS:
+            value = own.get(name, about.get(name, ""))
+            if value != "":
+                said[name] = self._hide_short(value) if isinstance(value, str) else value
+        return said
 
     def _trace(self, record: logging.LogRecord) -> str:
         """Return the trace of what was raised; empty if nothing was."""
@@ -98,6 +112,9 @@ class JsonLines(_Lines):
         }
         if trace := self._trace(record):
             said["trace"] = trace
+        line = json.dumps(said)
+        if HALF_ESCAPED not in line:
+            return line
         # Strict readers refuse a whole line for half a character.
         return json.dumps({name: _whole(value) for name, value in said.items()})
 
