@@ -22,7 +22,7 @@ def add_bank_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPar
     about = examples.add_subparsers(required=True, metavar="COMMAND")
     add_import(about)
     exported = about.add_parser("export", help="print the bank as a file that can be imported")
-    exported.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
+    exported.add_argument("--format", choices=("jsonl", "csv"), default="jsonl", help="JSON lines if left out")
     exported.add_argument("--out", metavar="FILE", default=STDIN, help="write it there, not to stdout")
     exported.set_defaults(run=ending(_export))
     listed = about.add_parser("list", help="list the bank")

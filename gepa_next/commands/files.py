@@ -27,9 +27,16 @@ Example = dict[str, Any]  # Any: JSON
 
 def add_reading(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how a file of examples is read."""
-    parser.add_argument("--format", choices=KINDS, help="what the examples are, where the file's name does not say it")
-    parser.add_argument("--encoding", choices=ENCODINGS, help="of their text; UTF-8, or UTF-16 that begins with a mark")
-    parser.add_argument("--delimiter", type=_delimiter, help="of CSV: , or ; or tab; by its header if left out")
+    parser.add_argument("--format", choices=KINDS, help="of the examples, where the file's name does not end in it")
+    parser.add_argument(
+        "--encoding",
+        choices=ENCODINGS,
+        metavar="NAME",
+        help=f"{', '.join(ENCODINGS)}; UTF-8, or UTF-16 with a mark, if left out",
+    )
+    parser.add_argument(
+        "--delimiter", type=_delimiter, metavar="MARK", help="of CSV: , or ; or tab; by its header if left out"
+    )
 
 
 def _delimiter(text: str) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from gepa_next.client import Candidate, Job, LimitOptions
 from gepa_next.commands.connecting import add_connection, connect
-from gepa_next.commands.limits import add_limits, limits_of
+from gepa_next.commands.limits import add_limits, limits_of, whole_number
 from gepa_next.commands.outcome import Exit, UsageError, ending
 from gepa_next.commands.terminal import SIMULATED, for_people, plain, score, tell
 from gepa_next.commands.watching import conclusion, watch
@@ -21,8 +21,10 @@ LINE = 60
 def add_job_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the commands about jobs that there are."""
     listed = commands.add_parser("jobs", help="list jobs, newest first")
-    listed.add_argument("--status", choices=STATUSES)
-    listed.add_argument("--limit", type=int, default=SHOWN, help=f"how many at most; {SHOWN} if left out")
+    listed.add_argument("--status", choices=STATUSES, help="only jobs of this status")
+    listed.add_argument(
+        "--limit", type=whole_number, metavar="N", default=SHOWN, help=f"how many at most; {SHOWN} if left out"
+    )
     listed.set_defaults(run=ending(_jobs))
     add_connection(listed)
     for name, run, about in (
@@ -39,7 +41,12 @@ def add_job_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPars
         add_connection(parser)
     add_limits(commands.choices["resume"])
     commands.choices["resume"].add_argument("--watch", action="store_true", help="follow it")
-    commands.choices["result"].add_argument("--format", choices=("txt", "diff", "json", "html"), default="txt")
+    commands.choices["result"].add_argument(
+        "--format",
+        choices=("txt", "diff", "json", "html"),
+        default="txt",
+        help="the prompt, its changes against the seed prompt, the whole result, or the report; txt if left out",
+    )
 
 
 def tell_job(options: argparse.Namespace, job: Job) -> None:

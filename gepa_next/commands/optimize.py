@@ -8,7 +8,7 @@ from gepa_next.client import Client, OptimizeOptions, Quote
 from gepa_next.commands.connecting import add_connection, connect
 from gepa_next.commands.files import STDIN, add_reading, parse_json, read_examples, read_text
 from gepa_next.commands.jobs import tell_job
-from gepa_next.commands.limits import add_limits, limits_of
+from gepa_next.commands.limits import add_limits, limits_of, whole_number
 from gepa_next.commands.outcome import Exit, UsageError, ending
 from gepa_next.commands.terminal import tell, usd
 from gepa_next.commands.watching import watch
@@ -24,14 +24,14 @@ def add_optimize(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--job", metavar="FILE", help="a job as `examples import --job` writes it; other options come first"
     )
-    parser.add_argument("--examples", metavar="FILE", help="JSON lines, JSON or CSV by its ending, - for stdin")
+    parser.add_argument("--examples", metavar="FILE", help="the examples: JSON lines, JSON or CSV, - for stdin")
     add_reading(parser)
     parser.add_argument("--target", metavar="MODEL", help="the model that runs the prompt")
-    parser.add_argument("--rubric", help="what the judge should look for")
-    parser.add_argument("--rubric-file", metavar="FILE")
-    parser.add_argument("--metric", help="a name, or JSON")
-    parser.add_argument("--population", type=int, metavar="N", help="proposals per iteration")
-    parser.add_argument("--seed", type=int, metavar="N")
+    parser.add_argument("--rubric", metavar="TEXT", help="what the judge should look for")
+    parser.add_argument("--rubric-file", metavar="FILE", help="the same from a file, - for stdin")
+    parser.add_argument("--metric", metavar="NAME", help="what scores in place of the judge: a name, or JSON")
+    parser.add_argument("--population", type=whole_number, metavar="N", help="proposals per iteration")
+    parser.add_argument("--seed", type=whole_number, metavar="N", help="the same seed and answers make the same job")
     parser.add_argument(
         "--set", action="append", default=[], metavar="FIELD=JSON", help="any other field of the request"
     )

@@ -35,6 +35,12 @@ _EXIT_BY_HTTP = {
 }
 
 
+_HINTS = {
+    "unauthorized": "; set GEPA_NEXT_TOKEN or --token",
+    "unreachable": "; does it run there? GEPA_NEXT_URL or --url says where",
+}
+
+
 class UsageError(Exception):
     """Report what the user has to say otherwise."""
 
@@ -82,6 +88,6 @@ def complain(message: str, code: Exit) -> Exit:
 
 
 def _said(error: ClientError) -> str:
-    hint = "; set GEPA_NEXT_TOKEN or --token" if error.code == "unauthorized" else ""
+    hint = _HINTS.get(error.code, "")
     request = f" (request {error.request_id})" if error.code == "internal_error" else ""
     return f"{error}{hint}{request}"

@@ -37,7 +37,7 @@ def add_token_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPa
         )
     new.set_defaults(run=_new)
     check = about.add_parser("check", help="say what a file of tokens says, or what is wrong with it")
-    check.add_argument("file", type=Path)
+    check.add_argument("file", type=Path, help="what API_TOKENS_FILE names")
     check.set_defaults(run=_check)
 
 

@@ -44,7 +44,10 @@ def _check(_: argparse.Namespace) -> None:
 
 
 def _days(text: str) -> float:
-    days = float(text)
+    try:
+        days = float(text)
+    except ValueError:
+        days = math.nan
     if not 0 <= days < math.inf:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"a number of days is expected, not {text}")
     return days

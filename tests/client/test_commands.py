@@ -8,9 +8,11 @@ import pty
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
+from gepa_next.cli import _parser
 from gepa_next.client.states import Job, Result, Warned
 from gepa_next.commands.watching import conclusion
 from tests.client.stand_in import answer
@@ -164,7 +166,9 @@ def test_the_bank_goes_out_and_in_again(service, tmp_path, examples) -> None:
         (["optimize", "/no/such/file"], TOKEN, 2, "No such file"),
         (["optimize", "/"], TOKEN, 2, "Is a directory"),
         (["jobs", "--url", "nonsense"], TOKEN, 2, "not the address of a server"),
-        (["jobs", "--url", "http://127.0.0.1:1"], TOKEN, 4, "Connection refused"),
+        (["jobs", "--url", "http://127.0.0.1:1"], TOKEN, 4, "Connection refused; does it run there?"),
+        (["jobs", "--limit", "x"], TOKEN, 2, "argument --limit: a whole number is expected, not x"),
+        (["prune", "--older-than", "x"], TOKEN, 2, "argument --older-than: a number of days is expected, not x"),
         (["jobs", "--status", "odd"], TOKEN, 2, "invalid choice"),
     ],
 )
@@ -192,6 +196,25 @@ def test_an_option_that_makes_no_sense_is_named(stand_in, prompt, arguments, sai
     done = run(server.url, "optimize", prompt, *arguments)
     assert (done.returncode, done.stdout, server.requests) == (2, "", [])
     assert said in done.stderr
+
+
+def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Yield the parser and those of its commands."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                yield from parsers(each)
+
+
+def test_every_option_of_every_command_says_what_it_does() -> None:
+    silent = [
+        (each.prog, action.dest)
+        for each in parsers(_parser())
+        for action in each._actions
+        if not (action.help or isinstance(action, argparse._SubParsersAction))
+    ]
+    assert silent == []
 
 
 def test_a_server_that_is_another_one_is_said_to_be(stand_in) -> None:
