@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.resources import files
 from pathlib import Path
 from statistics import median, quantiles
@@ -19,8 +19,9 @@ from urllib.parse import urlsplit
 import requests
 
 from benchmarks.serve.together import asked_together, message_of
-from benchmarks.serve.usage import family, pss_mib
-from benchmarks.server import running_server
+from benchmarks.serve.usage import cpu_s, family, pss_mib
+from benchmarks.server import RunningServer, running_server
+from gepa_next.store.database import Database
 
 ROUNDS, REQUESTS = 7, 300
 CONNECTIONS = (8, 32)
@@ -28,25 +29,31 @@ TIMEOUT_S = 30
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, bare_server() as bare:
-        environment = {
-            "DATABASE_PATH": str(Path(folder, "bench.sqlite3")),
-            "RUNNER": "none",
-            "MAX_QUEUED_JOBS": str(10**6),
-        }
+    with tempfile.TemporaryDirectory() as folder, bare_server() as bare_one:
+        path = Path(folder, "bench.sqlite3")
+        environment = {"DATABASE_PATH": str(path), "RUNNER": "none", "MAX_QUEUED_JOBS": str(10**6)}
         with running_server(environment) as server:
-            url = server.url
+            bare, url = bare_one.url, server.url
             job = requests.post(f"{url}/v1/optimize", json=body(3), timeout=TIMEOUT_S).json()
             get, post = (bare, "GET /state"), (bare, "POST /echo")
             compare("GET state", get, (url, f"GET /v1/optimize/{job['job_id']}"))
             compare("GET healthz", get, (url, "GET /v1/healthz"))
-            compare("POST optimize, 3 examples", post, (url, "POST /v1/optimize"), json.dumps(body(3)))
-            compare("POST optimize, 60 examples", post, (url, "POST /v1/optimize"), json.dumps(body(60)))
+            for examples in (3, 60):
+                name = f"POST optimize, {examples} examples"
+                compare(name, post, (url, "POST /v1/optimize"), json.dumps(body(examples)))
+                end_jobs(path)
             for connections in CONNECTIONS:
-                compare_together((bare, "POST /echo"), (url, "POST /v1/optimize"), json.dumps(body(3)), connections)
+                compare_together(bare_one, server, connections)
+                end_jobs(path)
         with running_server({"DATABASE_PATH": str(Path(folder, "idle.sqlite3"))}) as server:
             requests.get(f"{server.url}/v1/optimize", timeout=TIMEOUT_S)
             print(f"idle, all processes: {pss_mib(family(server.pid)):.0f} MiB PSS")
+
+
+def end_jobs(path: Path) -> None:
+    """End all jobs: no server has thousands in its queue, and those are counted for each new one."""
+    with closing(Database(path)) as database:
+        database.write(lambda db: db.execute("UPDATE jobs SET status = 'cancelled' WHERE status = 'queued'"))
 
 
 def body(examples: int) -> dict[str, object]:
@@ -55,7 +62,7 @@ def body(examples: int) -> dict[str, object]:
 
 
 @contextmanager
-def bare_server() -> Iterator[str]:
+def bare_server() -> Iterator[RunningServer]:
     listener = socket.create_server(("127.0.0.1", 0))
     listener.set_inheritable(True)
     command = [sys.executable, "-m", "gunicorn", "-k", "gevent", "--log-level", "warning", "--no-control-socket"]
@@ -64,7 +71,7 @@ def bare_server() -> Iterator[str]:
     command += ["benchmarks.serve.bare:app"]
     server = subprocess.Popen(command, pass_fds=[listener.fileno()])
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield RunningServer(f"http://127.0.0.1:{listener.getsockname()[1]}", server.pid)
     finally:
         server.terminate()
         server.wait(TIMEOUT_S)
@@ -79,22 +86,53 @@ def compare(name: str, bare: tuple[str, str], ours: tuple[str, str], payload: st
     print(f"{name}: {ratio:.2f} x bare Flask ({our:.0f}/s against {theirs:.0f}/s, one connection)", flush=True)
 
 
-def compare_together(bare: tuple[str, str], ours: tuple[str, str], payload: str, connections: int) -> None:
-    """Alternate rounds of both over so many connections at once, and print how long ours keeps a probe waiting."""
-    messages = [message_of(*each, payload) for each in (bare, ours)]
-    healthz = message_of(ours[0], "GET /v1/healthz")
-    theirs, our, waits = [], [], list[float]()
+def compare_together(bare: RunningServer, ours: RunningServer, connections: int) -> None:
+    """Alternate rounds of both over so many connections at once, and print how long ours keeps a probe waiting.
+
+    What a request takes of CPU does not depend on what else the machine does, as rates do.
+    """
+    theirs = Crowd(bare, "POST /echo", connections)
+    our = Crowd(ours, "POST /v1/optimize", connections, probe="GET /v1/healthz")
     for _ in range(ROUNDS):
-        theirs.append(asked_together(bare[0], messages[0], connections=connections, count=4 * REQUESTS).per_s)
-        found = asked_together(ours[0], messages[1], connections=connections, count=4 * REQUESTS, probe=healthz)
-        our.append(found.per_s)
-        waits += found.waits_ms
-    ratio = median(one / other for one, other in zip(our, theirs, strict=True))
+        theirs.ask()
+        our.ask()
+    ratio = median(mine / bares for mine, bares in zip(our.rates, theirs.rates, strict=True))
     print(
-        f"POST optimize, 3 examples: {ratio:.2f} x bare Flask ({median(our):.0f}/s against {median(theirs):.0f}/s,"
-        f" {connections} connections); healthz meanwhile {median(waits):.1f} ms, p99 {quantiles(waits, n=100)[98]:.1f}",
+        f"POST optimize, 3 examples: {ratio:.2f} x bare Flask ({median(our.rates):.0f}/s against"
+        f" {median(theirs.rates):.0f}/s, {connections} connections); CPU {our.cpu_us:.0f} µs against"
+        f" {theirs.cpu_us:.0f} µs; healthz meanwhile {median(our.waits_ms):.1f} ms,"
+        f" p99 {quantiles(our.waits_ms, n=100)[98]:.1f} ms",
         flush=True,
     )
+
+
+class Crowd:
+    """Connections that send one request for a job again and again, and what was seen of the server in all rounds."""
+
+    def __init__(self, server: RunningServer, request: str, connections: int, *, probe: str = "") -> None:
+        self._server = server
+        self._connections = connections
+        self._message = message_of(server.url, request, json.dumps(body(3)))
+        self._probe = message_of(server.url, probe) if probe else b""
+        self._cpu_s = 0.0
+        self.rates: list[float] = []
+        self.waits_ms: list[float] = []
+
+    def ask(self) -> None:
+        """Have a round of requests answered."""
+        pids, count = family(self._server.pid), 2 * REQUESTS
+        before = cpu_s(pids)
+        found = asked_together(
+            self._server.url, self._message, connections=self._connections, count=count, probe=self._probe
+        )
+        self._cpu_s += cpu_s(pids) - before
+        self.rates.append(found.per_s)
+        self.waits_ms += found.waits_ms
+
+    @property
+    def cpu_us(self) -> float:
+        """CPU time of the server for a request."""
+        return 1e6 * self._cpu_s / (len(self.rates) * 2 * REQUESTS)
 
 
 def rate(ask: Callable[[], None]) -> float:
