@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 CONNECT_S = 5.0
 AWAY_S = 1.0  # so long after an attempt that failed there is no other
 TOPIC = "gepa-next-begun"
+# They tell of a lost connection in traces without end, with a handler of their own: what matters of it is told here.
+for _name in ("distributed", "distributed.client", "tornado.application"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 Result = TypeVar("Result")
 
@@ -73,10 +76,17 @@ class Cluster:
     def _connected(self) -> Client:
         with self._connecting:
             if self._client is None or self._client.status not in {"running", "connecting"}:
+                if self._client is not None:  # it has tried for as long as an attempt takes
+                    self._lose()
                 if time.monotonic() < self._away_until:  # all that waited meanwhile are told at once
                     raise OSError("the scheduler cannot be reached")
                 self._client = self._connect()
             return self._client
+
+    def _lose(self) -> None:
+        self._client = None
+        self._away_until = time.monotonic() + AWAY_S
+        log.warning("the connection to the cluster at %s is lost", self._address)
 
     def _connect(self) -> Client:
         self._away_until = time.monotonic() + self._connect_s + AWAY_S

@@ -1,6 +1,7 @@
 """Jobs whose requests and metrics run on a cluster of real processes, some of which die over them."""
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import closing
 from operator import add
@@ -85,3 +86,32 @@ def test_a_scheduler_that_is_not_there_is_said_to_be_away() -> None:
     with closing(Cluster("tcp://127.0.0.1:9", connect_s=0.2)) as cluster, pytest.raises(NotDone) as caught:
         cluster(add, 1, 2, lasts_s=1.0)
     assert caught.value.begun == 0
+
+
+@pytest.fixture
+def theirs() -> Iterator[list[logging.LogRecord]]:
+    """What distributed itself logs."""
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = records.append
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    for each in loggers:
+        each.addHandler(handler)
+    yield records
+    for each in loggers:
+        each.removeHandler(handler)
+
+
+def test_a_scheduler_that_goes_is_told_of_in_one_line_of_ours(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, theirs: list[logging.LogRecord]
+) -> None:
+    caplog.set_level(logging.WARNING)
+    with opened_machines(tmp_path, workers=1) as machines, closing(Cluster(machines.address, connect_s=0.5)) as cluster:
+        assert cluster(add, 1, 2, lasts_s=10.0).result == 3
+        machines.kill(0)
+        for _ in range(3):
+            with pytest.raises(NotDone, match="the cluster: "):
+                cluster(add, 1, 2, lasts_s=10.0)
+    ours = [record.message for record in caplog.records if record.name == "gepa_next.cluster"]
+    assert ours == [f"the connection to the cluster at {machines.address} is lost"]
+    assert theirs == []
