@@ -285,6 +285,10 @@ def test_the_page_of_a_re_test_shows_the_prompt_that_was_tested(open_with, open_
         page.close()
 
 
+def test_a_job_that_ended_without_faults_says_so(job_page) -> None:
+    assert (job_page.text_content("#faults"), job_page.text_content("#faults-of")) == ("0", "none")
+
+
 def test_lost_examples_of_the_test_open_their_cases(job_page, done) -> None:
     service, _, job_id = done
     lost = service.client().get(f"/v1/optimize/{job_id}").json["result"]["test"]["lost"]

@@ -58,7 +58,7 @@ function faults(model) {
     model.unscored ? `${count(model.unscored)} for the judge` : "",
     model.waits ? `waited ${many(model.waits, "time")}` : "",
   ];
-  say("faults-of", parts.filter(Boolean).join(", ") || "none so far");
+  say("faults-of", parts.filter(Boolean).join(", ") || (model.running ? "none so far" : "none"));
 }
 
 function against({ wins, losses, ties }, model) {
