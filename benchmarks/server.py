@@ -27,7 +27,7 @@ class RunningServer:
 def running_server(environment: Mapping[str, str], *, log: Path | None = None) -> Iterator[RunningServer]:
     """Yield a ready server without authentication, its log in the file if there is one; it ends with the block."""
     command = [sys.executable, "-m", "gepa_next", "serve", "--dev", "--port", "0"]
-    variables = {**os.environ, "LOG_LEVEL": "WARNING", "RATE_LIMIT_PER_MIN": "0", **environment}
+    variables = {"LOG_LEVEL": "WARNING", **os.environ, "RATE_LIMIT_PER_MIN": "0", **environment}
     with log.open("wb") if log else nullcontext() as errors:
         server = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=errors, text=True)
     try:

@@ -1,6 +1,6 @@
-"""The API against a bare Flask route on the same gunicorn, in one run: ratios of medians, and idle memory.
+"""The API against a bare Flask route on the same gunicorn, in one run: ratios of medians, CPU time, and idle memory.
 
-make bench, or python -m benchmarks.serve --only routes
+make bench, or python -m benchmarks.serve --only routes; with LOG_LEVEL=INFO ours logs each request, the bare one none.
 """
 
 import json
@@ -9,17 +9,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from importlib.resources import files
 from pathlib import Path
 from statistics import median, quantiles
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import requests
 
 from benchmarks.serve.together import asked_together, message_of
-from benchmarks.serve.usage import cpu_s, family, pss_mib
+from benchmarks.serve.usage import cpu_s, family, pss_mib, scheduled_s
 from benchmarks.server import RunningServer, running_server
 from gepa_next.store.database import Database
 
@@ -29,21 +30,22 @@ TIMEOUT_S = 30
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, bare_server() as bare_one:
+    with tempfile.TemporaryDirectory() as folder, bare_server() as bare:
         path = Path(folder, "bench.sqlite3")
         environment = {"DATABASE_PATH": str(path), "RUNNER": "none", "MAX_QUEUED_JOBS": str(10**6)}
         with running_server(environment) as server:
-            bare, url = bare_one.url, server.url
-            job = requests.post(f"{url}/v1/optimize", json=body(3), timeout=TIMEOUT_S).json()
+            made = requests.post(f"{server.url}/v1/optimize", json=body(3), timeout=TIMEOUT_S)
             get, post = (bare, "GET /state"), (bare, "POST /echo")
-            compare("GET state", get, (url, f"GET /v1/optimize/{job['job_id']}"))
-            compare("GET healthz", get, (url, "GET /v1/healthz"))
+            state, known = f"GET {made.headers['Location']}", f"If-None-Match: {made.headers['ETag']}"
+            compare("GET state", get, (server, state))
+            compare("GET state, 304", get, (server, state), header=known)
+            compare("GET healthz", get, (server, "GET /v1/healthz"))
             for examples in (3, 60):
                 name = f"POST optimize, {examples} examples"
-                compare(name, post, (url, "POST /v1/optimize"), json.dumps(body(examples)))
+                compare(name, post, (server, "POST /v1/optimize"), json.dumps(body(examples)))
                 end_jobs(path)
             for connections in CONNECTIONS:
-                compare_together(bare_one, server, connections)
+                compare_together(bare, server, connections)
                 end_jobs(path)
         with running_server({"DATABASE_PATH": str(Path(folder, "idle.sqlite3"))}) as server:
             requests.get(f"{server.url}/v1/optimize", timeout=TIMEOUT_S)
@@ -77,13 +79,20 @@ def bare_server() -> Iterator[RunningServer]:
         server.wait(TIMEOUT_S)
 
 
-def compare(name: str, bare: tuple[str, str], ours: tuple[str, str], payload: str = "") -> None:
-    """Alternate rounds of both (URL and request line) and print the ratio of their request rates."""
-    with keep_alive(*bare, payload) as ask_bare, keep_alive(*ours, payload) as ask_ours:
-        pairs = [(rate(ask_bare), rate(ask_ours)) for _ in range(ROUNDS)]
-    ratio = median(our / theirs for theirs, our in pairs)
-    theirs, our = (median(column) for column in zip(*pairs, strict=True))
-    print(f"{name}: {ratio:.2f} x bare Flask ({our:.0f}/s against {theirs:.0f}/s, one connection)", flush=True)
+def compare(
+    name: str, bare: tuple[RunningServer, str], ours: tuple[RunningServer, str], payload: str = "", *, header: str = ""
+) -> None:
+    """Alternate rounds of both (server and request line); print the ratio of their rates, and their CPU time."""
+    with keep_alive(bare, payload) as ask_bare, keep_alive(ours, payload, header=header) as ask_ours:
+        asks = [(ask_bare, family(bare[0].pid)), (ask_ours, family(ours[0].pid))]
+        pairs = [[rate(ask, pids) for ask, pids in asks] for _ in range(ROUNDS)]
+    ratio = median(our.per_s / theirs.per_s for theirs, our in pairs)
+    theirs, our = (Rate(*map(median, zip(*column, strict=True))) for column in zip(*pairs, strict=True))
+    print(
+        f"{name}: {ratio:.2f} x bare Flask ({our.per_s:.0f}/s against {theirs.per_s:.0f}/s, one connection;"
+        f" {our.cpu_us:.0f} µs of CPU against {theirs.cpu_us:.0f} µs)",
+        flush=True,
+    )
 
 
 def compare_together(bare: RunningServer, ours: RunningServer, connections: int) -> None:
@@ -135,17 +144,25 @@ class Crowd:
         return 1e6 * self._cpu_s / (len(self.rates) * 2 * REQUESTS)
 
 
-def rate(ask: Callable[[], None]) -> float:
-    started = time.perf_counter()
+class Rate(NamedTuple):
+    """How many answers a second, and what the server computed for each."""
+
+    per_s: float
+    cpu_us: float
+
+
+def rate(ask: Callable[[], None], pids: Sequence[int]) -> Rate:
+    started, used_s = time.perf_counter(), scheduled_s(pids)
     for _ in range(REQUESTS):
         ask()
-    return REQUESTS / (time.perf_counter() - started)
+    return Rate(REQUESTS / (time.perf_counter() - started), 1e6 * (scheduled_s(pids) - used_s) / REQUESTS)
 
 
 @contextmanager
-def keep_alive(url: str, request: str, payload: str) -> Iterator[Callable[[], None]]:
+def keep_alive(asked: tuple[RunningServer, str], payload: str, *, header: str = "") -> Iterator[Callable[[], None]]:
     """Yield a function that sends the request over one connection and reads the answer."""
-    place, message = urlsplit(url), message_of(url, request, payload)
+    server, request = asked
+    place, message = urlsplit(server.url), message_of(server.url, request, payload, header=header)
     with socket.create_connection((place.hostname or "", place.port or 80), timeout=TIMEOUT_S) as connection:
         reader = connection.makefile("rb")
 
@@ -157,7 +174,7 @@ def keep_alive(url: str, request: str, payload: str) -> Iterator[Callable[[], No
                 if line.lower().startswith(b"content-length:"):
                     length = int(line.split(b":")[1])
             reader.read(length)
-            if not status.startswith(b"HTTP/1.1 20"):
+            if not status.startswith((b"HTTP/1.1 20", b"HTTP/1.1 304")):
                 raise SystemExit(f"{request}: {status.decode()}")
 
         yield ask

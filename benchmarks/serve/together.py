@@ -14,9 +14,10 @@ PROBE_EVERY_S = 0.02
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 
 
-def message_of(url: str, request: str, payload: str = "") -> bytes:
-    """Return the request (method and path) as it is sent."""
+def message_of(url: str, request: str, payload: str = "", *, header: str = "") -> bytes:
+    """Return the request (method and path) as it is sent, with a header more if one is given."""
     head = f"{request} HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\n"
+    head += f"{header}\r\n" if header else ""
     head += f"Content-Type: application/json\r\nContent-Length: {len(payload.encode())}\r\n" if payload else ""
     return f"{head}\r\n{payload}".encode()
 

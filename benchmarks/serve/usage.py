@@ -21,6 +21,11 @@ def cpu_s(pids: Iterable[int]) -> float:
     return sum(int(ticks) for pid in pids for ticks in _stat(pid)[11:13]) / _TICKS_PER_S
 
 
+def scheduled_s(pids: Iterable[int]) -> float:
+    """Return the seconds that the first threads of the processes have run so far, to the nanosecond."""
+    return sum(int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[0]) for pid in pids) / 1e9
+
+
 def pss_mib(pids: Iterable[int]) -> float:
     """Return the memory of the processes in MiB, what they share counted once."""
     return sum(_pss_kib(pid) for pid in pids) / 1024
