@@ -50,6 +50,7 @@ def test_a_job_is_followed_from_the_form_to_its_end_and_the_visitor_leaves(open_
         page.wait_for_url("**/login")
         page.goto(url)
         assert page.url.endswith("/login")
+        page.close()  # before the server goes: it may still ask for something
 
 
 def test_what_is_wrong_is_announced_and_said_at_its_field(open_server, open_page, trouble) -> None:
