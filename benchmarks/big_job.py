@@ -123,8 +123,8 @@ def add_candidate(db: sqlite3.Connection, job_id: str, number: int) -> None:
     db.execute(
         "INSERT INTO candidates (job_id, id, event_id, iteration, text, prompts, parents, operator, decision,"
         " reason, score, parent_score, compared)"
-        " VALUES (?, ?, ?, 1, ?, '{}', '[0]', 'reflect', 'accepted', 'better', 0.5, 0.4, 3)",
-        (job_id, number, event_id, f"{TEXT}{number}"),
+        " VALUES (?, ?, ?, 1, ?, '{}', ?, 'reflect', 'accepted', 'better', 0.5, 0.4, 3)",
+        (job_id, number, event_id, f"{TEXT}{number}", "[0]" if number else "[]"),
     )
     db.executemany(
         "INSERT INTO rollouts (job_id, event_id, position, candidate_id, example_id, split, output, score, feedback,"

@@ -1,4 +1,4 @@
-"""Courses beside jobs: the example bank, pinned prompts, a server that starts, a new file, old jobs that are pruned."""
+"""Courses beside jobs: the bank, pinned prompts, a log-out, a start, a new file, old jobs that are pruned, checks."""
 
 import signal
 import time
@@ -7,7 +7,7 @@ from contextlib import closing
 from http import HTTPStatus
 from pathlib import Path
 
-from gepa_next.api.edge.identity import NOBODY
+from gepa_next.api.edge.identity import COOKIE, NOBODY
 from gepa_next.gepa.drift import anchors_fingerprint
 from gepa_next.store.database import Database
 from gepa_next.store.housekeeping import PARTS, check_file
@@ -73,6 +73,21 @@ def pins(stage: Stage) -> Account:
     return {
         "versions": [(each.number, each.candidate_id, each.text, each.previous) for each in versions],
         "activations": [(each.id, each.number, each.until is None) for each in activations],
+        "file": check_file(stage.database),
+    }
+
+
+def logged_out(stage: Stage, faults: Faults) -> Account:
+    """End the session of a page; a copy of its cookie opens nothing any more."""
+    stage.variables |= {"REQUIRE_AUTH": "true", "API_BEARER_TOKENS": "a-token"}
+    from_page = {"headers": {"Sec-Fetch-Site": "same-origin"}, "allow_redirects": False}
+    entered, _ = stage.ask("POST", "/login", data={"token": "a-token"}, **from_page)
+    cookies = {COOKIE: entered.cookies[COOKIE]}
+    assert stage.ask("GET", "/v1/optimize", cookies=cookies)[0].status_code == HTTPStatus.OK
+    stage.ask("POST", "/logout", faults=faults.servers, cookies=cookies, **from_page)
+    return {
+        "afterwards": stage.ask("GET", "/v1/optimize", cookies=cookies)[0].status_code,
+        "ended": count_rows(stage.database, "ended_sessions"),
         "file": check_file(stage.database),
     }
 
@@ -179,5 +194,5 @@ def count_rows(database: Database, table: str) -> int:
     return int(database.rows(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608 - our own tables
 
 
-COURSES = (banked, pinned, unpinned, started, migrated, migrated_by_two, pruned, judged, watched, measured)
+COURSES = (banked, pinned, unpinned, logged_out, started, migrated, migrated_by_two, pruned, judged, watched, measured)
 HOUSEWORK: dict[str, Course] = {each.__name__: each for each in COURSES}

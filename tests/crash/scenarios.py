@@ -59,6 +59,7 @@ SCENARIOS = (
     ),
     Scenario("pinned", Faults(servers=around("pin_version"), later=around("activate_version"))),
     Scenario("unpinned", Faults(servers=around("delete_versions"))),
+    Scenario("logged_out", Faults(servers=around("end_session"))),
     Scenario("started", Faults(servers=around("probe_write"))),
     Scenario("migrated", Faults(runners=around("migrate", 7))),
     Scenario("migrated_by_two", Faults(runners=("migrate:7:before:stop",))),
