@@ -10,7 +10,7 @@ import gevent
 import pytest
 import requests
 
-from gepa_next.awaited import GONE_S, Awaited, AwaitedReader, give_up_the_vanished
+from gepa_next.serving.awaited import GONE_S, Awaited, AwaitedReader, give_up_the_vanished
 from tests.e2e.processes import AUTHORIZED, BEHIND_NGINX, SERVE, TIMEOUT_S, Server, start, wait_for
 from tests.support.service import TOKEN
 

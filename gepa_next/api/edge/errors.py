@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 STATUS_BY_CODE: Mapping[str, int] = MappingProxyType(
     {
         "invalid_json": 400,
-        "invalid_request": 400,  # 414, 417, 431 and 501 too: web_worker
+        "invalid_request": 400,  # 414, 417, 431 and 501 too: serving.answers
         "unauthorized": 401,
         "cross_origin": 403,
         "forbidden": 403,

@@ -8,7 +8,7 @@ import pytest
 from gunicorn import http
 from gunicorn.config import Config
 
-from gepa_next.web_worker import InOnePiece
+from gepa_next.serving.answers import InOnePiece
 
 TIMEOUT_S = 5
 HEADERS = [("Content-Type", "text/plain"), ("Content-Length", "8")]

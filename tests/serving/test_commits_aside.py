@@ -6,14 +6,14 @@ import threading
 from pathlib import Path
 from types import SimpleNamespace
 
-from gepa_next.web_worker import WebWorker
+from gepa_next.serving.worker import WebWorker
 from tests.support.service import open_service
 
 START = """
 from gevent import monkey; monkey.patch_all()
 import os, sqlite3, sys, threading, time
 from pathlib import Path
-from gepa_next.aside import Aside
+from gepa_next.serving.aside import Aside
 from gepa_next.errors import StoreError
 from gepa_next.store.database import Database
 

@@ -1,70 +1,24 @@
-"""gunicorn's gevent worker, answering what never reaches the application in our one error shape."""
+"""gunicorn's gevent worker, which answers what never reaches the application too, and leaves nobody unanswered."""
 
-import json
 import secrets
-import socket
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
-from types import MappingProxyType
 from typing import Any
 
 from gevent.pool import Pool
 from gevent.server import StreamServer
 from gunicorn import util
-from gunicorn.http import errors, wsgi
+from gunicorn.http import wsgi
 from gunicorn.workers.ggevent import GeventWorker
 
-from gepa_next.api.edge.headers import EVERYWHERE
-from gepa_next.aside import Aside
-from gepa_next.awaited import Awaited, AwaitedReader, RequestWait, give_up_the_vanished, has_vanished
+from gepa_next.serving.answers import InOnePiece, let_it_arrive, refusal, status_of
+from gepa_next.serving.aside import Aside
+from gepa_next.serving.awaited import Awaited, AwaitedReader, RequestWait, give_up_the_vanished, has_vanished
 
 TELL_S = 10.0
 LOOK_S = 0.05
-LINGER_S, LINGER_READS, LINGER_BYTES = 0.5, 16, 65_536
-STATUS: Mapping[type[Exception], tuple[HTTPStatus, str]] = MappingProxyType(
-    {
-        errors.LimitRequestLine: (HTTPStatus.REQUEST_URI_TOO_LONG, "the path and query are too long"),
-        errors.LimitRequestHeaders: (
-            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-            "the headers are too large or too many",
-        ),
-        errors.ExpectationFailed: (HTTPStatus.EXPECTATION_FAILED, "send no Expect but 100-continue"),
-        errors.UnsupportedTransferCoding: (HTTPStatus.NOT_IMPLEMENTED, "send no Transfer-Encoding but chunked"),
-        errors.ParseException: (HTTPStatus.BAD_REQUEST, "this is no HTTP request that the server can read"),
-    }
-)
-_OF_THE_SERVER = (errors.ConfigurationProblem, errors.InvalidResponseHeader, errors.InvalidResponseHeaderName)
-
-
-class _Held(list[bytes]):
-    """A socket's stand-in that keeps what it is given."""
-
-    sendall = list.append
-
-
-class InOnePiece(wsgi.Response):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's response, whose head goes out with the first of its body: alone it wakes the client for nothing."""
-
-    sock: Any
-
-    def write(self, arg: bytes) -> None:
-        """Send a part of the body, and before the first the head."""
-        if self.headers_sent:
-            super().write(arg)
-            return
-        held = _Held()
-        sock, self.sock = self.sock, held
-        try:
-            super().write(arg)
-        finally:
-            self.sock = sock
-        whole = b"".join(held)
-        sent = sock.send(whole)  # all of it as a rule, and gevent's sendall would take twice as long
-        if sent < len(whole):
-            sock.sendall(memoryview(whole)[sent:])
 
 
 class WebWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -132,7 +86,7 @@ class WebWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         except StopIteration:
             if not req.body.reader.is_at_end():
                 with suppress(OSError):
-                    _let_it_arrive(sock)
+                    let_it_arrive(sock)
             raise
         except OSError as error:
             if not has_vanished(error):
@@ -142,7 +96,7 @@ class WebWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:  # Any: gunicorn has no types
         """Answer a request that could not be read; what it said is not logged, for it may hold a token."""
         request_id = secrets.token_hex(8)
-        status, message = _answer_to(exc)
+        status, message = status_of(exc)
         facts = {"request_id": request_id, "status": status.value}
         if status is HTTPStatus.INTERNAL_SERVER_ERROR:
             where = f"{getattr(req, 'method', '')} {getattr(req, 'path', '')}".strip() or "before the request was read"
@@ -156,39 +110,7 @@ class WebWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
                 extra=facts,
             )
         try:
-            util.write_nonblock(client, _answer(status, message, request_id))
-            _let_it_arrive(client)
+            util.write_nonblock(client, refusal(status, message, request_id))
+            let_it_arrive(client)
         except OSError:
             self.log.debug("nobody waits for the answer to request %s", request_id)
-
-
-def _let_it_arrive(client: Any) -> None:  # Any: gunicorn has no types
-    """Read on for a moment: closing a connection with something unread would take the answer back."""
-    client.shutdown(socket.SHUT_WR)
-    client.settimeout(LINGER_S)
-    for _ in range(LINGER_READS):
-        if not client.recv(LINGER_BYTES):
-            return
-
-
-def _answer_to(error: BaseException) -> tuple[HTTPStatus, str]:
-    if not isinstance(error, _OF_THE_SERVER):
-        for kind, answer in STATUS.items():
-            if isinstance(error, kind):
-                return answer
-    return HTTPStatus.INTERNAL_SERVER_ERROR, "an error in the service; its log says more under this request id"
-
-
-def _answer(status: HTTPStatus, message: str, request_id: str) -> bytes:
-    code = "internal_error" if status is HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request"
-    error = {"code": code, "message": message, "details": [], "request_id": request_id}
-    body = json.dumps({"error": error}).encode()
-    headers = {
-        "Connection": "close",
-        "Content-Type": "application/json",
-        "Content-Length": str(len(body)),
-        "X-Request-ID": request_id,
-        **EVERYWHERE,
-    }
-    lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode() + body
