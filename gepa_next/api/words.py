@@ -1,11 +1,26 @@
 """How people are told numbers and times, wherever they read them."""
 
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 UNKNOWN = "–"  # noqa: RUF001 - a dash
 SECONDS_PER_MINUTE = 60
 SHORT_S = 10
 CENT = 0.01
+STOP_REASONS = MappingProxyType(
+    {
+        "iterations": "all iterations done",
+        "target_score": "target score reached",
+        "patience": "patience used up",
+        "stalled": "no proposal worth running any more",
+        "max_rollouts": "limit of rollouts reached",
+        "max_calls": "limit of calls reached",
+        "max_tokens": "limit of tokens reached",
+        "max_cost_usd": "limit of cost reached",
+        "max_seconds": "limit of time reached",
+        "stopped": "stopped on request",
+    }
+)  # without those of a job that failed or was cancelled: its status says it
 
 
 def score(value: float | None) -> str:
@@ -42,6 +57,11 @@ def many(number: int, one: str, more: str = "") -> str:
 def plain(word: object) -> str:
     """Return one of our code words as people write it."""
     return str(word).replace("_", " ")
+
+
+def ended(stop_reason: str | None) -> str:
+    """Return why a job ended, nothing where its status says it."""
+    return STOP_REASONS.get(stop_reason or "", "")
 
 
 def duration(seconds: float | None) -> str:

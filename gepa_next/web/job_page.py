@@ -1,5 +1,7 @@
 """The page of one job, as the server shows it: readable at once and without scripts."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -10,9 +12,10 @@ from gepa_next.api.edge.errors import STATUS_BY_CODE
 from gepa_next.api.edge.wiring import wiring
 from gepa_next.api.evidence.artifacts import ARTIFACTS, REPORT
 from gepa_next.api.jobs.states import job_state
+from gepa_next.api.words import STOP_REASONS
 from gepa_next.errors import InvalidError, RefusedError
 from gepa_next.gepa.types import Candidate
-from gepa_next.models import Job, PinnedVersion
+from gepa_next.models import Job, PinnedVersion, StoredEvent
 from gepa_next.store.events import list_events
 from gepa_next.store.evidence import iterate_ancestry, list_lessons, list_usage
 from gepa_next.store.forks import list_forks
@@ -49,6 +52,8 @@ def job_page(job_id: str, *, refused: RefusedError | None = None) -> Response:
         job=job_state(job, list_usage(database, job.id)).model_dump(mode="json"),
         seed_prompt=job.spec.prompt,
         last_event_id=job.last_event_id,
+        stop_reasons=dict(STOP_REASONS),
+        elapsed_s=_elapsed_s(latest),
         best_candidate_id=job.best_candidate_id,
         lessons=list_lessons(database, job_id)[: -LATEST_LESSONS - 1 : -1],
         events=[words.told(each) for each in reversed(latest)],
@@ -58,6 +63,12 @@ def job_page(job_id: str, *, refused: RefusedError | None = None) -> Response:
         limits=limit_texts(job),
         can_write="write" in token().scopes,
     )
+
+
+def _elapsed_s(latest: Sequence[StoredEvent]) -> float | None:
+    """Return how long the job has been at work as its latest event tells it, which is what scripts show too."""
+    told = (json.loads(each.data).get("elapsed_s") for each in reversed(latest))
+    return next((each for each in told if each is not None), None)
 
 
 def limit_texts(job: Job) -> dict[str, str]:

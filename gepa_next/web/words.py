@@ -7,6 +7,7 @@ from gepa_next.api.words import (
     count,
     difference,
     duration,
+    ended,
     machine,
     many,
     moment,
@@ -18,7 +19,6 @@ from gepa_next.api.words import (
 from gepa_next.models import StoredEvent
 
 SHOWN = (
-    "stage",
     "iteration",
     "candidate_id",
     "purpose",
@@ -32,13 +32,15 @@ SHOWN = (
 )
 
 
-FILTERS = (score, difference, usd, count, duration, moment, clock, machine, many, plain, signed_split)
+FILTERS = (score, difference, usd, count, duration, ended, moment, clock, machine, many, plain, signed_split)
 
 
 def told(event: StoredEvent) -> dict[str, object]:
     """Return what a line of the event log shows where there are no scripts."""
     data = json.loads(event.data)
-    said = [f"{plain(name)} {_worded(data[name])}" for name in SHOWN if data.get(name) is not None and name != "stage"]
+    named = [name for name in SHOWN if data.get(name) is not None]
+    outside = "iteration" if data.get("purpose") == "test" else None  # it carries the one that would have been next
+    said = [f"{plain(name)} {_worded(data[name])}" for name in named if name != outside]
     return {"id": event.id, "ts": event.ts, "kind": data.get("stage", event.type), "said": ", ".join(said)}
 
 

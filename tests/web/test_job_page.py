@@ -142,6 +142,15 @@ def test_the_page_rounds_as_the_server_does(job_page) -> None:
     assert [duration(each) for each in lengths] == ["0.0 s", "0.2 s", "9.9 s", "10 s", "1 min 1 s", "1 h 1 min"]
 
 
+def test_the_time_that_is_left_is_one_number_where_both_ends_are_the_same(job_page) -> None:
+    ranges = [[0, 0], [0.2, 0.9], [1, 2], [100, 110], [100, 200], [7200, 7210], [0, 89], [0, 100]]
+    worded = "([url, values]) => import(url).then((words) => values.map(words.range))"
+    said = [each.removeprefix("about ") for each in job_page.evaluate(worded, [url_of("words.js"), ranges])]
+    assert [each.removesuffix(" left").replace("\u2013", "-") for each in said] == [
+        *("0 s", "1 s", "1-2 s", "2 min", "2-3 min", "2.0 h", "0-89 s", "0-2 min"),
+    ]
+
+
 def test_what_was_best_stands_on_its_step_where_the_line_ends(job_page) -> None:
     star = job_page.locator("#curve .dot.best").get_attribute("transform")
     line = job_page.locator("#curve .step").get_attribute("d")
@@ -237,6 +246,24 @@ def test_a_job_is_stopped(open_with, open_page) -> None:
     assert service.client().get(f"/v1/optimize/{job_id}").json["stop_reason"] == "stopped"
 
 
+def test_a_page_that_is_slow_to_draw_says_of_a_job_that_it_has_ended_when_all_of_it_does(open_with, open_page) -> None:
+    service = open_with()
+    job_id = service.create()
+    with service.served() as url:
+        page = open_page(f"{url}/jobs/{job_id}")
+        log_in(page)
+        connection(page, "live")
+        page.evaluate("window.requestAnimationFrame = () => 0")
+        service.run(job_id)
+        connection(page, "ended")
+        assert page.text_content("#status").strip() == "finished"
+        assert page.text_content("#why") == "all iterations done"
+        assert not page.get_by_role("button", name="Stop").is_visible()
+        usage = service.client().get(f"/v1/optimize/{job_id}").json["usage"]
+        assert page.text_content("#calls") == str(usage["calls"])
+        page.close()
+
+
 def test_a_candidate_is_pinned_and_the_page_says_so(job_page, done, trouble) -> None:
     service, _, job_id = done
     job_page.get_by_role("button", name="Pin…").click()
@@ -299,6 +326,11 @@ def test_lost_examples_of_the_test_open_their_cases(job_page, done) -> None:
     assert lost[0] in job_page.text_content("#case-title")
 
 
+def last_progress(service, job_id):
+    events = service.client().get(f"/jobs/{job_id}/history").json["events"]
+    return [data for _, kind, _, data in events if kind == "progress"][-1]
+
+
 def test_a_page_without_javascript_shows_the_state(done, browser) -> None:
     service, url, job_id = done
     context = browser.new_context(
@@ -312,6 +344,11 @@ def test_a_page_without_javascript_shows_the_state(done, browser) -> None:
     assert page.text_content("#best") == score(state["best_score"])
     assert page.text_content("#prompt") == state["result"]["prompt"]
     assert page.locator("#log li").count() > 3
+    assert page.text_content("#why") == "all iterations done"
+    assert page.text_content("#elapsed") == duration(last_progress(service, job_id)["elapsed_s"])
+    assert "iteration 5" not in page.text_content("#log")
+    assert not page.get_by_text("Reload it to see more").is_visible()
+    assert not page.locator("#prompt-about").is_visible()
     assert page.get_by_text(state["result"]["says"]).is_visible()
     assert [page.get_by_text(each["message"]).is_visible() for each in state["warnings"]] == [True]
     assert page.get_by_text(f"Scored lower than before on: {', '.join(state['result']['test']['lost'])}.").is_visible()

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from hashlib import sha256
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
-from gepa_next.api.words import many, plain, score
+from gepa_next.api.words import STOP_REASONS, many, plain, score
 from gepa_next.web.assets import FILES, url_of
 from tests.support.service import OTHER_TOKEN, TOKEN, Service, open_service
 
@@ -19,6 +20,7 @@ DEMO = json.loads(files("gepa_next.demo").joinpath("job.json").read_text(encodin
 HERE = {"Sec-Fetch-Site": "same-origin"}
 SCRIPT = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
 SPLITS = {"train": 0, "validation": 1, "test": 2}
+API_DOC = Path(__file__).parents[2] / "docs" / "API.md"
 LARGEST_PAGE = 150_000
 
 
@@ -207,6 +209,17 @@ def test_the_list_shows_verdicts_and_only_what_improved_in_bold(done, visitor, j
     text = visitor.get("/").text
     assert f'<small class="verdict">{result["verdict"].replace("_", " ")}</small>' in text
     assert ("<strong>" in text.partition("<tbody>")[2]) == (result["verdict"] == "improved")
+
+
+def test_the_list_and_the_report_say_in_words_why_a_job_ended(done, visitor, job_id) -> None:
+    assert "<small>all iterations done</small>" in visitor.get("/").text
+    assert "finished (all iterations done) at " in visitor.get(f"/v1/optimize/{job_id}/artifacts/report.html").text
+
+
+def test_every_reason_to_end_that_is_documented_has_words() -> None:
+    documented = re.search(r"\| `stop_reason` \| null until the end; (.*) \|", API_DOC.read_text(encoding="utf-8"))[1]
+    wordless = {"cancelled", "error"}  # as the status has it
+    assert set(re.findall(r"`(\w+)`", documented)) - wordless == set(STOP_REASONS)
 
 
 def test_the_list_shows_one_status_and_pages(open_with) -> None:

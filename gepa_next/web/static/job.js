@@ -28,7 +28,7 @@ const SCORED = new Set(["seed", "evaluate", "iteration", "select"]);
 const TICK_MS = 1000;
 const SHARE = 4; // a page that takes long to draw is drawn so much less often
 
-const { job, seedPrompt, lastEventId } = JSON.parse(byId("given").textContent);
+const { job, seedPrompt, lastEventId, stopReasons } = JSON.parse(byId("given").textContent);
 const model = new Model(job);
 const view = { by: "iteration", picked: null, only: "all", rejected: true };
 let [timer, next] = [null, 0];
@@ -75,12 +75,13 @@ function pick(candidate) {
   choose({ picked: candidate === model.bestId ? null : candidate });
 }
 
-function connection(state) {
+async function connection(state) {
   const shown = byId("connection");
   if (shown.dataset.state === state) return;
+  if (state === "ended") await settle();
+  if (state === "ended" && (stream.connected || stream.gone)) return; // another state has come meanwhile
   shown.dataset.state = state;
   shown.textContent = CONNECTIONS[state];
-  if (state === "ended") settle();
   if (matrix.wanted && (state === "live" || state === "ended")) matrix.refresh();
   byId("gone").hidden = state !== "gone";
   if (state === "gone") retire();
@@ -102,12 +103,11 @@ async function missing(refusal) {
   if (status === 404) stream.left();
 }
 
-/** Take the numbers of a job that has ended from its state: what the last calls came to is in no event. */
+/** Show all of a job that has ended, with the numbers of its state: what the last calls came to is in no event. */
 async function settle() {
   const state = stream.last === lastEventId ? job : await ask(`/v1/optimize/${job.job_id}`).catch(() => null);
-  if (!state || state.status !== model.status) return;
-  model.settle(state);
-  drawSoon();
+  if (state?.status === model.status) model.settle(state);
+  drawNow();
 }
 
 function drawSoon() {
@@ -122,7 +122,7 @@ function drawNow() {
 }
 
 function draw() {
-  drawSummary(model, matrix, job, openHere);
+  drawSummary(model, matrix, job, stopReasons, openHere);
   drawLessons(model, pick);
   actions.draw(model, view);
   curve.draw(model, view);

@@ -7,10 +7,10 @@ const PART = 100;
 const REASONS = { disk_full: "the server's disk is full", rate_limited: "the provider limits the rate of calls", provider_down: "the provider does not answer" };
 
 /** Show the numbers of a model. */
-export function drawSummary(model, matrix, job, onCase) {
+export function drawSummary(model, matrix, job, stopReasons, onCase) {
   byId("status").firstElementChild.dataset.status = model.status;
   byId("status").firstElementChild.textContent = model.status;
-  say("why", model.stopReason === model.status ? "" : reasoned(model.stopReason));
+  say("why", stopReasons[model.stopReason] || "");
   for (const each of document.querySelectorAll("[data-shape=undecided]")) each.textContent = model.running ? "being run" : "not decided";
   document.title = `${title(model)} ${job.job_id}${job.simulated ? " (simulated)" : ""} · gepa-next`;
   say("iteration", `${model.iteration} / ${model.iterations}`);

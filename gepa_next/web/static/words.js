@@ -46,11 +46,9 @@ export function duration(seconds) {
 
 /** Word a range of time to come, in one unit. */
 export function range([shortest, longest]) {
-  if (longest < 90) return `about ${Math.ceil(shortest)}–${Math.ceil(longest)} s left`;
-  const unit = longest < 5400 ? [60, "min"] : [3600, "h"];
-  const digits = unit[1] === "h" ? 1 : 0;
-  const ends = [shortest, longest].map((each) => (each / unit[0]).toFixed(digits));
-  return ends[0] === ends[1] ? `about ${ends[1]} ${unit[1]} left` : `about ${ends.join("–")} ${unit[1]} left`;
+  const [seconds, unit, digits] = longest < 90 ? [1, "s", 0] : longest < 5400 ? [60, "min", 0] : [3600, "h", 1];
+  const ends = [shortest, longest].map((each) => (unit === "s" ? Math.ceil(each) : each / seconds).toFixed(digits));
+  return `about ${[...new Set(ends)].join("–")} ${unit} left`;
 }
 
 /** Word the time of day. */

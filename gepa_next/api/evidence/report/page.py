@@ -41,6 +41,7 @@ def _environment() -> Environment:
         words.usd,
         words.count,
         words.duration,
+        words.ended,
         words.moment,
         words.many,
         words.plain,
