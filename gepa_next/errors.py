@@ -14,6 +14,8 @@ GepaNextError                 has a `code`, the word that users see
 │   └── NoRoomError           the disk is full, or fails: it may be mended while nobody looks
 ├── ReplayError               what is stored does not suffice to make the run again
 └── Interrupted               this process must let go of the job, which is not at fault
+
+ConfigurationError            what the operator has set, or given to a command, cannot be used; no client is told
 """
 
 from collections.abc import Sequence
@@ -26,6 +28,10 @@ class GepaNextError(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class ConfigurationError(Exception):
+    """Report a setting that cannot be used, by the name of its variable, or a file, by its path."""
 
 
 class ModelError(GepaNextError):

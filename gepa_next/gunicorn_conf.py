@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 from gunicorn.glogging import Logger
 
-from gepa_next.config import BACKLOG, ConfigurationError, load_settings
-from gepa_next.errors import NoRoomError, StoreError, UnavailableError
+from gepa_next.config import BACKLOG, load_settings
+from gepa_next.errors import ConfigurationError, NoRoomError, StoreError, UnavailableError
 from gepa_next.logs import formatter, set_up
 from gepa_next.processes import RunnerKeeper, allow_descriptors
 from gepa_next.store.checks import check_at_start

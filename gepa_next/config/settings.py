@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gepa_next.config.values import Certificates, Origins, PriceTable, Programs, Scheduler, Tokens
+from gepa_next.errors import ConfigurationError
 from gepa_next.llm.endpoint import Endpoint
 from gepa_next.tokens.book import read_tokens, said
 from gepa_next.tokens.lines import SCOPES, Token, digest_of_token
@@ -25,10 +26,6 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 # Set in the processes of a server: all settings are in the environment, as they were when it started.
 HANDED_DOWN_VARIABLE = "GEPA_NEXT_SETTINGS_HANDED_DOWN"
-
-
-class ConfigurationError(Exception):
-    """Report a setting that cannot be used, by the name of its variable."""
 
 
 class Settings(BaseSettings):

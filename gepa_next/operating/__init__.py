@@ -2,14 +2,18 @@
 
 import argparse
 
-from gepa_next.operating.judge import add_judge_commands
-from gepa_next.operating.proofs import add_proof_commands
-from gepa_next.operating.tokens import add_token_commands
-from gepa_next.operating.upkeep import add_upkeep_commands
+from gepa_next.operating.arguments import (
+    add_judge_commands,
+    add_proof_commands,
+    add_token_commands,
+    add_upkeep_commands,
+    add_worker,
+)
 
 
 def add_operator_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add all of them but `serve` and `worker`."""
+    """Add all of them but `serve`."""
+    add_worker(commands)
     add_upkeep_commands(commands)
     add_proof_commands(commands)
     add_judge_commands(commands)

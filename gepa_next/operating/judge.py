@@ -7,42 +7,22 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from gepa_next.config import ConfigurationError, Settings, load_settings
-from gepa_next.operating.human_scores import SCALES, ScoredOutput, read_scored
+from gepa_next.config import Settings, load_settings
+from gepa_next.errors import ConfigurationError, ProviderError
+from gepa_next.operating.calibration import Calibration, calibrate
+from gepa_next.operating.human_scores import ScoredOutput, read_scored
 from gepa_next.operating.opening import open_database
-
-if TYPE_CHECKING:
-    from gepa_next.operating.calibration import Calibration
-    from gepa_next.runner.judge_check import Checked
+from gepa_next.roles import judge_of, ways_of
+from gepa_next.runner.judge_check import Checked, check_judge
 
 SIMULATED = "simulated: the built-in simulator is the judge, and this says nothing of a real one"
 MOVED = 1
 FAILED = 2
 
 
-def add_judge_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `judge` and what comes after it."""
-    judge = commands.add_parser("judge", help="look at the judge: how it agrees with people, and with itself")
-    about = judge.add_subparsers(required=True, metavar="COMMAND")
-    calibrate = about.add_parser("calibrate", help="judge outputs that people have scored, and compare")
-    calibrate.add_argument("file", type=Path, help="JSON lines, or CSV if its name ends so")
-    calibrate.add_argument("--scale", type=int, choices=SCALES, default=1, help="the highest human score, 1 or 10")
-    calibrate.add_argument("--json", action="store_true", help="print JSON")
-    calibrate.set_defaults(run=_calibrate)
-    check = about.add_parser("check", help="judge the anchors again, and compare with the first time")
-    check.add_argument("--new-baseline", action="store_true", help="compare with nothing, and from now on with this")
-    check.add_argument("--json", action="store_true", help="print JSON")
-    check.set_defaults(run=_check)
-
-
-def _calibrate(options: argparse.Namespace) -> None:
-    # Imported here: `serve` becomes gunicorn and must not have loaded what is patched there.
-    from gepa_next.errors import ProviderError  # noqa: PLC0415
-    from gepa_next.operating.calibration import calibrate  # noqa: PLC0415
-    from gepa_next.roles import judge_of, ways_of  # noqa: PLC0415
-
+def calibrate_judge(options: argparse.Namespace) -> None:
+    """Judge outputs that people have scored, and compare."""
     settings = load_settings(require_auth=False, allow_insecure_bind=True)
     scored = _read(options.file, scale=options.scale)
     model_id, judge = judge_of(settings, ways_of(settings))
@@ -59,11 +39,8 @@ def _calibrate(options: argparse.Namespace) -> None:
         raise SystemExit(FAILED)
 
 
-def _check(options: argparse.Namespace) -> None:
-    # Imported here for the same reason.
-    from gepa_next.roles import judge_of, ways_of  # noqa: PLC0415
-    from gepa_next.runner.judge_check import check_judge  # noqa: PLC0415
-
+def check_anchors(options: argparse.Namespace) -> None:
+    """Judge the anchors again, and compare with the first time."""
     settings = load_settings(require_auth=False, allow_insecure_bind=True)
     model_id, judge = judge_of(settings, ways_of(settings))
     with open_database() as database:
@@ -82,7 +59,7 @@ def _warned(settings: Settings) -> list[str]:
     return [SIMULATED] if settings.simulated else []
 
 
-def _as_object(found: "Checked", model_id: str) -> dict[str, object]:
+def _as_object(found: Checked, model_id: str) -> dict[str, object]:
     compared = found.check.drift if found.check else None
     return {
         "model_id": model_id,
@@ -95,7 +72,7 @@ def _as_object(found: "Checked", model_id: str) -> dict[str, object]:
     }
 
 
-def _said(found: "Checked", model_id: str) -> Iterator[str]:
+def _said(found: Checked, model_id: str) -> Iterator[str]:
     if found.check is None:
         yield f"{model_id} could not be checked: {found.reason}"
     elif (compared := found.check.drift) is None:
@@ -117,7 +94,7 @@ def _read(path: Path, *, scale: int) -> list[ScoredOutput]:
         raise ConfigurationError(f"{path}: {error}") from None
 
 
-def _lines(found: "Calibration") -> Iterator[str]:
+def _lines(found: Calibration) -> Iterator[str]:
     said = found.agreement
     failed = ", ".join(f"{count} {code}" for code, count in sorted(found.failed.items()))
     left_out = f"; without a score: {failed}" if failed else ""

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from gepa_next.config import ConfigurationError, load_settings
-from gepa_next.errors import NoRoomError, StoreError, UnavailableError
+from gepa_next.config import load_settings
+from gepa_next.errors import ConfigurationError, NoRoomError, StoreError, UnavailableError
 from gepa_next.store.database import Database
 
 GATE_TIMEOUT_S = 30.0

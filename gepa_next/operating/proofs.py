@@ -1,33 +1,20 @@
-"""Commands that prove what a job came to: check its receipt, make it again from its ledger."""
+"""Carry out the commands that prove what a job came to: check its receipt, make it again from its ledger."""
 
 import argparse
 from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
-from gepa_next.config import ConfigurationError
+from gepa_next.errors import ConfigurationError
+from gepa_next.operating.arguments import VERIFIED
 from gepa_next.operating.opening import open_database
 from gepa_next.receipts.check import Check
 from gepa_next.receipts.verify import verify
+from gepa_next.runner.replay import replay
 from gepa_next.store.jobs import get_job
 
-VERIFIED = ("events", "calls", "rollouts", "candidates")
 
-
-def add_proof_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `verify` and `replay`."""
-    check = commands.add_parser("verify", help="check a receipt and files of its job, without the service")
-    check.add_argument("receipt", type=Path, help="the job's receipt.json")
-    for name in VERIFIED:
-        check.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"the job's {name}.jsonl")
-    check.add_argument("--head", help="a head of the event log that was kept from an earlier receipt")
-    check.set_defaults(run=_verify)
-    replay = commands.add_parser("replay", help="make a finished job again from its ledger, and compare")
-    replay.add_argument("job", help="the job's id")
-    replay.set_defaults(run=_replay)
-
-
-def _verify(options: argparse.Namespace) -> None:
+def check_receipt(options: argparse.Namespace) -> None:
+    """Check a receipt and files of its job, without the service."""
     given = {f"{name}.jsonl": getattr(options, name) for name in VERIFIED}
     try:
         with ExitStack() as opened:
@@ -37,10 +24,8 @@ def _verify(options: argparse.Namespace) -> None:
         raise ConfigurationError(f"{error.filename}: {error.strerror}") from None
 
 
-def _replay(options: argparse.Namespace) -> None:
-    # Imported here: `serve` becomes gunicorn and must not have loaded what is patched there.
-    from gepa_next.runner.replay import replay  # noqa: PLC0415
-
+def replay_job(options: argparse.Namespace) -> None:
+    """Make a finished job again from its ledger, and compare."""
     with open_database() as database:
         found = replay(database, get_job(database, options.job))
     if found.began_after:

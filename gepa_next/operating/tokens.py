@@ -5,9 +5,8 @@ import sys
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 
-from gepa_next.config import ConfigurationError
+from gepa_next.errors import ConfigurationError
 from gepa_next.tokens.book import read_tokens, said
 from gepa_next.tokens.lines import (
     LIMITS,
@@ -23,25 +22,8 @@ from gepa_next.tokens.lines import (
 )
 
 
-def add_token_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `token` and what comes after it."""
-    token = commands.add_parser("token", help="make a token, or look at a file of them (API_TOKENS_FILE)")
-    about = token.add_subparsers(required=True, metavar="COMMAND")
-    new = about.add_parser("new", help="print a new token, once, and the line for the file")
-    new.add_argument("name", help="whose it is: what it makes belongs to the name")
-    new.add_argument("--scope", action="append", choices=SCOPES, help="what it may do; default: read and write")
-    new.add_argument("--expires", metavar="DATE", help="from when on it is good no more, as 2027-12-31")
-    for name in LIMITS:
-        new.add_argument(
-            f"--{name.replace('_', '-')}", metavar="N", help="its limit, 0 for none; default: the server's"
-        )
-    new.set_defaults(run=_new)
-    check = about.add_parser("check", help="say what a file of tokens says, or what is wrong with it")
-    check.add_argument("file", type=Path, help="what API_TOKENS_FILE names")
-    check.set_defaults(run=_check)
-
-
-def _new(options: argparse.Namespace) -> None:
+def make_token(options: argparse.Namespace) -> None:
+    """Print a new token, once, and the line for the file."""
     secret = new_token()
     limits = {name: getattr(options, name) for name in LIMITS if getattr(options, name) is not None}
     try:
@@ -61,7 +43,8 @@ def _new(options: argparse.Namespace) -> None:
     _warn_of_readers((token,))
 
 
-def _check(options: argparse.Namespace) -> None:
+def check_tokens(options: argparse.Namespace) -> None:
+    """Say what a file of tokens says."""
     try:
         found = read_tokens(options.file)
     except (OSError, ValueError) as error:

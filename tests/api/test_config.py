@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from gepa_next.config import ConfigurationError, Settings, load_settings
+from gepa_next.config import Settings, load_settings
+from gepa_next.errors import ConfigurationError
 from gepa_next.gepa.types import Role
 from gepa_next.roles import _providers as providers_of
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gepa_next.cli import _parser
+from gepa_next.cli.command import parser
 from gepa_next.client.states import Job, Result, Warned
 from gepa_next.commands.watching import conclusion
 from tests.client.stand_in import answer
@@ -210,7 +210,7 @@ def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser
 def test_every_option_of_every_command_says_what_it_does() -> None:
     silent = [
         (each.prog, action.dest)
-        for each in parsers(_parser())
+        for each in parsers(parser())
         for action in each._actions
         if not (action.help or isinstance(action, argparse._SubParsersAction))
     ]

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from gepa_next.app import create_app
-from gepa_next.cli import _parser
+from gepa_next.cli.command import parser
 from gepa_next.config import Settings
 from gepa_next.store.jobs import find_job, get_job
 from gepa_next.store.requests import cancel_job
@@ -96,7 +96,7 @@ def test_a_night_leaves_eight_backups_and_no_old_jobs(tmp_path: Path) -> None:
 def test_the_command_of_the_unit_is_one_of_ours(name: str) -> None:
     command = re.search(r"^ExecStart=/opt/gepa-next/bin/gepa-next (.*)$", text(name), re.MULTILINE)
     assert command
-    assert callable(_parser().parse_args(command[1].split()).run)
+    assert callable(parser().parse_args(command[1].split()).run)
 
 
 def test_the_environment_is_one_that_the_server_starts_with(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ def test_the_image_names_settings_and_commands_that_exist() -> None:
     image = text("Dockerfile")
     named = re.findall(r"([A-Z_]+)=", re.search(r"^ENV (.*)$", image, re.MULTILINE)[1])
     assert set(named) - {"PYTHONDONTWRITEBYTECODE"} <= {name.upper() for name in Settings.model_fields}
-    assert callable(_parser().parse_args(re.findall(r'"(\w+)"', image.rpartition("CMD")[2])).run)
+    assert callable(parser().parse_args(re.findall(r'"(\w+)"', image.rpartition("CMD")[2])).run)
     copied = [line[1:] for line in text("Dockerfile.dockerignore").splitlines() if line.startswith("!")]
     assert all((DEPLOY.parents[1] / each).exists() for each in copied)
 

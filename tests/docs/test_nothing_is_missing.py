@@ -41,7 +41,7 @@ from gepa_next.api.jobs.states import BudgetState, ForkState, JobState, JudgeSta
 from gepa_next.api.pins.states import ActivationState, PinState, RetestItem
 from gepa_next.api.service.health import CHECKS, NOTICES
 from gepa_next.app import BLUEPRINTS, WEB_BLUEPRINTS, create_app
-from gepa_next.cli import _parser
+from gepa_next.cli.command import parser
 from gepa_next.config import SECRET, Settings
 from gepa_next.gepa.operators import MENU
 from gepa_next.gepa.outages import ANSWERED, FEWEST_UNREADABLE, IN_A_ROW, LATEST
@@ -332,7 +332,7 @@ def test_the_description_for_machines_has_every_route(routes: Routes) -> None:
 
 
 def test_every_command_is_documented() -> None:
-    actions = [each for each in _parser()._actions if isinstance(each, argparse._SubParsersAction)]
+    actions = [each for each in parser()._actions if isinstance(each, argparse._SubParsersAction)]
     commands = set(actions[0].choices)
     documented = {found for row in rows("configuration.md") for found in re.findall(r"`gepa-next (\w+)", row[0])}
     assert documented == commands

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gepa_next.cli import main
-from gepa_next.operating.proofs import VERIFIED
+from gepa_next.operating.arguments import VERIFIED
 from tests.receipts.conftest import Files
 from tests.support.service import Service
 
