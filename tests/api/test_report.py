@@ -133,10 +133,45 @@ def test_lost_examples_are_named_and_come_first(service) -> None:
 
 def test_a_report_tells_of_every_candidate_what_became_of_it(shop, job_id) -> None:
     html = fetch(shop, job_id).text
-    for each in shop.client().get(f"/v1/optimize/{job_id}/candidates").json["items"]:
+    items = shop.client().get(f"/v1/optimize/{job_id}/candidates").json["items"]
+    repeats = [each for each in items if each["reason"] == "duplicate"]
+    assert html.count("refused: duplicate</td>") == bool(repeats)
+    for each in items:
+        if each in repeats:
+            continue
         said = f"{each['decision']}: {each['reason'].replace('_', ' ')}" if each["reason"] else each["decision"]
         row = re.search(f'<tr[^>]*><td class="number">{each["id"]}</td>.*</tr>', html)
         assert said in row[0]
+
+
+def test_a_report_has_one_line_for_all_proposals_that_were_made_before(service) -> None:
+    job_id = service.finished_job()
+
+    def unit(db: sqlite3.Connection) -> None:
+        db.executemany(
+            "INSERT INTO candidates (job_id, id, event_id, iteration, text, prompts, parents, operator, decision,"
+            " reason, compared) VALUES (?, ?, 1, 1, 'x', '{}', '[0]', 'reflect', 'refused', ?, 0)",
+            [(job_id, 500 + n, "duplicate" if n else "empty") for n in range(30)],
+        )
+
+    service.database.write(unit)
+    html = fetch(service, job_id).text
+    made_before = len(re.findall(r'"reason": ?"duplicate"', fetch(service, job_id, "candidates.jsonl").text))
+    assert html.count("refused: duplicate</td>") == 1
+    assert f'<td class="number">{made_before} others</td>' in html
+    assert '<td class="number">500</td>' in html
+    assert '<td class="number">501</td>' not in html
+
+
+def test_what_was_best_stands_on_the_line_of_its_iteration(shop, job_id) -> None:
+    html = fetch(shop, job_id).text
+    line = re.search(r'<path class="best" d="([^"]+)"', html)[1]
+    corners = {float(each) for each in re.findall(r"[HM]([0-9.]+)", line)}
+    tick_x = {float(each) for each in re.findall(r'<text x="([0-9.]+)" y="268" text-anchor="middle">', html)}
+    champion = float(re.search(r'<circle class="dot accepted champion" cx="([0-9.]+)"', html)[1])
+    dots = [float(each) for each in re.findall(r'<circle class="dot \w+(?: champion)?" cx="([0-9.]+)"', html)]
+    assert champion in corners & tick_x
+    assert [each for each in dots if each > max(tick_x)] == []
 
 
 def test_a_report_draws_the_candidates_that_were_kept(shop, job_id) -> None:

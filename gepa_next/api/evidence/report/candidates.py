@@ -12,6 +12,7 @@ from gepa_next.store.database import Database
 from gepa_next.store.evidence import iterate_candidates
 
 SHOWN_CANDIDATES = 200
+DUPLICATE = "duplicate"  # the guard's reason
 _KEPT = frozenset({Decision.SEED, Decision.ACCEPTED})
 
 
@@ -26,6 +27,11 @@ class Line:
     def kept(self) -> bool:
         """Whether it took part in what came after."""
         return self.candidate.decision in _KEPT
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it was refused for having been proposed before."""
+        return self.candidate.decision is Decision.REFUSED and self.candidate.reason == DUPLICATE
 
     @property
     def decided_by(self) -> float | None:
@@ -46,9 +52,14 @@ class Family:
     lines: Sequence[Line]
 
     @cached_property
+    def told(self) -> list[Line]:
+        """Those of which there is more to say than that they repeat another."""
+        return [each for each in self.lines if not each.repeats]
+
+    @cached_property
     def shown(self) -> list[Line]:
         """As many as a report holds, those that were kept before others, in the order they were made."""
-        ranked = sorted(self.lines, key=lambda line: (not line.kept, line.candidate.id))
+        ranked = sorted(self.told, key=lambda line: (not line.kept, line.candidate.id))
         return sorted(ranked[:SHOWN_CANDIDATES], key=lambda line: line.candidate.id)
 
     @property

@@ -1,7 +1,7 @@
 """The score curve of a report: a dot for each candidate that was scored, and a line for the best so far."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 
@@ -15,7 +15,7 @@ WIDTH, HEIGHT = 720, 280
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 12, 34
 MOST_DOTS = 1000
 MOST_TICKS = 10
-SPREAD = 0.6  # of the room of an iteration, for its candidates beside one another
+SPREAD = 0.6  # of the room of an iteration, for its candidates to the left of its step
 _MARGIN = 0.03
 _STAGE = '"stage":"iteration"'
 
@@ -48,6 +48,13 @@ class Curve:
     up: Sequence[Tick]
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    iteration: int
+    score: float
+    candidate_id: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scale:
     last: int
@@ -69,43 +76,45 @@ def curve_of(database: Database, job: Job, family: Family) -> Curve | None:
         return None
     best = _best_so_far(database, job)
     scale = _scale(scored, best)
+    won = {each.candidate_id for each in best}
     drawn = sorted(scored, key=lambda line: (not line.kept, line.candidate.id))[:MOST_DOTS]
     return Curve(
-        dots=_dots(drawn, scale)[::-1],  # the later of two is drawn above the other
+        dots=_dots(drawn, scale, won)[::-1],  # the later of two is drawn above the other
         scored=len(scored),
-        best=_steps([(scale.x(iteration), scale.y(score)) for iteration, score in best], scale),
+        best=_steps([(scale.x(each.iteration), scale.y(each.score)) for each in best], scale),
         across=[Tick(at=scale.x(each), value=each) for each in _iterations(scale.last)],
         up=[Tick(at=scale.y(tenth / 10), value=tenth / 10) for tenth in _tenths(scale)],
     )
 
 
-def _best_so_far(database: Database, job: Job) -> list[tuple[int, float]]:
-    """Return the best score by the end of each iteration, as the job told it, that of the seed prompt first."""
-    found = [] if job.seed_score is None else [(0, job.seed_score)]
+def _best_so_far(database: Database, job: Job) -> list[_Step]:
+    """Return which was best by the end of each iteration, as the job told it, the seed prompt first."""
+    found = [] if job.seed_score is None else [_Step(0, job.seed_score, 0)]
     for event in unhurried(iterate_events(database, job.id, upto=job.last_event_id)):
         if _STAGE in event.data:
             data = json.loads(event.data)
             if data["best_score"] is not None:
-                found.append((data["iteration"], data["best_score"]))
+                found.append(_Step(data["iteration"], data["best_score"], data["best_candidate_id"]))
     return found
 
 
-def _scale(scored: Sequence[Line], best: Sequence[tuple[int, float]]) -> _Scale:
-    scores = [each.decided_by or 0.0 for each in scored] + [score for _, score in best]
+def _scale(scored: Sequence[Line], best: Sequence[_Step]) -> _Scale:
+    scores = [each.decided_by or 0.0 for each in scored] + [each.score for each in best]
     low = max(0.0, floor((min(scores) - _MARGIN) * 10) / 10)
     high = min(1.0, ceil((max(scores) + _MARGIN) * 10) / 10)
-    last = max([each.candidate.iteration for each in scored] + [iteration for iteration, _ in best])
+    last = max([each.candidate.iteration for each in scored] + [each.iteration for each in best])
     return _Scale(last=max(1, last), low=low, high=max(high, low + 0.1))
 
 
-def _dots(drawn: Sequence[Line], scale: _Scale) -> list[Dot]:
+def _dots(drawn: Sequence[Line], scale: _Scale, won: Collection[int]) -> list[Dot]:
+    """Return the dots: on the step of its iteration one that became the best, the others to the left of it."""
     found = []
     together: dict[int, list[Line]] = {}
     for each in drawn:
         together.setdefault(each.candidate.iteration, []).append(each)
     for iteration, lines in together.items():
-        for place, each in enumerate(lines):
-            aside = ((place + 0.5) / len(lines) - 0.5) * SPREAD if iteration else 0.0
+        for place, each in enumerate(sorted(lines, key=lambda line: line.candidate.id in won), 1):
+            aside = (place / len(lines) - 1) * SPREAD if iteration else 0.0
             found.append(Dot(x=scale.x(iteration + aside), y=scale.y(each.decided_by or 0.0), line=each))
     return found
 
