@@ -33,7 +33,8 @@ from gepa_next.llm.transport import Transport
 from gepa_next.llm.turnstile import Lane, Turnstile
 from gepa_next.metrics import METRICS
 from gepa_next.store.database import Database
-from gepa_next.store.jobs import get_job, insert_job
+from gepa_next.store.jobs import get_job
+from gepa_next.store.new_jobs import insert_job
 
 ROUNDS, CALLS = 7, 300
 IN_FLIGHT, LATENCY_S, WAVES = 200, 1.0, 5

@@ -26,9 +26,9 @@ from gepa_next.runner.fan_out import PooledFanOut
 from gepa_next.runner.ledger import LedgerModel, RoleModel
 from gepa_next.runner.tenure import Tenure
 from gepa_next.store.database import Database
-from gepa_next.store.jobs import insert_job
 from gepa_next.store.leases import claim_job, register_runner
 from gepa_next.store.ledger import Holder
+from gepa_next.store.new_jobs import insert_job
 from gepa_next.store.runs import Progress, record_step
 
 LATENCIES_S = {0.02: 7, 0.1: 3}  # with how many rounds

@@ -29,8 +29,9 @@ from gepa_next.runner.job_run import JobRun
 from gepa_next.runner.ledger import RoleModel
 from gepa_next.runner.runner import FLUSH_S
 from gepa_next.store.database import Database
-from gepa_next.store.jobs import NewJob, get_job, insert_job
+from gepa_next.store.jobs import get_job
 from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
+from gepa_next.store.new_jobs import NewJob, insert_job
 
 ROUNDS = 5
 NOBODY = RunnerIdentity(id="nobody", pid=0, pid_started_at=0, boot_id="")

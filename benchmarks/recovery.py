@@ -18,8 +18,9 @@ from gepa_next.runner.ledger import RoleModel
 from gepa_next.runner.runner import Runner
 from gepa_next.store.database import Database
 from gepa_next.store.housekeeping import PARTS
-from gepa_next.store.jobs import get_job, insert_job
+from gepa_next.store.jobs import get_job
 from gepa_next.store.leases import claim_job, register_runner
+from gepa_next.store.new_jobs import insert_job
 
 JOBS = 100
 LATENCY_S = 0.02

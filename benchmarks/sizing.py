@@ -31,7 +31,8 @@ from gepa_next.models import JobSpec
 from gepa_next.store.bank import upsert_examples
 from gepa_next.store.database import Database
 from gepa_next.store.events import append_event
-from gepa_next.store.jobs import get_job, insert_job
+from gepa_next.store.jobs import get_job
+from gepa_next.store.new_jobs import insert_job
 
 STREAMS, EVENTS, BANK, BATCH = 1_000, 10_000, 10_000, 500
 SMALL = replace(SPEC, metric="judge", rubric="Is it right?", budget=Budget(max_rollouts=600))

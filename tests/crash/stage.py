@@ -19,8 +19,9 @@ from gepa_next.api.edge.identity import NOBODY
 from gepa_next.metrics import scoring_fingerprint
 from gepa_next.models import Job, Judge
 from gepa_next.store.database import Database
-from gepa_next.store.jobs import NewJob, find_job, get_job, insert_job
+from gepa_next.store.jobs import find_job, get_job
 from gepa_next.store.ledger import iterate_calls
+from gepa_next.store.new_jobs import NewJob, insert_job
 from tests.crash.models import TIMEOUT_S, Models
 from tests.store.jobs_on_file import EXAMPLES, job_spec
 

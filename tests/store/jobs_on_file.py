@@ -5,7 +5,7 @@ from gepa_next.gepa.types import Budget, Example, Pinned
 from gepa_next.metrics import scoring_fingerprint
 from gepa_next.models import JobSpec, Judge, PinnedVersion, Retest
 from gepa_next.store.database import Database
-from gepa_next.store.jobs import NewJob, insert_job
+from gepa_next.store.new_jobs import NewJob, insert_job
 from gepa_next.store.pins import pin_version
 
 WHO = "token"

@@ -9,7 +9,8 @@ from gepa_next.gepa.types import Example, Pinned
 from gepa_next.models import PinnedVersion, Retest
 from gepa_next.store.bank import upsert_examples
 from gepa_next.store.database import Database
-from gepa_next.store.jobs import NewJob, find_job, insert_job
+from gepa_next.store.jobs import find_job
+from gepa_next.store.new_jobs import NewJob, insert_job
 from gepa_next.store.pins import find_active_version, pin_version
 from gepa_next.store.retests import Newest, list_new_examples, list_retests
 from tests.store.jobs_on_file import PINNED, WHO, job_spec

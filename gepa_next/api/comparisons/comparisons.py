@@ -32,7 +32,8 @@ from gepa_next.errors import ConflictError, InvalidError, NotFoundError
 from gepa_next.gepa.types import Example
 from gepa_next.models import Job, JobSpec, JobStatus
 from gepa_next.store.evidence import list_usage
-from gepa_next.store.jobs import NewJob, get_job, insert_job, list_compared_jobs
+from gepa_next.store.jobs import get_job, list_compared_jobs
+from gepa_next.store.new_jobs import NewJob, insert_job
 from gepa_next.store.requests import cancel_job
 
 bp = Blueprint("comparisons", __name__, url_prefix="/v1/comparisons")

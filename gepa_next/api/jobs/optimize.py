@@ -30,7 +30,8 @@ from gepa_next.metrics import scoring_fingerprint
 from gepa_next.models import Job, JobSpec, JobStatus, JobVersion, Usage
 from gepa_next.store.bank import list_examples
 from gepa_next.store.evidence import list_usage
-from gepa_next.store.jobs import NewJob, find_replayed, get_job, get_version, insert_job, list_jobs
+from gepa_next.store.jobs import get_job, get_version, list_jobs
+from gepa_next.store.new_jobs import NewJob, find_replayed, insert_job
 
 bp = Blueprint("optimize", __name__, url_prefix="/v1/optimize")
 

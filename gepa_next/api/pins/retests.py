@@ -14,7 +14,7 @@ from gepa_next.api.pins.pins import checked_name
 from gepa_next.api.pins.retesting import asked_of_retest
 from gepa_next.api.pins.states import RetestPage, retest_item
 from gepa_next.models import PinnedVersion
-from gepa_next.store.jobs import NewJob
+from gepa_next.store.new_jobs import NewJob
 from gepa_next.store.pins import get_active_version
 from gepa_next.store.retests import list_retests
 

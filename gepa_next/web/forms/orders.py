@@ -17,7 +17,8 @@ from gepa_next.api.jobs.quotes import quoted
 from gepa_next.api.jobs.schemas import OptimizeBody
 from gepa_next.gepa.types import Example, Role
 from gepa_next.models import Job, JobSpec
-from gepa_next.store.jobs import get_job, insert_job
+from gepa_next.store.jobs import get_job
+from gepa_next.store.new_jobs import insert_job
 
 _KEY = re.compile(r"[!-~]{1,255}")
 
