@@ -9,6 +9,7 @@ from gepa_next.client import Candidate, Job, LimitOptions
 from gepa_next.commands.connecting import add_connection, connect
 from gepa_next.commands.limits import add_limits, limits_of, whole_number
 from gepa_next.commands.outcome import Exit, UsageError, ending
+from gepa_next.commands.scores import scores_of
 from gepa_next.commands.terminal import SIMULATED, for_people, plain, score, tell
 from gepa_next.commands.watching import conclusion, watch
 
@@ -51,11 +52,22 @@ def add_job_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPars
 
 def tell_job(options: argparse.Namespace, job: Job) -> None:
     """Print the job's state."""
+    tell(options, job.raw, line_of(job))
+
+
+def line_of(job: Job) -> str:
+    """Return what the list says of a job."""
     when = datetime.fromtimestamp(job.created_at or 0, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
-    scores = f"{score(job.seed_score)} -> {score(job.best_score)}"
-    verdict = job.result.verdict if job.result else job.error.code if job.error else ""
-    line = f"{job.job_id}  {job.status:9}  {job.iteration:3}/{job.iterations:<3}  {scores:12}  {when}  {verdict}"
-    tell(options, job.raw, f"{line}  simulated" if job.simulated else line)
+    line = f"{job.job_id}  {job.status:9}  {job.iteration:3}/{job.iterations:<3}  {scores_of(job)!s:12}  {when}"
+    return "  ".join(filter(None, (line, _came_to(job), "simulated" if job.simulated else "")))
+
+
+def _came_to(job: Job) -> str:
+    """Say what the job came to, and what its scores are over."""
+    word = job.result.verdict if job.result else job.error.code if job.error else ""
+    stays = job.result is not None and job.result.candidate_id == 0
+    apart = " " if job.result else ", "
+    return apart.join(filter(None, (word, scores_of(job).on))) + ("; the seed prompt stays" if stays else "")
 
 
 def _jobs(options: argparse.Namespace) -> Exit:

@@ -7,6 +7,7 @@ import sys
 from gepa_next.client import Client, Event, Job
 from gepa_next.commands.connecting import next_command
 from gepa_next.commands.outcome import EXIT_BY_STATUS, Exit
+from gepa_next.commands.scores import scores_of
 from gepa_next.commands.terminal import CLEAR, SIMULATED, bar, draw, for_people, plain, score, seconds, usd
 
 
@@ -85,10 +86,10 @@ def conclusion(job: Job, options: argparse.Namespace) -> list[str]:
         return [f"failed: {job.error.code}: {job.error.message}", f"to go on: {go_on}"]
     if job.result is None:
         return [f"{job.status}; iteration {job.iteration} of {job.iterations}, best {score(job.best_score)}"]
-    result, test = job.result, job.result.test
-    held_out = f" on {test.n} held-out examples" if test is not None else ""
+    result, scores = job.result, scores_of(job)
     return [
-        f"{result.verdict}: {score(result.seed_score)} before, {score(result.score)} after{held_out}",
+        f"{result.verdict}: {scores} {scores.on}",
+        *([result.says] if result.says else []),
         f"{job.usage.calls} calls, {usd(job.usage.cost_usd)}; ended by {job.stop_reason}",
         *(f"warning: {each.code}: {each.message}" for each in result.warnings),
         f"the prompt: {next_command(options, 'result', job.job_id, '--format', 'txt')}",

@@ -57,7 +57,7 @@ def _result(state: State, champion: Candidate, found: PairedTest | None, reason:
         "seed_score": seed_score,
         "scored_on": "test" if found else "validation",
         "verdict": verdict(found),
-        "says": conclusion(champion.id, returned.id, found),
+        "says": conclusion(champion.id, returned.id, found, held_out=len(state.task.test)),
         "test": asdict(found) if found else None,
         "test_seen": found is not None and state.task.test_seen,
         "lessons": [lesson.text for lesson in state.lessons],

@@ -1,29 +1,37 @@
-"""What the end of a job says in one plain sentence, composed here alone."""
+"""What the end of a job says in plain words, composed here alone."""
 
-from gepa_next.gepa.paired import Comparison, PairedTest, is_tie, retest_verdict, verdict
+from gepa_next.gepa.paired import FEWEST_TO_CONCLUDE, Comparison, PairedTest, is_tie, retest_verdict, verdict
+from gepa_next.gepa.splits import SMALLEST_WITH_TEST
+
+BEST_TO_SELECT_BY = "The champion is returned as the best on the examples to select by"
 
 
-def conclusion(champion_id: int, returned_id: int, found: PairedTest | None) -> str:
-    """Say which prompt is returned and why, of a champion and what its held-out test found."""
+def conclusion(champion_id: int, returned_id: int, found: PairedTest | None, *, held_out: int) -> str:
+    """Say which prompt is returned and why, of a champion and what its test on so many held-out examples found."""
     if champion_id == 0:
         return "The seed prompt stays: no candidate beat it on the examples to select by."
     if found is None:
-        return (
-            "The champion is returned as the best on the examples to select by: no held-out example could be compared."
-        )
-    held_out = _many(found.n, "held-out example")
+        return f"{BEST_TO_SELECT_BY}: {_untested(held_out)}."
+    compared = _many(found.n, "held-out example")
     if returned_id == 0:
-        return f"The seed prompt stays: the best candidate did not beat it on the {held_out}."
-    return _of_champion(found, held_out)
+        return f"The seed prompt stays: the best candidate did not beat it on the {compared}."
+    return _of_champion(found, compared)
 
 
-def _of_champion(found: PairedTest, held_out: str) -> str:
-    scores = f"{_score(found.score)} to the seed prompt's {_score(found.seed_score)} on the {held_out}"
+def _untested(held_out: int) -> str:
+    if held_out:
+        return f"no score for both prompts came of the {_many(held_out, 'held-out example')}"
+    return f"none was held out to test it on. Of {SMALLEST_WITH_TEST} or more a third is, unless `split` says otherwise"
+
+
+def _of_champion(found: PairedTest, compared: str) -> str:
+    scores = f"{_score(found.score)} to the seed prompt's {_score(found.seed_score)} on the {compared}"
     word = verdict(found)
     if word == "inconclusive":
-        return f"The champion is returned as the best on the examples to select by: the {held_out} decide too little."
+        least = f"it takes {FEWEST_TO_CONCLUDE} on which the two prompts score differently"
+        return f"{BEST_TO_SELECT_BY}: the {compared} decide too little, {least}."
     if is_tie(found):
-        return f"The champion is returned for being shorter: it did as well as the seed prompt on the {held_out}."
+        return f"The champion is returned for being shorter: it did as well as the seed prompt on the {compared}."
     if word == "improved":
         return f"The champion is better: {scores}."
     return f"The champion is returned: {scores}, which may still be chance."

@@ -77,7 +77,7 @@ class Claims:
         tokens = {each["id"]: each["prompt_tokens"] for each in self._receipt["candidates"]}
         returned = returned_id(champion, found, shorter=tokens[champion] < tokens[SEED])
         yield self._of_returned(result, champion, returned)
-        yield _of_conclusion(result, conclusion(champion, returned, found))
+        yield _of_conclusion(result, conclusion(champion, returned, found, held_out=len(ids)))
 
     def _of_returned(self, result: Json, champion: int, returned: int) -> Check:
         decisions = {each["id"]: each["decision"] for each in self._receipt["candidates"]}

@@ -5,6 +5,7 @@ import csv
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from collections.abc import Iterator
 import pytest
 
 from gepa_next.cli.command import parser
-from gepa_next.client.states import Job, Result, Warned
+from gepa_next.client.states import HeldOutTest, Job, JobError, Result, RetestOf, Warned
+from gepa_next.commands.jobs import line_of
 from gepa_next.commands.watching import conclusion
 from tests.client.stand_in import answer
 from tests.e2e.processes import ROOT, SERVE
@@ -258,13 +260,15 @@ def test_a_terminal_gets_a_bar_and_the_verdict(serve) -> None:
     assert code == 0
     assert f"gepa-next result {job_id} --format txt --url {server.url}" in shown
     assert "simulated" in shown
-    assert "inconclusive" in shown
+    assert re.search(
+        r"inconclusive: 0\.\d\d -> \d\.\d\d on 3 examples to select by\r\nThe .* the examples to select by", shown
+    )
     assert "0.00 USD" in shown
     assert "cost unknown" not in shown
     assert "Traceback" not in shown
     shown, _ = on_a_terminal(server.url, "jobs")
     assert f"{job_id}  finished" in shown
-    assert "inconclusive  simulated" in shown
+    assert "inconclusive on 3 examples to select by" in shown
     shown, _ = on_a_terminal(server.url, "candidates", job_id)
     assert shown.startswith("simulated: its scores mean nothing")
 
@@ -292,6 +296,36 @@ def test_watching_outlives_the_server_and_letting_go_leaves_the_job(serve, provi
     assert [each["id"] for each in told] == list(range(1, len(told) + 1))
     assert told[-1]["type"] == "finished"
     assert again.state(job_id)["status"] == "finished"
+
+
+HELD_OUT = HeldOutTest(n=8, seed_score=0.0, score=0.62)
+LOWER = HeldOutTest(n=8, seed_score=0.5, score=0.25)
+
+
+def over(result: Result | None = None, *, status: str = "finished", **more: object) -> Job:
+    scores = {"seed_score": 0.0, "best_score": 0.8}
+    return Job(job_id="j", status=status, iteration=1, iterations=1, result=result, **scores, **more)
+
+
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        (over(status="queued"), "0.00 -> 0.80  best so far"),
+        (over(status="failed", error=JobError(code="no_credit", message="Pay.")),
+         "0.00 -> 0.80  no_credit, best so far"),
+        (over(Result(prompt="p", verdict="not_shown", candidate_id=3, test=HELD_OUT)),
+         "0.00 -> 0.62  not_shown on 8 held-out examples"),
+        (over(Result(prompt="p", verdict="worse", candidate_id=0, score=0.5, test=LOWER)),
+         "0.50 -> 0.25  worse on 8 held-out examples; the seed prompt stays"),
+        (over(Result(prompt="p", verdict="inconclusive", seed_score=0.1, score=0.7, nondominated={"n": 3})),
+         "0.10 -> 0.70  inconclusive on 3 examples to select by"),
+        (over(Result(prompt="p", verdict="passes", seed_score=0.1, score=0.7, retest={"n": 1}),
+              retest=RetestOf(name="p", version=2, against=1)),
+         "0.10 -> 0.70  passes on 1 example"),
+    ],
+)  # fmt: skip
+def test_a_line_of_the_list_has_the_scores_that_the_verdict_is_about_and_says_on_what(job: Job, said: str) -> None:
+    assert re.sub(r"  \d{4}-\d\d-\d\d \d\d:\d\d", "", line_of(job)).endswith(said)
 
 
 def test_what_to_beware_of_is_said_at_the_end() -> None:

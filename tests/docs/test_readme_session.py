@@ -49,12 +49,12 @@ def test_the_readme_session_ends_with_a_held_out_result_and_the_prompt_for_peopl
     *_, finished = (json.loads(line.removeprefix("data: ")) for line in session if line.startswith("data: "))
     result = finished["data"]
     prompt = result["prompt"].splitlines()
-    said, shown = session[-len(prompt) - 8 : -len(prompt)], session[-len(prompt) :]
-    verdict = (
-        f"{result['verdict']}: {result['seed_score']:.2f} before, {result['score']:.2f} after on 8 held-out examples"
-    )
+    said, shown = session[-len(prompt) - 9 : -len(prompt)], session[-len(prompt) :]
+    test = result["test"]
+    verdict = f"{result['verdict']}: {test['seed_score']:.2f} -> {test['score']:.2f} on 8 held-out examples"
     assert shown == prompt
     assert verdict in said
+    assert result["says"] in said
 
 
 @pytest.mark.parametrize("name", ["quickstart.md", "client.md"])

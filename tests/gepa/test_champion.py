@@ -12,6 +12,7 @@ from gepa_next.gepa.fingerprint import judge_fingerprint, metric_fingerprint
 from gepa_next.gepa.messages import DEFAULT_RUBRIC
 from gepa_next.gepa.paired import PairedTest, returned_id, verdict
 from gepa_next.gepa.replies import PromptReply
+from gepa_next.gepa.splits import default_sizes
 from gepa_next.gepa.state import State
 from gepa_next.gepa.statistics import mean
 from gepa_next.gepa.types import Split
@@ -152,7 +153,12 @@ def test_without_a_held_out_example_validation_decides() -> None:
         (0, 0, None, "The seed prompt stays: no candidate beat it"),
         (0, 0, found(9, 0.0, 0.0, wins=0), "The seed prompt stays: no candidate beat it"),
         (1, 0, found(10, -0.1, 0.1), "The seed prompt stays: the best candidate did not beat it on the 10 held-out"),
-        (1, 1, None, "The champion is returned as the best on the examples to select by: no held-out example"),
+        (
+            1,
+            1,
+            None,
+            "The champion is returned as the best on the examples to select by: no score for both prompts came",
+        ),
         (1, 1, found(1, 0.0, 0.0), "The champion is returned as the best on the examples to select by: the 1 held-out"),
         (1, 1, found(9, -0.1, 0.1), "The champion is returned for being shorter"),
         (1, 1, replace(found(9, 0.1, 0.3), difference=0.2, score=0.7), "The champion is better: 0.70 to the seed"),
@@ -162,7 +168,20 @@ def test_without_a_held_out_example_validation_decides() -> None:
 def test_the_result_says_in_a_sentence_what_is_returned_and_why(
     champion: int, returned: int, test: PairedTest | None, said: str
 ) -> None:
-    assert conclusion(champion, returned, test).startswith(said)
+    assert conclusion(champion, returned, test, held_out=9).startswith(said)
+
+
+def test_a_job_that_held_nothing_out_says_how_many_examples_it_takes() -> None:
+    said = conclusion(1, 1, None, held_out=0).partition(": ")[2]
+    assert said == "none was held out to test it on. Of 12 or more a third is, unless `split` says otherwise."
+    assert [default_sizes(n).test for n in (11, 12)] == [0, 4]
+
+
+def test_an_inconclusive_test_says_what_it_would_take() -> None:
+    said = conclusion(1, 1, found(4, 0.0, 0.2), held_out=4)
+    assert said.endswith(
+        "the 4 held-out examples decide too little, it takes 6 on which the two prompts score differently."
+    )
 
 
 def test_a_seed_prompt_that_nobody_beat_is_tested_once() -> None:
