@@ -87,3 +87,10 @@ def refusal(status: HTTPStatus, message: str, request_id: str) -> bytes:
     }
     lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def refuse_codings(req: Any) -> None:  # Any: gunicorn has no types
+    """Raise UnsupportedTransferCoding for `gzip, chunked` and its like: the body would be read as if it were bare."""
+    for name, value in req.headers:
+        if name == "TRANSFER-ENCODING" and value.strip().lower() != "chunked":
+            raise errors.UnsupportedTransferCoding(value)

@@ -13,7 +13,7 @@ from gunicorn import util
 from gunicorn.http import wsgi
 from gunicorn.workers.ggevent import GeventWorker
 
-from gepa_next.serving.answers import InOnePiece, let_it_arrive, refusal, status_of
+from gepa_next.serving.answers import InOnePiece, let_it_arrive, refusal, refuse_codings, status_of
 from gepa_next.serving.aside import Aside
 from gepa_next.serving.awaited import Awaited, AwaitedReader, RequestWait, give_up_the_vanished, has_vanished
 
@@ -79,7 +79,8 @@ class WebWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         return RequestWait(self._awaited, self.cfg.keepalive)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:  # Any: as above
-        """Answer one request."""
+        """Answer one request; UnsupportedTransferCoding if its body is packed in a way that gunicorn passes over."""
+        refuse_codings(req)
         req.body.reader = AwaitedReader(req.body.reader, self._awaited)
         try:
             super().handle_request(listener_name, req, sock, addr)

@@ -91,6 +91,12 @@ def test_a_bucket_holds_no_more_than_the_burst() -> None:
     assert [limiter.take("a").allowed for _ in range(3)] == [True, True, False]
 
 
+def test_a_slow_pace_of_ones_own_has_no_burst_beyond_it() -> None:
+    limiter = RateLimiter(per_minute=600, burst=100, clock=lambda: 0.0)
+    assert sum(limiter.take("slow", per_minute=5).allowed for _ in range(20)) == 5
+    assert sum(limiter.take("others").allowed for _ in range(120)) == 100
+
+
 def test_a_crowd_of_clients_does_not_fill_the_memory() -> None:
     limiter = RateLimiter(per_minute=60, burst=2)
     for number in range(MOST_CLIENTS + 10):

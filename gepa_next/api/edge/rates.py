@@ -37,14 +37,15 @@ class RateLimiter:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, client: str, *, per_minute: int | None = None) -> Allowance:
-        """Take one request out of the client's bucket, which may be refilled at a pace of its own."""
+        """Take one request out of the client's bucket; one with a pace of its own has no more burst than that."""
         pace = self.per_minute if per_minute is None else per_minute
+        burst = self.burst if per_minute is None else min(self.burst, per_minute)
         if not pace:
             return UNLIMITED
         now, per_second = self._clock(), pace / 60
         with self._lock:
-            level, filled_at = self._buckets.pop(client, (float(self.burst), now))
-            level = min(self.burst, level + (now - filled_at) * per_second)
+            level, filled_at = self._buckets.pop(client, (float(burst), now))
+            level = min(burst, level + (now - filled_at) * per_second)
             allowed = level >= 1
             level -= allowed
             self._buckets[client] = (level, now)
