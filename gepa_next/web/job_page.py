@@ -21,7 +21,7 @@ from gepa_next.store.evidence import iterate_ancestry, list_lessons, list_usage
 from gepa_next.store.forks import list_forks
 from gepa_next.store.jobs import find_job, get_job, list_compared_jobs
 from gepa_next.store.pins import list_versions_of_job
-from gepa_next.web import words
+from gepa_next.web import resuming, words
 from gepa_next.web.admission import render
 from gepa_next.web.forms.fields import ITERATIONS, LIMITS
 
@@ -53,6 +53,7 @@ def job_page(job_id: str, *, refused: RefusedError | None = None) -> Response:
         seed_prompt=job.spec.prompt,
         last_event_id=job.last_event_id,
         stop_reasons=dict(STOP_REASONS),
+        resuming={"fields": dict(resuming.LIMITS), "needs": resuming.needs()},
         elapsed_s=_elapsed_s(latest),
         best_candidate_id=job.best_candidate_id,
         lessons=list_lessons(database, job_id)[: -LATEST_LESSONS - 1 : -1],

@@ -88,6 +88,32 @@ def test_what_is_refused_is_said_on_the_page_of_the_job(done, job_id, what, form
     assert state(done, job_id)["status"] == "finished"
 
 
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("iterations", "Ended: all iterations done. Raise Iterations, or nothing is left to do."),
+        ("max_cost_usd", "Ended: limit of cost reached. Raise USD, or nothing is left to do."),
+        ("patience", "Ended: patience used up. None of these limits makes it go on."),
+        ("stopped", ""),
+        ("cancelled", ""),
+        (None, ""),
+    ],
+)
+def test_the_form_to_resume_says_which_limit_is_to_be_raised(service, reason, said) -> None:
+    job_id = service.create()
+    service.database.write(lambda db: db.execute("UPDATE jobs SET stop_reason = ?", (reason,)))
+    assert f'<p id="need" class="notice">{said}</p>' in service.client().get(f"/jobs/{job_id}").text
+
+
+@pytest.mark.parametrize(("reason", "limit"), [("iterations", {}), ("max_calls", {"max_calls": 20})])
+def test_what_the_form_to_resume_asks_for_is_what_a_refusal_does(service, reason, limit) -> None:
+    job_id = service.finished_job(iterations=1 if reason == "iterations" else 50, budget=limit, seed=1)
+    assert state(service, job_id)["stop_reason"] == reason
+    form = service.client().get(f"/jobs/{job_id}").text
+    assert f"Raise {reason.removeprefix('max_').capitalize()}, or nothing is left to do." in form
+    assert f"nothing is left to do: {reason}; raise " in text_of(ask(service, job_id, "resume").text)
+
+
 @pytest.mark.parametrize("what", ["stop", "cancel", "resume", "pin"])
 def test_neither_another_site_nor_another_token_asks_anything(done, job_id, what) -> None:
     path = f"/jobs/{job_id}/{what}"

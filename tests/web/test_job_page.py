@@ -256,6 +256,9 @@ def test_a_page_that_is_slow_to_draw_says_of_a_job_that_it_has_ended_when_all_of
         page.evaluate("window.requestAnimationFrame = () => 0")
         service.run(job_id)
         connection(page, "ended")
+        page.get_by_role("button", name="Resume…").click()
+        assert page.text_content("#need") == "Ended: all iterations done. Raise Iterations, or nothing is left to do."
+        page.keyboard.press("Escape")
         assert page.text_content("#status").strip() == "finished"
         assert page.text_content("#why") == "all iterations done"
         assert not page.get_by_role("button", name="Stop").is_visible()

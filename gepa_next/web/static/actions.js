@@ -7,8 +7,8 @@ const SHOWN = { running: (model) => model.running, ended: (model) => !model.runn
 
 /** Offer what the job allows as it stands; call back with its state once the server has done what was asked, or with an answer that refuses it. */
 export class Actions {
-  constructor(onDone, onRefusal) {
-    Object.assign(this, { onDone, onRefusal, stopping: false, picked: null });
+  constructor(needs, onDone, onRefusal) {
+    Object.assign(this, { needs, onDone, onRefusal, stopping: false, picked: null });
     for (const form of document.querySelectorAll("[data-asks]")) form.addEventListener("submit", (event) => this.ask(event));
     byId("raise")?.addEventListener("beforetoggle", (event) => event.newState === "open" && this.offer());
   }
@@ -25,9 +25,10 @@ export class Actions {
     Object.assign(this, { model, picked });
   }
 
-  /** Show the limits as they are by now, to be raised. */
+  /** Show the limits as they are by now, and which of them is to be raised. */
   offer() {
-    const { iterations, budget } = this.model;
+    const { iterations, budget, stopReason } = this.model;
+    byId("need").textContent = this.needs[stopReason] || "";
     for (const each of byId("raise").querySelectorAll("input")) {
       each.value = { iterations }[each.name] ?? budget[each.name.replace("budget.", "")] ?? "";
     }

@@ -28,7 +28,7 @@ const SCORED = new Set(["seed", "evaluate", "iteration", "select"]);
 const TICK_MS = 1000;
 const SHARE = 4; // a page that takes long to draw is drawn so much less often
 
-const { job, seedPrompt, lastEventId, stopReasons } = JSON.parse(byId("given").textContent);
+const { job, seedPrompt, lastEventId, stopReasons, needs } = JSON.parse(byId("given").textContent);
 const model = new Model(job);
 const view = { by: "iteration", picked: null, only: "all", rejected: true };
 let [timer, next] = [null, 0];
@@ -40,7 +40,7 @@ const openHere = (candidate, example) => openCase(job.job_id, candidate, example
 const heat = new HeatMap(openHere);
 const prompt = new PromptPanel(job.job_id, seedPrompt, pick, missing);
 const log = new EventLog(() => drawSoon());
-const actions = new Actions((state) => {
+const actions = new Actions(needs, (state) => {
   Object.assign(model, { budget: state.budget, iterations: state.iterations, error: state.error, warnings: state.warnings });
   if (state.status === "queued") model.status = "queued";
   stream.wait = 0;
