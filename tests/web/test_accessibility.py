@@ -105,14 +105,24 @@ def test_a_narrow_page_does_not_scroll_sideways(done, ended, paths, trouble) -> 
     trouble.forgive("404")
 
 
-@pytest.mark.parametrize("width", [1024, 400])
-def test_the_list_shows_prompt_status_and_verdict_before_anything_is_scrolled(ended, done, width) -> None:
+@pytest.mark.parametrize("width", [1024, 390])
+def test_the_list_shows_all_of_a_job_before_anything_is_scrolled(ended, done, width) -> None:
     page, _ = ended(viewport={"width": width, "height": 800})
     page.goto(done[1])
-    for each in ("#jobs .beginning", "#jobs th time", "#jobs .status", "#jobs .verdict"):
+    for each in ("#jobs .beginning", "#jobs th time", "#jobs .status", "#jobs .verdict", "#jobs td:last-child"):
         assert page.locator(each).first.evaluate("it => it.getBoundingClientRect().right") <= width, each
+    assert page.locator("#jobs .status").first.evaluate("it => it.getBoundingClientRect().height") < 25
     table = page.evaluate("document.querySelector('#jobs').scrollWidth - document.querySelector('#jobs').clientWidth")
-    assert table <= 0 or width < 1024
+    assert table <= 0
+
+
+def test_what_can_be_asked_of_a_job_stands_at_the_right_however_much_is_told_of_it(ended) -> None:
+    page, _ = ended(viewport={"width": 1280, "height": 800})
+    page.evaluate("document.querySelector('.facts').append('one more fact of this job '.repeat(9))")
+    actions, title, facts = (page.locator(each).bounding_box() for each in (".actions", "h1", ".facts"))
+    assert actions["y"] < title["y"] + title["height"]
+    assert facts["x"] + facts["width"] <= actions["x"]
+    assert actions["x"] + actions["width"] > 1240
 
 
 def test_a_finished_job_prints_as_a_report_of_few_pages(ended) -> None:

@@ -46,7 +46,7 @@ def text_of(html: str) -> str:
 
 def relations(service, job_id) -> str:
     page = service.client().get(f"/jobs/{job_id}").text
-    return text_of(re.search(r'<div id="relations">.*?</div>', page, re.DOTALL)[0])
+    return text_of(re.search(r'<div id="relations">.*?</div>', page, re.DOTALL)[0]).replace(" ,", ",")
 
 
 def test_a_job_is_stopped_and_cancelled(service) -> None:
@@ -141,6 +141,8 @@ def test_a_pinned_candidate_is_named_with_its_version(service) -> None:
         assert ask(service, each, "pin", name="triage", candidate_id="0").status_code == 303
     assert "Candidate 0 is pinned as triage version 1, no longer the active one" in relations(service, first)
     assert "Candidate 0 is pinned as triage version 2, the active one" in relations(service, second)
+    link = re.search(r'href="(/v1/prompts/[^"]+)">version 1<', service.client().get(f"/jobs/{first}").text)[1]
+    assert service.client().get(link, headers={"Accept": "application/json"}).json["job_id"] == first
 
 
 def test_a_fork_and_what_it_is_made_from_lead_to_each_other(service) -> None:
@@ -155,7 +157,7 @@ def test_a_job_whose_origin_is_deleted_says_so(service) -> None:
     parent = service.finished_job()
     child = service.client().post(f"/v1/optimize/{parent}/fork", json={}).json["job_id"]
     service.database.write(lambda db: db.execute("DELETE FROM jobs WHERE id = ?", (parent,)))
-    assert f"{parent} , which is deleted," in relations(service, child)
+    assert f"{parent}, which is deleted," in relations(service, child)
     assert f'href="/jobs/{parent}"' not in service.client().get(f"/jobs/{child}").text
 
 

@@ -207,12 +207,12 @@ def test_simulated_runs_say_so_on_every_page(visitor, job_id) -> None:
 def test_the_list_shows_verdicts_and_only_what_improved_in_bold(done, visitor, job_id) -> None:
     result = done.client().get(f"/v1/optimize/{job_id}").json["result"]
     text = visitor.get("/").text
-    assert f'<small class="verdict">{result["verdict"].replace("_", " ")}</small>' in text
+    assert f'<span class="verdict">{result["verdict"].replace("_", " ")}</span>' in text
     assert ("<strong>" in text.partition("<tbody>")[2]) == (result["verdict"] == "improved")
 
 
 def test_the_list_and_the_report_say_in_words_why_a_job_ended(done, visitor, job_id) -> None:
-    assert "<small>all iterations done</small>" in visitor.get("/").text
+    assert "</span> · all iterations done</small>" in visitor.get("/").text
     assert "finished (all iterations done) at " in visitor.get(f"/v1/optimize/{job_id}/artifacts/report.html").text
 
 
