@@ -120,7 +120,10 @@ def _tokens(parts: Wiring) -> str:
     tokens.look()
     if not tokens.has_file:
         return "skipped"
-    return f"warning: the file cannot be used, what it said before holds: {tokens.problem}" if tokens.problem else "ok"
+    if not tokens.problem:
+        return "ok"
+    detail = f": {tokens.problem}" if may("admin") else ""
+    return f"warning: the file cannot be used, what it said before holds{detail}"
 
 
 # What is no reason not to be ready.
