@@ -21,6 +21,7 @@ SECRET = frozenset(
 )
 # Who comes while thousands connect waits there; whom the kernel drops tries again after a second.
 BACKLOG = 4096
+PLACEHOLDER = "replace-me"  # as in docs/deploy/gepa-next.env
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -104,10 +105,19 @@ class Settings(BaseSettings):
             raise ValueError("HOST: without authentication only a loopback address, or set ALLOW_INSECURE_BIND=true")
         if self.dask_scheduler and self.runner == "thread":
             raise ValueError("DASK_SCHEDULER: not with RUNNER=thread, for Dask cannot share a process with the server")
+        self._refuse_placeholders()
         self._check_endpoints()
         if not self.simulated and not (self.judge_model_id and self.target_model_default):
             raise ValueError("JUDGE_MODEL_ID, TARGET_MODEL_DEFAULT: set both when a key or base URL is given")
         return self
+
+    def _refuse_placeholders(self) -> None:
+        for name in sorted(SECRET - {"api_bearer_tokens"}):
+            if PLACEHOLDER in getattr(self, name).get_secret_value():
+                raise ValueError(
+                    f"{name.upper()}: {PLACEHOLDER} stands where a key belongs; put it there,"
+                    " or take the line out, and the built-in simulator answers if no other key or base URL is set"
+                )
 
     def _check_endpoints(self) -> None:
         for role in ("LLM", "JUDGE", "REFLECTION"):

@@ -261,3 +261,11 @@ def test_a_cluster_that_cannot_be_used_is_refused(monkeypatch, variables, words)
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=words):
         load_settings(require_auth=False)
+
+
+@pytest.mark.parametrize("name", ["OPENROUTER_API_KEY", "LLM_API_KEY"])
+def test_a_placeholder_is_no_key(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "sk-or-replace-me")
+    with pytest.raises(ConfigurationError, match=f"^{name}: replace-me stands where a key belongs") as caught:
+        load_settings(_env_file=None, require_auth=False)
+    assert "sk-or" not in str(caught.value)

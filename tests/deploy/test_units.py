@@ -102,7 +102,7 @@ def test_the_command_of_the_unit_is_one_of_ours(name: str) -> None:
 def test_the_environment_is_one_that_the_server_starts_with(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
-    given = variables(text("gepa-next.env"))
+    given = variables(text("gepa-next.env").replace("sk-or-replace-me", "sk-or-1"))
     assert set(given) <= {name.upper() for name in Settings.model_fields}
     settings = Settings(_env_file=None, **{name.lower(): value for name, value in given.items()})
     assert settings.require_auth
