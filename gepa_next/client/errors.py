@@ -90,9 +90,13 @@ def unreachable(url: str, error: Exception) -> NoServerError:
         return NoServerError("tls_failed", f"no trusted connection to {url}: {said}")
     if isinstance(cause, http.client.HTTPException) and not isinstance(cause, OSError | http.client.IncompleteRead):
         return NoServerError("not_gepa_next", f"{url} is no gepa-next server: it does not speak HTTP")
-    broken = "the connection broke" if isinstance(cause, http.client.IncompleteRead) else None
-    said = broken or getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
-    return NoServerError("unreachable", f"{url} cannot be reached: {said}")
+    return NoServerError("unreachable", f"{url} cannot be reached: {_said(cause)}")
+
+
+def _said(cause: BaseException) -> str:
+    """Return what the system says of it, and nothing of what Python says of an answer that ends in its middle."""
+    broke = "the connection broke"
+    return cause.strerror or str(cause) or broke if isinstance(cause, OSError) else broke
 
 
 def _innermost(error: BaseException) -> BaseException:

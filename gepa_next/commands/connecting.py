@@ -31,7 +31,7 @@ def connect(options: argparse.Namespace) -> Client:
         options.token or os.environ.get("GEPA_NEXT_TOKEN") or "",
         ca_file=options.ca_file or os.environ.get("GEPA_NEXT_CA_FILE") or None,
         patience_s=options.patience,
-        on_wait=_say_waiting,
+        on_wait=say_waiting,
     )
 
 
@@ -42,5 +42,7 @@ def next_command(options: argparse.Namespace, *words: str) -> str:
     return shlex.join(["gepa-next", *words, *given])
 
 
-def _say_waiting(error: ClientError, pause_s: float) -> None:
-    print(f"gepa-next: {error}; again in {seconds(pause_s)}", file=sys.stderr)
+def say_waiting(error: ClientError, pause_s: float) -> None:
+    """Say on stderr why it takes longer, and when it is tried again."""
+    again = f"in {seconds(pause_s)}" if pause_s >= 1 else "at once"
+    print(f"gepa-next: {error}; again {again}", file=sys.stderr)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 WIDTH = 20
 DONE, LEFT = "#", "-"
+PART = "  "
 CLEAR = "\r\x1b[K"
 MINUTE, HOUR = 60, 3600
 SIMULATED = "simulated: its scores mean nothing"
@@ -42,8 +43,14 @@ def plain(text: str) -> str:
 
 def draw(line: str) -> None:
     """Put the line in place of the one that was drawn before."""
-    width = shutil.get_terminal_size().columns - 1
-    print(f"{CLEAR}{plain(line)[:width]}", end="", flush=True)
+    print(f"{CLEAR}{fitted(plain(line), shutil.get_terminal_size().columns - 1)}", end="", flush=True)
+
+
+def fitted(line: str, width: int) -> str:
+    """Return as much of the line as fits, in whole parts, which two spaces divide; of the first one what fits."""
+    while len(line) > width and PART in line:
+        line = line.rpartition(PART)[0].rstrip()
+    return line[:width]
 
 
 def bar(done: float, total: float) -> str:

@@ -14,8 +14,11 @@ from collections.abc import Iterator
 import pytest
 
 from gepa_next.cli.command import parser
+from gepa_next.client import ClientError
 from gepa_next.client.states import HeldOutTest, Job, JobError, Result, RetestOf, Warned
+from gepa_next.commands.connecting import say_waiting
 from gepa_next.commands.jobs import line_of
+from gepa_next.commands.terminal import fitted
 from gepa_next.commands.watching import conclusion
 from tests.client.stand_in import answer
 from tests.e2e.processes import ROOT, SERVE
@@ -355,3 +358,17 @@ def test_a_job_is_made_and_followed_to_its_end(serve, prompt, examples) -> None:
     told = lines(done)
     assert (done.returncode, told[0]["type"], told[-1]["type"]) == (0, "started", "finished")
     assert f"job {told[0]['job_id']}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [(40, "[####] 3/5  best 0.50  about 0 s left  x"), (39, "[####] 3/5  best 0.50  about 0 s left"), (5, "[####")],
+)
+def test_a_line_that_is_too_long_is_cut_between_its_parts(width, shown) -> None:
+    assert fitted("[####] 3/5  best 0.50  about 0 s left  x", width) == shown
+
+
+@pytest.mark.parametrize(("pause_s", "said"), [(0.5, "again at once"), (1.0, "again in 1 s")])
+def test_a_pause_that_is_hardly_one_is_not_counted_in_seconds(capsys, pause_s, said) -> None:
+    say_waiting(ClientError("unreachable", "gone"), pause_s)
+    assert capsys.readouterr().err == f"gepa-next: unreachable: gone; {said}\n"

@@ -44,6 +44,16 @@ def test_a_chunked_stream_that_is_cut_is_taken_up_again(stand_in) -> None:
         assert ids(client) == [1, 2]
 
 
+@pytest.mark.parametrize("broken", [b"", b"ff", b"ff\r\nid"])
+def test_a_stream_that_breaks_says_nothing_of_the_insides_of_python(stand_in, broken) -> None:
+    begun = answer(200, "", "Transfer-Encoding: chunked", content_type="text/event-stream")
+    waits = []
+    server = stand_in(begun + broken, streaming(1), NO_MORE)
+    with Client(server.url, on_wait=lambda error, _: waits.append(str(error))) as client:
+        assert ids(client) == [1]
+    assert waits == [f"unreachable: {server.url} cannot be reached: the connection broke"]
+
+
 def test_a_gateway_without_its_server_is_waited_for_once_the_server_was_there(stand_in) -> None:
     away = answer(502, "<h1>Bad Gateway</h1>", content_type="text/html")
     server = stand_in(streaming(1), away, streaming(2), NO_MORE)
