@@ -10,7 +10,7 @@ from typing import BinaryIO
 from gepa_next.client import Client, Import
 from gepa_next.client.source import Source
 from gepa_next.commands.outcome import UsageError
-from gepa_next.importers import IMPORTERS, Lost
+from gepa_next.importers import IMPORTERS, Lost, Place
 
 MOST_DRAWN = 10_000
 LONGEST_TAG = 64
@@ -23,6 +23,7 @@ class Carried:
     found: Import
     tags: tuple[str, ...] = ()
     lost: Lost | None = None
+    place: Place | None = None
     job: dict[str, object] | None = field(default=None)
     job_file: str | None = None
 
@@ -79,4 +80,4 @@ def carry_over(
         job = {**job, "bank": {"tags": list(tags), "limit": min(max(found.upserted, 1), MOST_DRAWN)}}
     if job is not None and options.job:
         Path(options.job).write_text(json.dumps(job, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return Carried(found=found, tags=tags, lost=foreign.lost, job=job, job_file=options.job)
+    return Carried(found=found, tags=tags, lost=foreign.lost, place=foreign.place, job=job, job_file=options.job)

@@ -12,6 +12,7 @@ from gepa_next.commands.files import add_reading, kind_of, naming, opened
 from gepa_next.commands.foreign import Carried, add_foreign, carry_over, refuse_mixed
 from gepa_next.commands.outcome import Exit, complain, ending
 from gepa_next.commands.terminal import CLEAR, bar, draw, for_people, tell, tell_program
+from gepa_next.importers import Place
 
 SHOWN = 20
 
@@ -38,7 +39,7 @@ def _import(options: argparse.Namespace) -> Exit:
                 carried = Carried(found=_sent(client, file, options, progress))
     found = carried.found
     value = {**told(found, dry_run=options.dry_run), **carried.told()}
-    tell(options, value, "\n".join([*report(found, options), *carried.report()]))
+    tell(options, value, "\n".join([*report(found, options, carried.place), *carried.report()]))
     return Exit.FAILED if found.left_out else Exit.DONE
 
 
@@ -109,11 +110,10 @@ def told(found: Import, *, dry_run: bool) -> dict[str, object]:
     }
 
 
-def report(found: Import, options: argparse.Namespace) -> list[str]:
+def report(found: Import, options: argparse.Namespace, foreign: Place | None) -> list[str]:
     """Return what people are told of the import, line by line."""
     written = "would be written" if options.dry_run else "written"
-    a_list = not options.origin and kind_of(options.file, options.format) == "json"
-    place = "example" if a_list else "line"
+    place = foreign or ("example" if kind_of(options.file, options.format) == "json" else "line")
     counts = f"{found.upserted} {written}, {found.duplicates} of them known before, {found.left_out} left out"
     known = [f"known before: {place} {each.row} ({each.id})" for each in found.first_duplicates]
     wrong = [

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from gepa_next.client.source import Source
-from gepa_next.importers.foreign import Foreign, Lost
+from gepa_next.importers.foreign import Foreign, Lost, Place
 from gepa_next.importers.openai_evals import OpenAIEvals
 from gepa_next.importers.openai_graders import OpenAIGraders
 from gepa_next.importers.promptfoo import Promptfoo
@@ -16,4 +16,4 @@ IMPORTERS: Mapping[str, Importer] = {
     "promptfoo": Promptfoo,
 }
 
-__all__ = ["IMPORTERS", "Foreign", "Importer", "Lost"]
+__all__ = ["IMPORTERS", "Foreign", "Importer", "Lost", "Place"]

@@ -3,12 +3,13 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from gepa_next.client.json_list import Unreadable
 
 Json = dict[str, Any]  # Any: the JSON of files that others have written
 WHOLE = 1e15  # below it JavaScript writes a whole number as one
+Place = Literal["line", "example"]
 Numbered = tuple[int, Json]
 
 
@@ -32,9 +33,10 @@ class Foreign(Protocol):
     """A file of another tool; its job and what is lost are complete once all examples were read."""
 
     lost: Lost
+    place: Place  # what the numbers of its examples count
 
     def examples(self) -> Iterator[Numbered | Unreadable]:
-        """Yield line or place of each example, and the example."""
+        """Yield number and value of each example."""
 
     def job(self) -> Json | None:
         """Return what the file says of a job beside its examples, None if it has no prompt."""

@@ -7,7 +7,7 @@ from gepa_next.client.json_list import Unreadable
 from gepa_next.client.sniffing import FileError
 from gepa_next.client.source import Source
 from gepa_next.importers.documents import objects, read_beside, read_json_lines
-from gepa_next.importers.foreign import Json, Lost, Numbered, text_of
+from gepa_next.importers.foreign import Json, Lost, Numbered, Place, text_of
 from gepa_next.importers.scoring import JUDGE, Check, check, scoring
 from gepa_next.importers.templates import Message, messages_of, transcript
 
@@ -25,6 +25,7 @@ class OpenAIEvals:
 
     def __init__(self, source: Source, path: Path, definition: Path | None) -> None:
         self.lost = Lost()
+        self.place: Place = "line"
         self._source = source
         self._prompt: str | None = None
         self._all_have_ideals = True

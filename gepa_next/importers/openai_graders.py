@@ -7,7 +7,7 @@ from gepa_next.client.json_list import Unreadable
 from gepa_next.client.sniffing import FileError
 from gepa_next.client.source import Source
 from gepa_next.importers.documents import JSON_LINES, objects, read_beside, read_document, read_json_lines
-from gepa_next.importers.foreign import Json, Lost, Numbered, labelled, text_of
+from gepa_next.importers.foreign import Json, Lost, Numbered, Place, labelled, text_of
 from gepa_next.importers.graders import checks_of
 from gepa_next.importers.scoring import scoring
 from gepa_next.importers.templates import Template, chat_template, filled, messages_of, transcript, variables_of
@@ -24,6 +24,7 @@ class OpenAIGraders:
         self._source = source
         whole = None if path.suffix.lower() in JSON_LINES or str(path) == "-" else read_document(source, path.name)
         self._items = None if whole is None else _items(whole)
+        self.place: Place = "line" if self._items is None else "example"
         stated = read_beside(definition.name, definition.parent) if definition else whole
         self._definition = (
             stated if isinstance(stated, dict) else {"testing_criteria": objects(stated)} if definition else {}

@@ -10,7 +10,7 @@ from gepa_next.importers.documents import JSON_LINES, read_beside, read_document
 from gepa_next.importers.foreign import Json, Lost, Numbered, labelled, text_of
 from gepa_next.importers.promptfoo_checks import checks_of, referred_to, with_criteria
 from gepa_next.importers.promptfoo_prompts import first_prompt
-from gepa_next.importers.promptfoo_tests import Test, defaults_of, line_tests, load_tests, table_tests
+from gepa_next.importers.promptfoo_tests import Test, defaults_of, line_tests, load_tests, place_of, table_tests
 from gepa_next.importers.scoring import Check, scoring
 from gepa_next.importers.templates import Template, chat_template, messages_of, template, variables_of
 
@@ -30,6 +30,7 @@ class Promptfoo:
         self._config = config
         default = defaults_of(config, folder, self.lost)
         rows = given if given is not None else load_tests(config.get("tests"), folder, self.lost)
+        self.place = place_of(path.name if given is not None else config.get("tests"))
         self._rows = [each if isinstance(each, Unreadable) else _usable(each.under(default)) for each in rows]
         self._prompt = first_prompt(config.get("prompts"), folder, self.lost)
         self._template = self._asked()

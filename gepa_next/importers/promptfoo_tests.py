@@ -17,7 +17,7 @@ from gepa_next.importers.documents import (
     read_json_lines,
     read_table,
 )
-from gepa_next.importers.foreign import Json, Lost
+from gepa_next.importers.foreign import Json, Lost, Place
 
 DEEPEST = 5
 READ = {*JSON_LINES, *YAML, ".json", ".csv"}
@@ -90,6 +90,13 @@ def defaults_of(config: Json, folder: Path, lost: Lost) -> Test:
     for name in value.get("options") or {}:
         lost.note(f"option {name}", OPTIONS_LOST)
     return _test_of(0, value)
+
+
+def place_of(named: object) -> Place:
+    """Return what the numbers of the tests count: lines if all are in files of lines, else tests."""
+    each = named if isinstance(named, list) else [named]
+    endings = {Path(name).suffix.lower() if isinstance(name, str) else "" for name in each}
+    return "line" if endings and endings <= {*JSON_LINES, ".csv"} else "example"
 
 
 def load_tests(value: object, folder: Path, lost: Lost, depth: int = 0) -> list[Test | Unreadable]:

@@ -196,6 +196,7 @@ def test_the_job_of_another_tool_is_taken_as_it_is(service, tmp_path, origin, fi
     assert (done.returncode, told["upserted"], wrong) == (1, 2, [data.count("\n")])
     assert lost in [each["what"] for each in told["not_carried_over"]]
     assert f"not carried over: {lost} (" in shown
+    assert "known before: line 2 (" in shown
     assert json.loads(job.read_text()) == told["job"]
     made = service.client().post("/v1/optimize", data=job.read_bytes(), content_type="application/json")
     assert made.status_code == 201, made.json
@@ -218,3 +219,11 @@ def test_a_file_of_another_tool_that_cannot_be_used_is_one_line(stand_in, tmp_pa
     done = run(server.url, "examples", "import", str(tmp_path / "rows.json"), *arguments)
     assert (done.returncode, server.requests) == (2, [])
     assert said in done.stderr
+
+
+def test_what_a_configuration_repeats_is_told_by_the_number_of_the_example(service, tmp_path) -> None:
+    file = tmp_path / "promptfooconfig.json"
+    file.write_text(json.dumps({"prompts": ["Team? {{a}}"], "tests": [{"vars": {"a": "x"}}, {"vars": {"a": "x"}}]}))
+    with service.served() as url:
+        shown, _ = on_a_terminal(url, "examples", "import", str(file), "--from", "promptfoo")
+    assert "known before: example 2 (x-" in shown

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gepa_next.client import FileError
-from gepa_next.importers.promptfoo_tests import expected
+from gepa_next.importers.promptfoo_tests import expected, place_of
 from tests.importers.reading import json_lines, read
 
 CONFIG = """
@@ -327,3 +327,19 @@ def test_plain_words_of_yaml_are_what_promptfoo_takes_them_for(tmp_path) -> None
         "0x1F",
         "on",
     ]
+
+
+@pytest.mark.parametrize(
+    ("named", "place"),
+    [
+        ("rows.csv", "line"),
+        ("file://rows.JSONL", "line"),
+        (["a.csv", "b.ndjson"], "line"),
+        ("rows.yaml", "example"),
+        (["a.csv", {"vars": {}}], "example"),
+        ([{"vars": {}}], "example"),
+        (None, "example"),
+    ],
+)
+def test_tests_are_told_by_their_line_only_where_they_have_one(named, place) -> None:
+    assert place_of(named) == place
