@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import nsmallest
+from json import JSONDecodeError
 from operator import itemgetter
 
 from gepa_next.api.bank.csv_rows import Row
@@ -91,6 +92,9 @@ def _parsed(line: str) -> object:
     try:
         return parse_json(line)
     except RefusedError as error:
+        cause = error.__context__
+        if isinstance(cause, JSONDecodeError):  # a line is no body, and has its number already
+            return RefusedError(error.code, f"not JSON: {cause.msg}, at column {cause.colno}")
         return error
 
 

@@ -58,14 +58,14 @@ def read_json() -> object:
     return parse_json(read_text("application/json"))
 
 
-def parse_json(text: str) -> object:
-    """Return the value of a JSON text, refusing numbers without end, lone surrogates, NUL and deep nesting."""
+def parse_json(text: str, *, name: str = "the body") -> object:
+    """Return the value of a JSON text, and refuse numbers without end, lone surrogates, NUL and deep nesting."""
     try:
         value: object = _DECODER.decode(text)
     except RecursionError:
         raise _too_deep() from None
     except ValueError as error:
-        raise RefusedError("invalid_json", f"the body is not JSON: {error}") from None
+        raise RefusedError("invalid_json", f"{name} is not JSON: {error}") from None
     # Looking at every value takes several times as long as reading them all.
     if _is_doubtful(text):
         refuse_unstorable(value)

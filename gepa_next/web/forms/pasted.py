@@ -20,7 +20,7 @@ def read_examples(text: str) -> list[object]:
 
 def _parsed(text: str, *, listed: bool) -> list[object]:
     try:
-        found = parse_json(text)  # a list, or one object that may take several lines
+        found = parse_json(text, name="it")  # a list, or one object that may take several lines
     except InvalidError as error:
         raise invalid("examples", _said(error)) from None
     except RefusedError as error:
