@@ -115,7 +115,7 @@ def _warn(log: Any, *, free: bool) -> None:  # Any: as above
 def post_worker_init(worker: Any) -> None:  # Any: gunicorn has no types
     """Have the worker leave in good order when it is told to."""
     # Here, as it imports requests, which must come after patching.
-    from gepa_next.serving.leaving import make_ready  # noqa: PLC0415
+    from gepa_next.serving.lifecycle import make_ready  # noqa: PLC0415
 
     make_ready(worker, settings=_settings)
 

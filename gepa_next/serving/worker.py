@@ -1,21 +1,19 @@
 """gunicorn's gevent worker, which answers what never reaches the application too, and leaves nobody unanswered."""
 
-import secrets
 import time
 from contextlib import suppress
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 
 from gevent.pool import Pool
 from gevent.server import StreamServer
-from gunicorn import util
 from gunicorn.http import wsgi
 from gunicorn.workers.ggevent import GeventWorker
 
-from gepa_next.serving.answers import InOnePiece, let_it_arrive, refusal, refuse_codings, status_of
+from gepa_next.serving.answers import InOnePiece
 from gepa_next.serving.aside import Aside
 from gepa_next.serving.awaited import Awaited, AwaitedReader, RequestWait, give_up_the_vanished, has_vanished
+from gepa_next.serving.refusals import let_it_arrive, refuse_codings
 
 TELL_S = 10.0
 LOOK_S = 0.05
@@ -93,25 +91,3 @@ class WebWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             if not has_vanished(error):
                 raise
             raise StopIteration from None  # as if it had closed the connection
-
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:  # Any: gunicorn has no types
-        """Answer a request that could not be read; what it said is not logged, for it may hold a token."""
-        request_id = secrets.token_hex(8)
-        status, message = status_of(exc)
-        facts = {"request_id": request_id, "status": status.value}
-        if status is HTTPStatus.INTERNAL_SERVER_ERROR:
-            where = f"{getattr(req, 'method', '')} {getattr(req, 'path', '')}".strip() or "before the request was read"
-            self.log.error("unexpected error in request %s: %s", request_id, where, exc_info=exc, extra=facts)
-        else:
-            self.log.warning(
-                "request %s from %s could not be read: %s",
-                request_id,
-                (addr or [""])[0],
-                type(exc).__name__,
-                extra=facts,
-            )
-        try:
-            util.write_nonblock(client, refusal(status, message, request_id))
-            let_it_arrive(client)
-        except OSError:
-            self.log.debug("nobody waits for the answer to request %s", request_id)

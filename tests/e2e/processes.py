@@ -25,6 +25,7 @@ GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:ap
 BY_FILE = [*GUNICORN[:4], "gepa_next/gunicorn_conf.py", "wsgi:app"]
 TIMEOUT_S = 30.0
 BEHIND_NGINX = "TEST_BEHIND_NGINX"  # set to see every request go through nginx with the shipped site
+THREADS = "gthread" in os.environ.get("GUNICORN_CMD_ARGS", "")
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 
 

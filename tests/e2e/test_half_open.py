@@ -11,11 +11,11 @@ import pytest
 import requests
 
 from gepa_next.serving.awaited import GONE_S, Awaited, AwaitedReader, give_up_the_vanished
-from tests.e2e.processes import AUTHORIZED, BEHIND_NGINX, SERVE, TIMEOUT_S, Server, start, wait_for
+from tests.e2e.processes import AUTHORIZED, BEHIND_NGINX, SERVE, THREADS, TIMEOUT_S, Server, start, wait_for
 from tests.support.service import TOKEN
 
 pytestmark = pytest.mark.skipif(
-    BEHIND_NGINX in os.environ or "gthread" in os.environ.get("GUNICORN_CMD_ARGS", ""),
+    BEHIND_NGINX in os.environ or THREADS,
     reason="of our own worker alone; nginx is asked the same in tests/deploy",
 )
 

@@ -1,18 +1,21 @@
-"""How the web process leaves: not ready for a second, then no more streams, then no more connections."""
+"""What a worker of the web process does before it serves, and how it leaves: streams first, then connections."""
 
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from gepa_next.app import LAST_REQUESTS_S, LOOK_S, begin_shutdown, close_app, spare_what_is_loaded, start_meter
 from gepa_next.config import Settings
+from gepa_next.serving.refusals import answer_unread
 
 
 def make_ready(worker: Any, *, settings: Settings) -> None:  # Any: gunicorn has no types
-    """Start what runs beside the worker, and have it leave on SIGTERM."""
+    """Start what runs beside the worker, whichever was asked for, and have it leave on SIGTERM."""
+    worker.handle_error = partial(answer_unread, worker.log)
     spare_what_is_loaded()
     start_meter(worker.wsgi)
     stop = signal.getsignal(signal.SIGTERM)
