@@ -14,10 +14,11 @@ from gepa_next.store.jobs import list_jobs
 from gepa_next.web import words
 from gepa_next.web.admission import error_page, page, refused_page, render
 from gepa_next.web.job_page import job_page
+from gepa_next.web.scores import scores_of
 
 bp = Blueprint("pages", __name__)
 bp.register_error_handler(RefusedError, error_page)
-for each in words.FILTERS:
+for each in (*words.FILTERS, scores_of):
     bp.add_app_template_filter(each, each.__name__)
 
 JOBS_A_PAGE = 50

@@ -20,8 +20,15 @@ def test_a_finished_job_is_shown_from_its_stored_events(job_page, done) -> None:
     service, _, job_id = done
     state = service.client().get(f"/v1/optimize/{job_id}").json
     candidates = service.client().get(f"/v1/optimize/{job_id}/candidates").json["items"]
-    assert job_page.text_content("#best") == score(state["best_score"])
-    assert job_page.text_content("#seed") == score(state["seed_score"])
+    test = state["result"]["test"]
+    assert job_page.text_content("#best") == score(test["score"])
+    assert job_page.text_content("#seed") == score(test["seed_score"])
+    assert job_page.text_content("#best-name") == "Held-out score"
+    assert job_page.text_content("#best-on") == f"on {test['n']} held-out examples"
+    assert job_page.text_content("#selected") == f"{score(state['best_score'])} on the examples to select by"
+    assert f": {score(test['seed_score'])} → {score(test['score'])} on {test['n']} held-out" in job_page.text_content(
+        "#outcome"
+    )
     assert job_page.text_content("#iteration") == "4 / 4"
     assert job_page.text_content("#rollouts") == str(state["usage"]["rollouts"])
     assert state["result"]["verdict"].replace("_", " ") in job_page.text_content("#outcome")
@@ -344,7 +351,7 @@ def test_a_page_without_javascript_shows_the_state(done, browser) -> None:
     page.goto(f"{url}/jobs/{job_id}")
     state = service.client().get(f"/v1/optimize/{job_id}").json
     assert page.text_content("#status").strip() == "finished"
-    assert page.text_content("#best") == score(state["best_score"])
+    assert page.text_content("#best") == score(state["result"]["test"]["score"])
     assert page.text_content("#prompt") == state["result"]["prompt"]
     assert page.locator("#log li").count() > 3
     assert page.text_content("#why") == "all iterations done"

@@ -173,7 +173,8 @@ def test_texts_of_a_job_are_never_markup(visitor, job_id) -> None:
 def test_a_page_shows_the_state_without_its_scripts(done, visitor, job_id) -> None:
     text = re.sub(r"<(script|style).*?</\1>", "", visitor.get(f"/jobs/{job_id}").text, flags=re.DOTALL)
     state = done.client().get(f"/v1/optimize/{job_id}").json
-    shown = [state["status"], score(state["best_score"]), score(state["seed_score"]), f"{state['iteration']} / 1"]
+    result = state["result"]
+    shown = [state["status"], score(result["score"]), score(result["seed_score"]), f"{state['iteration']} / 1"]
     assert [each for each in shown if each not in text] == []
     assert state["result"]["verdict"] in text
     assert state["result"]["says"] in text
@@ -186,9 +187,13 @@ def test_without_scripts_a_page_words_what_was_compared_as_with_them(open_with) 
     job_id = service.finished_job(**{**DEMO, "iterations": 1})
     result = service.client().get(f"/v1/optimize/{job_id}").json["result"]
     said = service.client().get(f"/jobs/{job_id}").text
+    test, listed = result["test"], re.sub(r"\s+", " ", service.client().get("/").text)
+    held_out = f"on {test['n']} held-out examples"
+    assert f'data-label="Seed">{score(test["seed_score"])}</td>' in listed
+    assert re.search(rf">{score(test['score'])}(</strong>)?<small>{held_out}</small></td>", listed)
     counted = f"{many(result['test']['wins'], 'win')}, {many(result['test']['losses'], 'loss', 'losses')})"
     assert f"<b>{plain(result['verdict'])}</b>" in said
-    assert f"on {many(result['test']['n'], 'example')} (difference " in said
+    assert f"on {many(result['test']['n'], 'held-out example')} (difference " in said
     assert counted in said
     assert [many(1, "loss", "losses"), many(2000, "win"), plain("no_gain")] == ["1 loss", "2,000 wins", "no gain"]
 
@@ -212,7 +217,7 @@ def test_the_list_shows_verdicts_and_only_what_improved_in_bold(done, visitor, j
 
 
 def test_the_list_and_the_report_say_in_words_why_a_job_ended(done, visitor, job_id) -> None:
-    assert "</span> · all iterations done</small>" in visitor.get("/").text
+    assert "</span>, the seed prompt stays · all iterations done</small>" in visitor.get("/").text
     assert "finished (all iterations done) at " in visitor.get(f"/v1/optimize/{job_id}/artifacts/report.html").text
 
 

@@ -1,5 +1,7 @@
 // Fold the events of a job into what the page shows of it.
 
+import { many, score } from "./words.js";
+
 const LATEST = 8;
 const [LEAST_SPREAD, MOST_SPREAD] = [0.15, 0.6];
 
@@ -18,6 +20,20 @@ export class Model {
 
   get running() {
     return this.status === "queued" || this.status === "running";
+  }
+
+  /** The scores that the job is told by, as scores.py has them: when it is over those that its verdict is about. */
+  get told() {
+    const { result, retest } = this;
+    const [name, select] = [retest ? "Pinned prompt" : "Best score", retest ? "" : " to select by"];
+    if (!result) return { seed: this.seedScore, best: this.bestScore, name, on: `on the examples${select}`, selected: "" };
+    const { test } = result;
+    if (!test) {
+      const n = (retest ? result.retest : result.nondominated)?.n || 0;
+      return { seed: result.seed_score, best: result.score, name, on: `on ${many(n, "example")}${select}`, selected: "" };
+    }
+    const selected = `${score(this.bestScore)} on the examples to select by`;
+    return { seed: test.seed_score, best: test.score, name: "Held-out score", on: `on ${many(test.n, "held-out example")}`, selected };
   }
 
   /** Take in one event. */

@@ -17,9 +17,7 @@ export function drawSummary(model, matrix, job, stopReasons, onCase) {
   Object.assign(byId("iteration-bar"), { max: model.iterations, value: model.iteration });
   spent(model);
   faults(model);
-  say("best", score(model.bestScore));
-  say("seed", score(model.seedScore));
-  say("gain", model.bestScore === null || model.seedScore === null ? "" : difference(model.bestScore - model.seedScore));
+  told(model.told);
   against(matrix.againstSeed(model.bestId), model);
   waiting(model);
   outcome(model, onCase);
@@ -61,6 +59,15 @@ function faults(model) {
   say("faults-of", parts.filter(Boolean).join(", ") || (model.running ? "none so far" : "none"));
 }
 
+function told({ seed, best, name, on, selected }) {
+  say("best-name", name);
+  say("best", score(best));
+  say("seed", score(seed));
+  say("gain", best === null || seed === null ? "" : difference(best - seed));
+  say("best-on", on);
+  say("selected", selected);
+}
+
 function against({ wins, losses, ties }, model) {
   if (wins + losses + ties === 0 || model.bestId === 0) return say("wins", model.bestId === 0 && model.seedScore !== null ? "none is better" : "–");
   say("wins", `${many(wins, "win")}, ${many(losses, "loss", "losses")}`);
@@ -86,12 +93,13 @@ function outcome(model, onCase) {
   box.hidden = !model.result;
   if (!model.result || box.dataset.of === String(model.events.length)) return;
   box.dataset.of = String(model.events.length);
-  const { verdict, says, seed_score: seed, score: best, scored_on: on, test, retest } = model.result;
+  const { verdict, says, test, retest } = model.result;
+  const { seed, best, on } = model.told;
   const found = test || retest;
   const words = found?.interval
-    ? ` on ${many(found.n, "example")} (difference ${difference(found.difference)}, 95 % between ${found.interval.map(difference).join(" and ")}; ${many(found.wins, "win")}, ${many(found.losses, "loss", "losses")})`
-    : ` on the ${on} examples`;
-  box.replaceChildren(el("p", {}, el("b", {}, reasoned(verdict)), `: ${score(seed)} → ${score(best)}${words}.`), el("p", {}, says), ...regressions(found, retest ? 1 : model.bestId, onCase));
+    ? ` (difference ${difference(found.difference)}, 95 % between ${found.interval.map(difference).join(" and ")}; ${many(found.wins, "win")}, ${many(found.losses, "loss", "losses")})`
+    : "";
+  box.replaceChildren(el("p", {}, el("b", {}, reasoned(verdict)), `: ${score(seed)} → ${score(best)} ${on}${words}.`), el("p", {}, says), ...regressions(found, retest ? 1 : model.bestId, onCase));
 }
 
 const warning = ({ code, message }) => el("p", { class: "notice warning" }, el("b", {}, reasoned(code)), `: ${message}`);

@@ -106,7 +106,7 @@ const TYPES = {
   resumed: (data) =>
     `after iteration ${data.iteration}` +
     (data.calls_of_unknown_outcome ? `, ${many(data.calls_of_unknown_outcome, "call")} of unknown outcome` : ""),
-  finished: (data) => `${reasoned(data.verdict)}: ${score(data.seed_score)} → ${score(data.score)}`,
+  finished: (data) => `${reasoned(data.verdict)}: ${score((data.test || data).seed_score)} → ${score((data.test || data).score)}`,
   failed: (data) => `${data.code}: ${data.message}`,
   cancelled: () => "on request",
 };
