@@ -3,17 +3,17 @@
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 INTERRUPTED = 130
 
+Handler = Callable[[int, FrameType | None], object] | int | None
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; without one, serve."""
-    handler = signal.getsignal(signal.SIGINT)
-    if handler is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _leave)  # what is raised while a module loads may be lost there
+    handler = leave_at_once()
     try:
         # Imported here: it takes most of the time that a short command takes.
         from gepa_next.cli.command import carry_out, parsed  # noqa: PLC0415
@@ -25,6 +25,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         carry_out(options)
     except KeyboardInterrupt:
         _leave(signal.SIGINT, None)
+
+
+def leave_at_once() -> Handler:
+    """Have Ctrl-C end the process unless it is ignored, and return what took it before.
+
+    An exception would not do: one that is raised while a module loads may be lost there.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
+    return handler
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

@@ -24,7 +24,7 @@ def serve(options: argparse.Namespace) -> None:
     os.environ["GEPA_NEXT_LISTEN"] = f"fd://{listener.fileno()}"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     print(f"gepa-next {VERSION} on http://{host}:{listener.getsockname()[1]}", flush=True)
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:gepa_next.gunicorn_conf"]
+    command = [sys.executable, "-m", "gepa_next.cli.gunicorn_start", "-c", "python:gepa_next.gunicorn_conf"]
     os.execv(sys.executable, command)  # noqa: S606 - our own command
 
 

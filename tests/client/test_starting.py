@@ -38,13 +38,16 @@ def test_what_only_servers_need_is_not_loaded_for_a_command_that_asks_one(words)
     assert done.stderr.splitlines()[-1] == ""
 
 
-@pytest.mark.parametrize(("command", "module"), [("jobs", "requests"), ("check", "pydantic"), ("serve", "pydantic")])
+@pytest.mark.parametrize(
+    ("command", "module"), [("jobs", "requests"), ("check", "pydantic"), ("serve", "pydantic"), ("serve", "gunicorn")]
+)
 def test_ctrl_c_while_a_command_loads_is_one_line(tmp_path: Path, command: str, module: str) -> None:
     (tmp_path / f"{module}.py").write_text(SLOW)
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    with subprocess.Popen([*GEPA_NEXT, command], env=environment, **pipes) as going:
-        assert going.stdout.readline() == b"loading\n"
+    words = ["serve", "--dev", "--port", "0"] if command == "serve" else [command]
+    with subprocess.Popen([*GEPA_NEXT, *words], cwd=tmp_path, env=environment, **pipes) as going:
+        assert b"loading\n" in iter(going.stdout.readline, b"")
         going.send_signal(signal.SIGINT)
         assert going.wait(TIMEOUT_S) == 130
         assert going.stderr.read() == b"gepa-next: interrupted\n"
