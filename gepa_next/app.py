@@ -34,7 +34,9 @@ from gepa_next.runner.brake import DiskBrake
 from gepa_next.runner.runner import Runner
 from gepa_next.store.database import Database
 from gepa_next.store.quotas import Quota
+from gepa_next.streaming.places import Places
 from gepa_next.streaming.stream import StreamSettings
+from gepa_next.streaming.subscription import Holder
 from gepa_next.streaming.tailer import Tailer
 from gepa_next.telemetry.http import measure_requests
 from gepa_next.telemetry.measures import Measures
@@ -86,16 +88,17 @@ def create_app(settings: Settings) -> Flask:
     database = Database(settings.database_path)
     tokens = _token_book(settings)
     measures = Measures("web")
+    places = Places(settings.max_sse_clients)
     tailer = Tailer(
         database,
         ping_interval_s=settings.sse_ping_interval_s,
-        is_good=lambda holder: tokens.lets(holder.credential, owner=holder.owner, scope="read"),
+        find_refused=lambda: _refused(places, tokens),
         note_delay=measures.note_delay,
         note_fallen_behind=measures.note_fallen_behind,
     )
-    measures.clients.set_function(lambda: tailer.clients)
+    measures.clients.set_function(lambda: places.taken)
     measures.token_file_unusable.set_function(tokens.file_is_unusable)
-    app.extensions[EXTENSION] = _wiring(settings, database, tailer, tokens)
+    app.extensions[EXTENSION] = _wiring(settings, database, tailer, places, tokens)
     _register_telemetry(app, settings, database, measures)
     register_headers(app)
     register_access_lines(app)
@@ -188,10 +191,17 @@ def _token_book(settings: Settings) -> TokenBook:
     )
 
 
-def _wiring(settings: Settings, database: Database, tailer: Tailer, tokens: TokenBook) -> Wiring:
+def _refused(places: Places, tokens: TokenBook) -> set[Holder]:
+    """Return who has streams open with a token that may not read any more."""
+    shown = (each for each in places.holders() if each.credential)
+    return {each for each in shown if not tokens.lets(each.credential, owner=each.owner, scope="read")}
+
+
+def _wiring(settings: Settings, database: Database, tailer: Tailer, places: Places, tokens: TokenBook) -> Wiring:
     return Wiring(
         database=database,
         tailer=tailer,
+        places=places,
         access=Access(
             required=settings.require_auth,
             tokens=tokens,
@@ -208,7 +218,6 @@ def _wiring(settings: Settings, database: Database, tailer: Tailer, tokens: Toke
                 examples=settings.owner_max_examples,
                 stored_bytes=settings.owner_max_stored_mb * MEGABYTE,
             ),
-            sse_clients=settings.max_sse_clients,
             streams_of_owner=settings.owner_max_streams,
             idempotency_ttl_s=settings.idempotency_ttl_s,
             free_disk_bytes=settings.min_free_disk_mb * MEGABYTE,

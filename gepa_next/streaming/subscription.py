@@ -45,7 +45,6 @@ class Subscription:
     live: bool = False
     closed: bool = False
     until: float = math.inf
-    counted: bool = False
     _queue: deque[bytes] = field(default_factory=deque)
     _ready: threading.Event = field(default_factory=threading.Event)
 

@@ -4,8 +4,8 @@ import logging
 import math
 import threading
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gepa_next.errors import DamagedError
@@ -36,7 +36,8 @@ class _Channel:
 class Tailer:
     """Follows the event table; start it after forking, stop it to end every stream.
 
-    It tells how old events were when they were handed out, in seconds, and when a stream has fallen behind.
+    It asks who may not follow any more, and tells how old events were when they were handed out, in seconds, and when
+    a stream has fallen behind.
     """
 
     def __init__(
@@ -44,17 +45,16 @@ class Tailer:
         database: Database,
         *,
         ping_interval_s: float,
-        is_good: Callable[[Holder], bool] = lambda _: True,
+        find_refused: Callable[[], Collection[Holder]] = tuple,
         note_delay: Callable[[float], None] = lambda _: None,
         note_fallen_behind: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
-        self._is_good = is_good
+        self._find_refused = find_refused
         self._note_delay = note_delay
         self._note_fallen_behind = note_fallen_behind
         self._ping_s = ping_interval_s
         self._channels: dict[str, _Channel] = {}
-        self._holders: Counter[Holder] = Counter()
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopped = threading.Event()
@@ -69,8 +69,6 @@ class Tailer:
             self._start()
             channel = self._channels.setdefault(subscription.job_id, _Channel(beat_at=self._next_beat()))
             channel.streams.add(subscription)
-            subscription.counted = True
-            self._holders[subscription.holder] += 1
             if self._stopped.is_set():
                 subscription.close()
 
@@ -92,32 +90,12 @@ class Tailer:
             channel.streams.remove(subscription)
             if not channel.streams:
                 del self._channels[subscription.job_id]
-            self._count_no_more(subscription)
 
-    def let_go_of_the_gone(self) -> None:
-        """End the streams whose clients have closed their side, which is seen by itself at a second heartbeat only."""
+    def cut(self, subscriptions: Iterable[Subscription]) -> None:
+        """End streams whose clients have gone, which shows by itself at a second heartbeat only."""
         with self._lock:
-            for channel in self._channels.values():
-                for subscription in channel.streams:
-                    if subscription.has_gone():
-                        subscription.cut()
-                        self._count_no_more(subscription)
-
-    def _count_no_more(self, subscription: Subscription) -> None:
-        if subscription.counted:
-            subscription.counted = False
-            self._holders[subscription.holder] -= 1
-            if not self._holders[subscription.holder]:
-                del self._holders[subscription.holder]
-
-    @property
-    def clients(self) -> int:
-        """How many streams are open in this process."""
-        return self._holders.total()
-
-    def clients_of(self, owner: str) -> int:
-        """Return how many of them are this owner's."""
-        return sum(count for holder, count in list(self._holders.items()) if holder.owner == owner)
+            for subscription in subscriptions:
+                subscription.cut()
 
     def stop(self) -> None:
         """End every stream, and those that come later at once."""
@@ -219,8 +197,7 @@ class Tailer:
 
     def _close_refused(self) -> None:
         """End the streams of those that may not follow any more."""
-        refused = {each for each in list(self._holders) if each.credential and not self._is_good(each)}
-        if refused:
+        if refused := self._find_refused():
             with self._lock:
                 for channel in self._channels.values():
                     for subscription in channel.streams:

@@ -231,8 +231,8 @@ def test_a_client_that_reads_nothing_is_cut_off_when_its_stream_should_have_ende
         service.begin(job_id)
         service.tell(job_id, 2000, text="x" * 5000)  # more than the kernel holds for a client
         with service.served() as url, stalled_client(url, job_id):
-            wait_for(lambda: service.parts.tailer.clients == 1)
-            wait_for(lambda: service.parts.tailer.clients == 0)
+            wait_for(lambda: service.parts.places.taken == 1)
+            wait_for(lambda: service.parts.places.taken == 0)
 
 
 def test_a_client_that_does_not_read_slows_nobody(service, job_id, url, follow) -> None:

@@ -95,17 +95,6 @@ def test_who_joins_after_less_than_was_handed_out_reads_on_in_the_store(service,
     assert late.live
 
 
-def test_streams_are_counted_while_they_are_open_in_all_and_by_owner(service, job_id) -> None:
-    tailer = service.parts.tailer
-    ada, bob = Holder("ada", "a"), Holder("bob", "b")
-    subscriptions = [follow(service, job_id, holder=ada), follow(service, "another", holder=ada)]
-    subscriptions.append(follow(service, job_id, holder=bob))
-    assert (tailer.clients, tailer.clients_of("ada"), tailer.clients_of("bob")) == (3, 2, 1)
-    for subscription in subscriptions:
-        tailer.unsubscribe(subscription)
-    assert (tailer.clients, tailer.clients_of("ada")) == (0, 0)
-
-
 def test_a_full_queue_leaves_the_rest_to_the_store() -> None:
     subscription = Subscription(job_id="j", live=True)
     for number in range(1, LONGEST_QUEUE + 1):
@@ -138,13 +127,13 @@ def test_silent_streams_beat_and_go_on(service, job_id) -> None:
 
 
 def test_a_token_that_is_good_no_more_ends_its_streams_before_the_next_event(service, job_id) -> None:
-    good = {"a", "b"}
-    follower = Tailer(service.database, ping_interval_s=3600, is_good=lambda each: each.credential in good)
+    refused = set()
+    follower = Tailer(service.database, ping_interval_s=3600, find_refused=lambda: refused)
     ada, bob = (Subscription(job_id=job_id, holder=Holder(each, each)) for each in ("a", "b"))
     for each in (ada, bob):
         follower.subscribe(each)
         follower.join(each, after=1)
-    good.remove("a")
+    refused.add(ada.holder)
     service.tell(job_id)
     assert take(bob, 1) == [2]
     assert (ada.closed, ada.drain()) == (True, b"")

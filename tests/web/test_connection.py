@@ -70,12 +70,12 @@ def test_a_browser_that_gives_up_is_made_to_try_again(running, trouble) -> None:
     service, page, job_id = running
     others = [Subscription(job_id="other") for _ in range(2)]
     for each in others:
-        service.parts.tailer.subscribe(each)
+        service.parts.places.take(each)
     break_streams(service, job_id)
     connection(page, "waiting")
     tell(service, job_id, 3)
     for each in others:
-        service.parts.tailer.unsubscribe(each)
+        service.parts.places.give_back(each)
     connection(page, "live")
     wait_for(lambda: logged_ids(page) == [1, 2, 3, 4])
     trouble.forgive("503")
@@ -99,11 +99,11 @@ def test_a_page_that_nobody_sees_has_no_stream(running) -> None:
     page.evaluate(HIDE % "true")
     connection(page, "paused")
     tell(service, job_id)  # a stream notices that nobody listens when it writes
-    wait_for(lambda: service.parts.tailer.clients == 0)
+    wait_for(lambda: service.parts.places.taken == 0)
     page.evaluate(HIDE % "false")
     connection(page, "live")
     wait_for(lambda: logged_ids(page) == [1, 2])
-    assert service.parts.tailer.clients == 1
+    assert service.parts.places.taken == 1
 
 
 def test_a_session_that_is_over_asks_to_log_in_again(running, trouble) -> None:

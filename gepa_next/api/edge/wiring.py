@@ -15,6 +15,7 @@ from gepa_next.llm.program_urls import ProgramUrls
 from gepa_next.models import Judge
 from gepa_next.store.database import Database
 from gepa_next.store.quotas import Quota
+from gepa_next.streaming.places import Places
 from gepa_next.streaming.stream import StreamSettings
 from gepa_next.streaming.tailer import Tailer
 from gepa_next.tokens.book import TokenBook
@@ -41,7 +42,6 @@ class Limits:
     iterations: int
     queued_jobs: int
     of_an_owner: Quota
-    sse_clients: int
     streams_of_owner: int
     idempotency_ttl_s: float
     free_disk_bytes: int
@@ -72,6 +72,7 @@ class Wiring:
 
     database: Database
     tailer: Tailer
+    places: Places
     access: Access
     limits: Limits
     roles: Roles

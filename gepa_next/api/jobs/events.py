@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from functools import partial
 from math import ceil
 
 from flask import Blueprint, Response, jsonify, request
@@ -17,7 +18,7 @@ from gepa_next.errors import UnavailableError
 from gepa_next.models import Job
 from gepa_next.store.jobs import get_job
 from gepa_next.streaming.stream import stream
-from gepa_next.streaming.subscription import Holder, subscription_for
+from gepa_next.streaming.subscription import Holder, Subscription, subscription_for
 from gepa_next.tokens.lines import Token
 
 bp = Blueprint("events", __name__, url_prefix="/v1/optimize")
@@ -37,12 +38,8 @@ def follow(job_id: str) -> Response:
     # One row says both, the status and the last id: a resumed job never looks as if it had ended.
     if after and job.status.terminal and after >= job.last_event_id:
         return Response(status=204)
-    _refuse_too_many(parts)
-    asked_with = token()
-    holder = Holder(asked_with.owner, asked_with.digest if parts.access.required else "")
-    subscription = subscription_for(request.environ, job_id, holder)
-    frames = stream(parts.database, parts.tailer, parts.stream, subscription, after=after)
-    return Response(_while_good(frames, asked_with), content_type="text/event-stream; charset=utf-8", headers=HEADERS)
+    frames = iter(()) if request.method == "HEAD" else _open(parts, job_id, after=after)
+    return Response(frames, content_type="text/event-stream; charset=utf-8", headers=HEADERS)
 
 
 @bp.post("/<job_id>/stream-token")
@@ -57,30 +54,32 @@ def stream_token(job_id: str) -> Response:
     return jsonify(StreamTokenState(stream_token=issued, expires_at=until, url=url).model_dump())
 
 
-def _refuse_too_many(parts: Wiring) -> None:
-    """Raise UnavailableError if as many streams are open as may be, here or with this token."""
+def _open(parts: Wiring, job_id: str, *, after: int) -> Iterator[bytes]:
+    """Return the frames of a stream that has a place; UnavailableError if there is none."""
+    asked_with = token()
+    holder = Holder(asked_with.owner, asked_with.digest if parts.access.required else "")
+    subscription = subscription_for(request.environ, job_id, holder)
+    _take_place(parts, subscription)
+    frames = stream(parts.database, parts.tailer, parts.stream, subscription, after=after)
+    return parts.places.keep(subscription, _while_good(frames, asked_with))
+
+
+def _take_place(parts: Wiring, subscription: Subscription) -> None:
+    """Take a place for the stream, one of a client that has gone if need be; UnavailableError if there is none."""
     own = token().limits.streams
-    most = parts.limits.streams_of_owner if own is None else own
-
-    def is_full() -> bool:
-        return parts.tailer.clients >= parts.limits.sse_clients
-
-    def is_full_for_owner() -> bool:
-        return bool(most) and parts.tailer.clients_of(token_id()) >= most
-
-    if is_full() or is_full_for_owner():
-        parts.tailer.let_go_of_the_gone()
-    if is_full():
-        raise UnavailableError("too_many_streams", f"{parts.limits.sse_clients} streams are open; try again later")
-    if is_full_for_owner():
-        raise UnavailableError("too_many_streams_of_owner", f"{most} streams of yours are open; close one")
+    take = partial(parts.places.take, subscription, most_of_owner=parts.limits.streams_of_owner if own is None else own)
+    try:
+        take()
+    except UnavailableError:
+        parts.tailer.cut(parts.places.free_the_gone())
+        take()
 
 
-def _while_good(frames: Generator[bytes, None, None], asked_with: Token) -> Iterator[bytes]:
+def _while_good(frames: Generator[bytes, None, None], asked_with: Token) -> Generator[bytes, None, None]:
     """Return the frames for as long as the token is good; the tailer looks for what it sends past them."""
     access = wiring().access
 
-    def checked() -> Iterator[bytes]:
+    def checked() -> Generator[bytes, None, None]:
         with closing(frames):
             for each in frames:
                 if not access.tokens.lets(asked_with.digest, owner=asked_with.owner, scope="read"):
