@@ -226,6 +226,7 @@ def _wiring(settings: Settings, database: Database, tailer: Tailer, places: Plac
         programs=ProgramUrls(settings.program_urls),
         stream=StreamSettings(retry_ms=settings.sse_retry_ms, longest_s=settings.max_stream_age_s),
         requests=RateLimiter(per_minute=settings.rate_limit_per_min, burst=settings.rate_limit_burst),
+        openings=RateLimiter(per_minute=settings.rate_limit_per_min, burst=settings.rate_limit_burst),
         failures=RateLimiter(per_minute=FAILURES_PER_MIN, burst=FAILURES_PER_MIN),
         runner_expected=settings.runner != "none",
         public_settings=settings.public(),

@@ -1,5 +1,6 @@
 """Places: how many streams may be open in this process, in all and of one owner, and whose are taken."""
 
+import math
 import threading
 from collections import defaultdict
 from collections.abc import Generator
@@ -12,18 +13,18 @@ class Places:
     """As many places as there may be streams; each is taken before its stream is answered, and given back after."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._taken: defaultdict[Holder, set[Subscription]] = defaultdict(set)
         # Reentrant: the garbage collector may end a stream that nobody closed while this very thread has the lock.
         self._lock = threading.RLock()
 
-    def take(self, subscription: Subscription, *, most_of_owner: int = 0) -> None:
-        """Take a place; UnavailableError if there is none, or the owner has as many as that (0: as there are)."""
+    def take(self, subscription: Subscription, *, most_of_owner: float = math.inf) -> None:
+        """Take a place; UnavailableError if there is none, or the owner has as many as that."""
         holder = subscription.holder
         with self._lock:
-            if self.taken >= self._most:
-                raise UnavailableError("too_many_streams", f"{self._most} streams are open; try again later")
-            if most_of_owner and self.taken_by(holder.owner) >= most_of_owner:
+            if self.taken >= self.most:
+                raise UnavailableError("too_many_streams", f"{self.most} streams are open; try again later")
+            if self.taken_by(holder.owner) >= most_of_owner:
                 message = f"{most_of_owner} streams of yours are open; close one"
                 raise UnavailableError("too_many_streams_of_owner", message)
             self._taken[holder].add(subscription)

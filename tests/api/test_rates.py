@@ -52,6 +52,38 @@ def test_open_routes_are_not_limited(open_with) -> None:
     assert {client.get("/v1/healthz").status_code for _ in range(5)} == {200}
 
 
+def test_all_streams_of_an_owner_come_back_at_once_and_count_for_nothing_else(open_with) -> None:
+    service = open_with(rate_limit_per_min=1, rate_limit_burst=1, max_sse_clients=20)
+    url = f"/v1/optimize/{service.create()}/events"
+    service.parts.requests._buckets.clear()
+    for _ in range(5):
+        opened = [service.client().get(url) for _ in range(20)]
+        assert {each.status_code for each in opened} == {200}
+        for each in opened:
+            each.close()
+    assert service.client().get("/v1/optimize").status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_who_asks_for_streams_without_end_is_refused_those_alone(open_with, method) -> None:
+    service = open_with(rate_limit_per_min=1, rate_limit_burst=1, owner_max_streams=3)
+    url = "/v1/optimize/none/" + {"GET": "events", "POST": "stream-token"}[method]
+    answers = [service.client().open(url, method=method) for _ in range(16)]
+    assert [each.status_code for each in answers] == [404] * 15 + [429]
+    refused(answers[-1], 429, "rate_limited")
+    assert answers[0].headers["RateLimit"] == "limit=3, remaining=14, reset=0"
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 20
+    assert service.client().get("/v1/optimize").status_code == 200
+    assert service.client(OTHER_TOKEN).open(url, method=method).status_code == 404
+
+
+def test_streams_come_no_more_slowly_than_other_requests(open_with) -> None:
+    client = open_with(rate_limit_per_min=60, rate_limit_burst=5, max_sse_clients=1).client()
+    answers = [client.get("/v1/optimize/none/events") for _ in range(5)]
+    assert {each.status_code for each in answers} == {404}
+    assert answers[0].headers["RateLimit"] == "limit=60, remaining=4, reset=0"
+
+
 def test_guessing_tokens_is_limited_and_does_not_lock_out_who_has_one(service) -> None:
     guesses = [service.client("guess").get("/v1/optimize") for _ in range(FAILURES_PER_MIN + 1)]
     answer = guesses[-1]

@@ -8,7 +8,7 @@ from flask import Flask, Response, current_app
 from gepa_next.api.edge.asked import Asked, asked
 from gepa_next.api.edge.errors import error_response
 from gepa_next.api.edge.identity import SAFE, find_identity, has_token, is_from_elsewhere, shown
-from gepa_next.api.edge.rates import RateLimiter
+from gepa_next.api.edge.rates import Allowance
 from gepa_next.api.edge.wiring import wiring
 from gepa_next.errors import RefusedError
 from gepa_next.logs import begin
@@ -36,6 +36,12 @@ def needs(scope: str) -> Callable[[View], View]:
         return view
 
     return mark
+
+
+def opens_streams(view: View) -> View:
+    """Mark a view whose requests are counted among themselves, for streams have limits of their own."""
+    view.opens_streams = True  # type: ignore[attr-defined]  # read by _allowance below
+    return view
 
 
 def is_open(endpoint: str | None) -> bool:
@@ -86,7 +92,15 @@ def admit() -> Response | None:
 
 def refuse_too_many(known: Token) -> Response | None:
     """Count a request of the owner's; return the refusal if there were too many."""
-    return _too_many(asked(), wiring().requests, known.owner, per_minute=known.limits.requests_per_min)
+    request = asked()
+    return _too_many(request, _allowance(request, known))
+
+
+def _allowance(request: Asked, known: Token) -> Allowance:
+    parts, own_pace = wiring(), known.limits.requests_per_min
+    if getattr(_view(request.endpoint), "opens_streams", False):
+        return parts.openings.take(known.owner, per_minute=own_pace, may_hold=parts.most_streams_of(known))
+    return parts.requests.take(known.owner, per_minute=own_pace)
 
 
 def check_scope(scope: str) -> None:
@@ -124,7 +138,7 @@ def refuse_failed_log_in(what: str | None) -> Response | None:
     """Count a log-in that failed, and log it if anything was shown; return the refusal if an address has too many."""
     request = asked()
     address = request.remote_addr or ""
-    too_many = _too_many(request, wiring().failures, address)
+    too_many = _too_many(request, wiring().failures.take(address))
     if what is not None and too_many is None:
         wiring().refused.tell(what, address)
     return too_many
@@ -146,8 +160,7 @@ def _unauthorized() -> Response:
     return refuse_failed_log_in(shown()) or error_response("unauthorized", said)
 
 
-def _too_many(request: Asked, limiter: RateLimiter, client: str, *, per_minute: int | None = None) -> Response | None:
-    allowance = limiter.take(client, per_minute=per_minute)
+def _too_many(request: Asked, allowance: Allowance) -> Response | None:
     if allowance.per_minute:
         request.rate_limit = (
             f"limit={allowance.per_minute}, remaining={allowance.remaining}, reset={allowance.retry_after_s}"

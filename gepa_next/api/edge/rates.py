@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 
 MOST_CLIENTS = 10_000
+COMINGS = 5  # of all that a client may hold open, at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,16 @@ class RateLimiter:
         self._lock = threading.Lock()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, client: str, *, per_minute: int | None = None) -> Allowance:
-        """Take one request out of the client's bucket; one with a pace of its own has no more burst than that."""
+    def take(self, client: str, *, per_minute: int | None = None, may_hold: int = 0) -> Allowance:
+        """Take one request out of the client's bucket; one with a pace of its own has no more burst than that.
+
+        Who may hold so many things open may open them all five times over at once, and once each minute.
+        """
         pace = self.per_minute if per_minute is None else per_minute
         burst = self.burst if per_minute is None else min(self.burst, per_minute)
         if not pace:
             return UNLIMITED
+        pace, burst = max(pace, may_hold), max(burst, COMINGS * may_hold)
         now, per_second = self._clock(), pace / 60
         with self._lock:
             level, filled_at = self._buckets.pop(client, (float(burst), now))

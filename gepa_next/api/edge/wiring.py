@@ -19,6 +19,7 @@ from gepa_next.streaming.places import Places
 from gepa_next.streaming.stream import StreamSettings
 from gepa_next.streaming.tailer import Tailer
 from gepa_next.tokens.book import TokenBook
+from gepa_next.tokens.lines import Token
 
 EXTENSION = "gepa_next"
 
@@ -79,12 +80,18 @@ class Wiring:
     programs: ProgramUrls
     stream: StreamSettings
     requests: RateLimiter
+    openings: RateLimiter
     failures: RateLimiter
     runner_expected: bool
     public_settings: dict[str, object]
     refused: RefusedTokens = field(default_factory=RefusedTokens)
     rendered: RenderedStates = field(default_factory=RenderedStates)
     draining: threading.Event = field(default_factory=threading.Event)
+
+    def most_streams_of(self, known: Token) -> int:
+        """Return how many streams the owner of the token may have open."""
+        own = known.limits.streams
+        return min((self.limits.streams_of_owner if own is None else own) or self.places.most, self.places.most)
 
 
 def wiring() -> Wiring:

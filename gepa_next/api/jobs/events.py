@@ -9,7 +9,7 @@ from math import ceil
 
 from flask import Blueprint, Response, jsonify, request
 
-from gepa_next.api.edge.auth import needs, token, token_id
+from gepa_next.api.edge.auth import needs, opens_streams, token, token_id
 from gepa_next.api.edge.identity import STREAM_TOKEN_S, issue_stream_token
 from gepa_next.api.edge.paging import refuse_unknown
 from gepa_next.api.edge.wiring import Wiring, wiring
@@ -29,6 +29,7 @@ _DIGITS = re.compile(r"[0-9]{1,100}")
 
 
 @bp.get("/<job_id>/events")
+@opens_streams
 def follow(job_id: str) -> Response:
     """Stream the job's events after the last one the client has; 204 when there will be no more."""
     refuse_unknown("last_event_id", "stream_token")
@@ -44,6 +45,7 @@ def follow(job_id: str) -> Response:
 
 @bp.post("/<job_id>/stream-token")
 @needs("read")
+@opens_streams
 def stream_token(job_id: str) -> Response:
     """Return a token that opens the event stream of this job, and nothing else, for a while."""
     refuse_unknown()
@@ -66,8 +68,7 @@ def _open(parts: Wiring, job_id: str, *, after: int) -> Iterator[bytes]:
 
 def _take_place(parts: Wiring, subscription: Subscription) -> None:
     """Take a place for the stream, one of a client that has gone if need be; UnavailableError if there is none."""
-    own = token().limits.streams
-    take = partial(parts.places.take, subscription, most_of_owner=parts.limits.streams_of_owner if own is None else own)
+    take = partial(parts.places.take, subscription, most_of_owner=parts.most_streams_of(token()))
     try:
         take()
     except UnavailableError:
