@@ -99,7 +99,7 @@ def create_app(settings: Settings) -> Flask:
     measures.clients.set_function(lambda: places.taken)
     measures.token_file_unusable.set_function(tokens.file_is_unusable)
     app.extensions[EXTENSION] = _wiring(settings, database, tailer, places, tokens)
-    _register_telemetry(app, settings, database, measures)
+    _register_telemetry(app, settings, measures)
     register_headers(app)
     register_access_lines(app)
     register_auth(app)
@@ -118,10 +118,17 @@ def create_app_from_environment() -> Flask:
     return create_app(load_settings())
 
 
-def _register_telemetry(app: Flask, settings: Settings, database: Database, measures: Measures) -> None:
+def _register_telemetry(app: Flask, settings: Settings, measures: Measures) -> None:
     """Measure requests, and have what a scraper reads at hand."""
-    meter = meter_of(database, measures)
-    collector = collector_of(database, measures, meter, judge_model_id=roles_of(settings).judge_model_id)
+    parts: Wiring = app.extensions[EXTENSION]
+    meter = meter_of(parts.database, measures)
+    collector = collector_of(
+        parts.database,
+        measures,
+        meter,
+        judge_model_id=roles_of(settings).judge_model_id,
+        looked_s=lambda: parts.tailer.last_look_s,
+    )
     registry = CollectorRegistry()
     registry.register(collector)
     measure_requests(app, measures.registry)

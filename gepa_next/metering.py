@@ -3,7 +3,7 @@
 import os
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from gepa_next.errors import GepaNextError
@@ -50,8 +50,7 @@ def _nothing(name: str, **labels: str) -> Counter:
 
 def meter_of(database: Database, measures: Measures) -> Meter:
     """Return the meter of this process, and have its commits measured."""
-    pid = os.getpid()
-    this = Process(pid=pid, pid_started_at=started_at(pid) or 0, boot_id=boot_id())
+    this = _this_process()
     database.time_commits(measures.note_write)
 
     def tell(counters: Sequence[Counter], shown: Mapping[str, float]) -> None:
@@ -61,21 +60,24 @@ def meter_of(database: Database, measures: Measures) -> Meter:
     return Meter(measures.registry, tell)
 
 
-def collector_of(database: Database, measures: Measures, meter: Meter, *, judge_model_id: str) -> ServiceCollector:
-    """Return what a scraper of this process reads."""
+def collector_of(
+    database: Database, measures: Measures, meter: Meter, *, judge_model_id: str, looked_s: Callable[[], float]
+) -> ServiceCollector:
+    """Return what a scraper of this process reads; `looked_s` says how long ago its streams were last looked after."""
 
     def flush() -> None:
         with suppress(GepaNextError):  # while nothing can be written the rest can be read all the same
             meter.flush()
 
     def vitals() -> dict[str, float]:
-        return read_vitals(
+        found = read_vitals(
             database,
             judge_model_id=judge_model_id,
             anchors_fingerprint=anchors_fingerprint(judge_model_id),
             now=time.time(),
             monotonic=time.monotonic(),
         )
+        return found | {"store_unwritable_seconds": database.unwritable_s, "tailer_last_look_seconds": looked_s()}
 
     return ServiceCollector(
         measures.registry,
@@ -83,18 +85,23 @@ def collector_of(database: Database, measures: Measures, meter: Meter, *, judge_
         counters=lambda: list_counters(database),
         first=first_values(),
         vitals=vitals,
-        shown=lambda: shown_by_the_living(database),
+        shown=lambda: shown_by_the_living(database, meter.shown),
     )
 
 
-def shown_by_the_living(database: Database) -> Mapping[str, float]:
-    """Return gauges by name, each summed over the processes that live."""
-    shown = list_shown(database)
-    living = {process for process in {each.process for each in shown} if _is_alive(process)}
-    sums: defaultdict[str, float] = defaultdict(float)
-    for each in shown:
+def shown_by_the_living(database: Database, shown_here: Mapping[str, float]) -> Mapping[str, float]:
+    """Return gauges by name, each summed over the processes that live; what this one has told may be old."""
+    told = list_shown(database)
+    living = {process for process in {each.process for each in told} if _is_alive(process)} - {_this_process()}
+    sums = defaultdict(float, shown_here)
+    for each in told:
         sums[each.name] += each.value if each.process in living else 0.0
     return sums
+
+
+def _this_process() -> Process:
+    pid = os.getpid()
+    return Process(pid=pid, pid_started_at=started_at(pid) or 0, boot_id=boot_id())
 
 
 def _is_alive(process: Process) -> bool:

@@ -4,20 +4,22 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from gepa_next.errors import StoreError, UnavailableError
+from gepa_next.store.connections import connect, explaining, make_private
 from gepa_next.store.file_systems import MOUNTS, refuse_network
 from gepa_next.store.gate import Gate
 from gepa_next.store.migrate import migrate, needs_migration
-from gepa_next.store.patience import keep_trying
+from gepa_next.store.outcomes import Outcomes
+from gepa_next.store.patience import busy, keep_trying
 from gepa_next.store.pending import Pending
 from gepa_next.store.sqlite_errors import explained, is_of_the_file
 
-PRIVATE = 0o600
+SOON_S = 0.2
 Result = TypeVar("Result")
 Row = sqlite3.Row
 Values = Sequence[str | int | float | None]
@@ -33,11 +35,11 @@ class Database:
     def __init__(self, path: Path, *, gate_timeout_s: float = 2.0, mounts: Path = MOUNTS) -> None:
         self.path = path
         self._timeout_s = gate_timeout_s
-        with ExitStack() as opened, _explaining():
+        with ExitStack() as opened, explaining():
             refuse_network(path, mounts=mounts)
-            _make_private(path)
+            make_private(path)
             until = self.deadline()
-            self._writer = _connect(path, opened, until=until)
+            self._writer = connect(path, opened, until=until)
             outdated = keep_trying(lambda: needs_migration(self._writer), until=until)
             # Not before it is known that the database is ours: nothing is put beside somebody else's.
             self._gate = Gate(path.with_name(path.name + ".lock"))
@@ -46,14 +48,13 @@ class Database:
             if outdated:
                 with self._gate(until=until):
                     keep_trying(lambda: migrate(self._writer), until=until)
-            self._reader = _connect(path, opened, until=until)
+            self._reader = connect(path, opened, until=until)
             self._reader.execute("PRAGMA query_only = ON")
             self._opened = opened.pop_all()
         self._queue: deque[Pending[Any]] = deque()  # Any: each unit keeps its own result type
         self._write_lock = threading.Lock()
         self._read_lock = threading.Lock()
-        self._listeners: list[Callable[[], None]] = []
-        self._timers: list[Callable[[float], None]] = []
+        self._outcomes = Outcomes()
         self._run_commit: Callable[[Callable[[], None]], None] = lambda commit: commit()
 
     def rows(self, sql: str, values: Values = ()) -> list[Row]:
@@ -79,14 +80,29 @@ class Database:
         """Return the first row of a short read, None if there is none."""
         return next(iter(self.rows(sql, values)), None)
 
-    def write(self, unit: Callable[[sqlite3.Connection], Result], *, timed: bool = True) -> Result:
+    def write(self, unit: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run the unit in a transaction and return its result once that is committed to disk.
 
         Writers that arrive together share one commit. An exception undoes only the unit that raised it; the others
         may be run a second time for that. DamagedError if what the unit reads is damaged, UnavailableError if other
         processes write all the time.
         """
-        return self.submit(unit, timed=timed).result()
+        return self.submit(unit).result()
+
+    def write_soon(self, unit: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Write what can be written another time as well: UnavailableError after SOON_S; it is told to no timer."""
+        until = time.monotonic() + SOON_S
+        if not self._write_lock.acquire(timeout=SOON_S):
+            raise busy()
+        try:
+            pending = self.submit(unit, timed=False)
+            pending.deadline = until
+            while not pending.settled:
+                self._commit_queue()
+        finally:
+            self._write_lock.release()
+            self._nudge()
+        return pending.result()
 
     def submit(
         self, unit: Callable[[sqlite3.Connection], Result], *, keep: bool = False, timed: bool = True
@@ -136,11 +152,19 @@ class Database:
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Have the listener called after every commit of this process; it must not block."""
-        self._listeners.append(listener)
+        self._outcomes.listeners.append(listener)
 
     def time_commits(self, timer: Callable[[float], None]) -> None:
-        """Have the timer called with the seconds that each commit took, its waits included; it must not block."""
-        self._timers.append(timer)
+        """Have the timer called with the seconds that each commit took, its waits included; it must not block.
+
+        A commit that other processes kept from being made is told too, once somebody has waited for it in vain.
+        """
+        self._outcomes.timers.append(timer)
+
+    @property
+    def unwritable_s(self) -> float:
+        """For how long nothing could be written, though it was tried; 0 if the last try succeeded."""
+        return self._outcomes.failing_s
 
     def commit_by(self, run: Callable[[Callable[[], None]], None]) -> None:
         """Have `run` run every commit, which waits for the disk; it returns, or raises, when the commit does.
@@ -174,23 +198,18 @@ class Database:
             for unit in batch:
                 unit.settle()  # not before COMMIT: whoever waits acts on it
         except UnavailableError as error:
-            self._put_back(batch, error)
+            self._put_back(batch, error, began)
         except BaseException as error:
+            self._outcomes.failed(began)
             self._roll_back(batch, error)
             if not isinstance(error, Exception):
                 raise
         else:
-            self._tell_of_commit(time.monotonic() - began, timed=any(unit.timed for unit in batch))
+            self._outcomes.succeeded(began, timed=any(unit.timed for unit in batch))
 
     def _commit(self) -> None:
         self._writer.execute("COMMIT")
         self._gate.leave()  # other processes need not wait until this thread has its turn again
-
-    def _tell_of_commit(self, took_s: float, *, timed: bool) -> None:
-        for timer in self._timers if timed else ():
-            timer(took_s)
-        for listener in self._listeners:
-            listener()
 
     def _run(self, batch: Sequence[Pending[Any]], until: float) -> None:
         """Run the units in one transaction; only if one of them raises, all again with a savepoint for each."""
@@ -220,37 +239,14 @@ class Database:
             unit.fail(told or error)
         self._queue_again(batch)
 
-    def _put_back(self, batch: Sequence[Pending[Any]], error: UnavailableError) -> None:
+    def _put_back(self, batch: Sequence[Pending[Any]], error: UnavailableError, began: float) -> None:
         """Fail the units that were waited for long enough; the others are first in the queue again."""
         now = time.monotonic()
-        for unit in batch:
-            if unit.deadline <= now:
-                unit.fail(error)
+        given_up = [unit for unit in batch if unit.deadline <= now]
+        self._outcomes.failed(began, timed=any(unit.timed for unit in given_up))
+        for unit in given_up:
+            unit.fail(error)
         self._queue_again(batch)
 
     def _queue_again(self, batch: Sequence[Pending[Any]]) -> None:
         self._queue.extendleft(unit for unit in reversed(batch) if not unit.settled)
-
-
-def _make_private(path: Path) -> None:
-    """Make the file and its folder if they are not there, to be read by their owner only."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not path.exists():
-        path.touch(mode=PRIVATE)  # SQLite gives the files beside it the same mode
-
-
-def _connect(path: Path, opened: ExitStack, *, until: float) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
-    opened.callback(connection.close)
-    connection.row_factory = sqlite3.Row
-    keep_trying(lambda: connection.execute("PRAGMA synchronous = FULL"), until=until)  # the first to read the file
-    connection.execute("PRAGMA foreign_keys = ON")
-    return connection
-
-
-@contextmanager
-def _explaining() -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise explained(error) from error

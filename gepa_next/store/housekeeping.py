@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from gepa_next.errors import StoreError
-from gepa_next.store.database import PRIVATE, Database
+from gepa_next.store.connections import PRIVATE
+from gepa_next.store.database import Database
 
 BATCH = 500
 PAUSE_S = 0.002

@@ -1,6 +1,6 @@
 """What processes have measured: counters added up over all of them, and gauges that are each one's own.
 
-To write it is not measured: it would be news each time.
+To write it is not measured: it would be news each time. Nor does it wait for others who write: there is a next time.
 """
 
 import sqlite3
@@ -16,7 +16,7 @@ MOST_SHOWN = 1000
 def record_measured(
     database: Database, process: Process, counters: Iterable[Counter], shown: Mapping[str, float]
 ) -> None:
-    """Raise the counters by these, and replace what the process shows, in one transaction."""
+    """Raise the counters by these and replace what the process shows, in one transaction; perhaps UnavailableError."""
 
     def unit(db: sqlite3.Connection) -> None:
         for counter in counters:
@@ -27,7 +27,7 @@ def record_measured(
             [(*_key(process), name, value) for name, value in shown.items()],
         )
 
-    database.write(unit, timed=False)
+    database.write_soon(unit)
 
 
 def list_shown(database: Database) -> list[Shown]:
@@ -47,9 +47,8 @@ def forget_shown(database: Database, gone: Iterable[Process]) -> None:
     """Delete what these processes showed."""
     keys = [_key(process) for process in gone]
     if keys:
-        database.write(
-            lambda db: db.executemany("DELETE FROM gauges WHERE boot_id = ? AND pid = ? AND pid_started_at = ?", keys),
-            timed=False,
+        database.write_soon(
+            lambda db: db.executemany("DELETE FROM gauges WHERE boot_id = ? AND pid = ? AND pid_started_at = ?", keys)
         )
 
 

@@ -26,10 +26,15 @@ def keep_trying(attempt: Callable[[], Result], *, until: float) -> Result:
             if not _is_held(error):
                 raise
             if time.monotonic() >= until:
-                raise UnavailableError("store_busy", "the database is busy; try again") from None
+                raise busy() from None
         # A blocking flock, or SQLite's own busy handler, would stop every greenlet of the process while it waits.
         time.sleep(wait_s)
         wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+
+
+def busy() -> UnavailableError:
+    """Return what whoever waited in vain is told."""
+    return UnavailableError("store_busy", "the database is busy; try again")
 
 
 def _is_held(error: BlockingIOError | sqlite3.OperationalError) -> bool:

@@ -62,6 +62,7 @@ class Tailer:
         self._after = 0
         self._beat_at = 0.0
         self._heard_at = -math.inf
+        self._looked_at = math.inf
 
     def subscribe(self, subscription: Subscription) -> None:
         """Note every event of the job committed from now on, so that none is missed between the store and joining."""
@@ -97,6 +98,11 @@ class Tailer:
             for subscription in subscriptions:
                 subscription.cut()
 
+    @property
+    def last_look_s(self) -> float:
+        """How long ago the event table was last read; 0 before there is a stream, and once stopped."""
+        return 0.0 if self._stopped.is_set() else max(0.0, time.monotonic() - self._looked_at)
+
     def stop(self) -> None:
         """End every stream, and those that come later at once."""
         self._stopped.set()
@@ -109,6 +115,7 @@ class Tailer:
     def _start(self) -> None:
         if self._thread is None and not self._stopped.is_set():
             self._after = last_sequence(self._database)
+            self._looked_at = time.monotonic()
             self._database.listen(self._wake.set)
             self._thread = threading.Thread(target=self._follow, name="tailer", daemon=True)
             self._thread.start()
@@ -132,9 +139,11 @@ class Tailer:
 
     def _next_events(self) -> list[StoredEvent]:
         try:
-            return tail_events(self._database, after=self._after, limit=PAGE)
+            events = tail_events(self._database, after=self._after, limit=PAGE)
         except DamagedError:
-            return self._next_readable()
+            events = self._next_readable()
+        self._looked_at = time.monotonic()
+        return events
 
     def _next_readable(self) -> list[StoredEvent]:
         """Return the next event alone; streams of a job whose event is passed over meet the damage in the store."""

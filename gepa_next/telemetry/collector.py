@@ -29,6 +29,8 @@ VITALS = {
     "database_bytes": "Size of the database file.",
     "database_wal_bytes": "Size of the write-ahead log beside it.",
     "disk_free_bytes": "Room beside the database.",
+    "store_unwritable_seconds": "How long the process asked has been unable to write to the database, 0 if it can.",
+    "tailer_last_look_seconds": "How long ago the process asked last read events for its streams, 0 before the first.",
     "judge_noise": "How much this judge's scores of one output vary, as last measured: a standard deviation.",
     "judge_shift": "How much more the judge gave the anchors at the last check than for the baseline.",
     "judge_moved": "1 if that is more than the judge varies, else 0.",

@@ -47,6 +47,7 @@ class Meter:
         self._tell = tell
         self._lock = threading.Lock()
         self._told = Reading({}, {})
+        self._shown: Mapping[str, float] = {}
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -61,9 +62,15 @@ class Meter:
         """Tell what has changed; what `tell` raises is raised, and the same is told the next time."""
         with self._lock:
             now = read(self._registry)
+            self._shown = now.shown
             if now != self._told:
                 self._tell(self._news(now), now.shown)
                 self._told = now
+
+    @property
+    def shown(self) -> Mapping[str, float]:
+        """What the gauges showed at the last flush, whether it could be told or not."""
+        return self._shown
 
     def _news(self, now: Reading) -> list[Counter]:
         """Return by how much each series has risen; a new one also if by nothing, for it to be seen."""

@@ -1,13 +1,15 @@
 """Metrics: Prometheus text, and the same numbers as flat JSON."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client import Counter as Instrument
 from prometheus_client.parser import text_string_to_metric_families
 
-from gepa_next.metering import meter_of
+from gepa_next.metering import collector_of, meter_of
 from gepa_next.models import Process
 from gepa_next.store.leases import boot_id
 from gepa_next.store.measured import list_shown, record_measured
@@ -19,6 +21,14 @@ from gepa_next.tokens.private_file import write_private
 from tests.support.judges import record_checks
 
 FLAT = {"jobs_created", "jobs_finished", "jobs_failed", "jobs_cancelled", "sse_clients"}
+
+
+@contextmanager
+def held(service) -> Iterator[None]:
+    """Hold the database as an operator's shell does."""
+    with closing(sqlite3.connect(service.settings.database_path, isolation_level=None)) as shell:
+        shell.execute("BEGIN IMMEDIATE")
+        yield
 
 
 def samples(service):
@@ -186,12 +196,30 @@ def test_what_a_dead_process_showed_counts_no_more_and_is_deleted(service) -> No
 
 def test_metrics_are_read_while_nothing_can_be_written(service) -> None:
     service.create()
-    blocker = sqlite3.connect(service.settings.database_path, isolation_level=None)
-    blocker.execute("BEGIN IMMEDIATE")
-    try:
+    with held(service):
         assert flat(service)["jobs_created"] == 1
-    finally:
-        blocker.close()
+
+
+def test_while_nothing_can_be_written_this_processs_gauges_are_right_and_say_so(service) -> None:
+    measures = Measures("web")
+    meter = meter_of(service.database, measures)
+    meter.flush()
+    found = collector_of(service.database, measures, meter, judge_model_id="judge", looked_s=lambda: 7.0)
+    with held(service):
+        measures.clients.set(3)
+        shown = found.flat()
+        (family,) = [each for each in found.collect() if each.name == "sse_clients"]
+    assert (shown["sse_clients"], family.samples[0].value) == (3, 3)
+    assert shown["store_unwritable_seconds"] > 0
+    assert shown["tailer_last_look_seconds"] == 7
+    assert found.flat()["store_unwritable_seconds"] == 0
+
+
+def test_a_refused_write_is_in_the_histogram_once_metrics_can_be_written(service) -> None:
+    before = flat(service)["store_write_seconds_count_web"]
+    with held(service):
+        assert service.client().post("/v1/optimize", json={"prompt": "a"}).status_code == 503
+    assert flat(service)["store_write_seconds_count_web"] == before + 1
 
 
 def test_retries_are_counted_by_role_and_fault(service) -> None:

@@ -3,7 +3,9 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from gepa_next.store.migrate import APPLICATION_ID, schema_version
 from gepa_next.store.runner_lock import RunnerLock
 
 FOREVER = float("inf")
+HOUR_S = 3600.0
 INSERT = "INSERT INTO counters (name, labels, value) VALUES (?, '{}', 1)"
 
 
@@ -22,6 +25,14 @@ def disk_error() -> sqlite3.OperationalError:
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorcode = sqlite3.SQLITE_IOERR
     return error
+
+
+@contextmanager
+def held(database: Database) -> Iterator[None]:
+    """Hold the database as an operator's shell does."""
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as shell:
+        shell.execute("BEGIN IMMEDIATE")
+        yield
 
 
 def names(database: Database) -> list[str]:
@@ -236,6 +247,63 @@ def test_a_writer_gives_up_when_another_process_keeps_the_gate(tmp_path: Path) -
     assert names(database) == ["in time"]
     database.close()
     other.close()
+
+
+def test_a_write_that_others_refused_is_timed_and_the_time_without_one_ends_with_the_next(tmp_path: Path) -> None:
+    database = Database(tmp_path / "held.sqlite3", gate_timeout_s=0)
+    timed: list[float] = []
+    database.time_commits(timed.append)
+    assert database.unwritable_s == 0
+    with held(database), pytest.raises(UnavailableError):
+        database.write(lambda db: db.execute(INSERT, ("late",)))
+    assert (len(timed), database.unwritable_s > 0) == (1, True)
+    database.write(lambda db: db.execute(INSERT, ("in time",)))
+    assert (len(timed), database.unwritable_s) == (2, 0)
+    database.close()
+
+
+def test_what_can_be_written_another_time_waits_for_nobody_and_is_not_timed(tmp_path: Path) -> None:
+    database = Database(tmp_path / "held.sqlite3", gate_timeout_s=HOUR_S)
+    timed: list[float] = []
+    database.time_commits(timed.append)
+    with ThreadPoolExecutor(1) as pool, held(database):
+        refused = pool.submit(database.write_soon, lambda db: db.execute(INSERT, ("late",)))
+        assert isinstance(refused.exception(10), UnavailableError)
+    assert database.write_soon(lambda db: db.execute(INSERT, ("in time",)).rowcount) == 1
+    assert (names(database), timed) == (["in time"], [])
+    database.close()
+
+
+def test_what_can_be_written_another_time_does_not_wait_for_one_who_waits_here_either(tmp_path: Path) -> None:
+    database = Database(tmp_path / "held.sqlite3", gate_timeout_s=HOUR_S)
+    queued = threading.Event()
+
+    def run(commit: Callable[[], None]) -> None:
+        queued.set()
+        assert go_on.wait(10)
+        commit()
+
+    go_on = threading.Event()
+    database.commit_by(run)
+    with ThreadPoolExecutor(2) as pool:
+        waiting = pool.submit(database.write, lambda db: db.execute(INSERT, ("patient",)).rowcount)
+        assert queued.wait(10)
+        refused = pool.submit(database.write_soon, lambda db: db.execute(INSERT, ("late",)))
+        assert isinstance(refused.exception(10), UnavailableError)
+        go_on.set()
+        assert waiting.result(10) == 1
+    assert names(database) == ["patient"]
+    database.close()
+
+
+def test_a_unit_that_is_in_no_hurry_is_not_given_up_with_one_that_is(tmp_path: Path) -> None:
+    database = Database(tmp_path / "held.sqlite3", gate_timeout_s=HOUR_S)
+    patient = database.submit(lambda db: db.execute(INSERT, ("patient",)).rowcount)
+    with held(database), pytest.raises(UnavailableError):
+        database.write_soon(lambda db: db.execute(INSERT, ("late",)))
+    assert patient.result() == 1
+    assert names(database) == ["patient"]
+    database.close()
 
 
 def test_other_processes_may_write_as_soon_as_a_commit_is_on_disk(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ import pytest
 from gepa_next.errors import ConflictError, StoreError
 from gepa_next.models import JobStatus
 from gepa_next.store.checks import check_at_start
+from gepa_next.store.connections import PRIVATE
 from gepa_next.store.counters import list_counters
-from gepa_next.store.database import PRIVATE, Database
+from gepa_next.store.database import Database
 from gepa_next.store.events import append_event, list_events
 from gepa_next.store.housekeeping import PARTS, back_up, check_file, prune_jobs
 from gepa_next.store.jobs import find_job, get_job

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.support.service import open_service
 from tests.support.sse import parse_frames
 
 TIMEOUT_S = 10.0
+A_WHILE_S = 0.3
 
 
 def follow(service, job_id: str, *, after: int = 1, **more: object) -> Subscription:
@@ -48,9 +50,34 @@ def beats(subscription: Subscription) -> bool:
     return True
 
 
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while not holds():
+        assert time.monotonic() < deadline
+
+
 def a_chunk(first: int, last: int | None = None, kind: str = "progress"):
     numbers = range(first, (last or first) + 1)
     return chunk([frame(StoredEvent(sequence=0, job_id="j", id=n, type=kind, ts=1.0, data="{}")) for n in numbers])
+
+
+def test_a_tailer_that_stands_still_says_for_how_long(service, job_id) -> None:
+    assert service.parts.tailer.last_look_s == 0
+    taken, go_on = threading.Event(), threading.Event()
+
+    def stand_still() -> set[Holder]:
+        taken.set()
+        assert go_on.wait(TIMEOUT_S)
+        return set()
+
+    standing = Tailer(service.database, ping_interval_s=60.0, find_refused=stand_still)
+    standing.subscribe(Subscription(job_id=job_id))
+    assert taken.wait(TIMEOUT_S)
+    until(lambda: standing.last_look_s > A_WHILE_S)
+    go_on.set()
+    until(lambda: standing.last_look_s < A_WHILE_S)
+    standing.stop()
+    assert standing.last_look_s == 0
 
 
 def test_a_subscription_receives_what_is_committed_from_now_on(service, job_id) -> None:
