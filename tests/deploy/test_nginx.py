@@ -67,8 +67,10 @@ def test_an_event_passes_while_the_stream_goes_on(site: Site, client: requests.S
 
 
 def test_a_stream_token_is_in_no_log_of_nginx(site: Site, client: requests.Session) -> None:
-    path = f"{site.url}/v1/optimize/canary-job/events?stream_token=canary-7f3a"
-    assert client.get(path, headers={"Authorization": ""}, timeout=TIMEOUT_S).status_code == 401
+    path, query = "/v1/optimize/canary-job/events", "?stream_token=canary-7f3a"
+    for address, status in ((site.url + path, 401), (f"{site.url}{path}/", 404), (site.plain_url + path, 301)):
+        answer = client.get(address + query, headers={"Authorization": ""}, timeout=TIMEOUT_S, allow_redirects=False)
+        assert answer.status_code == status
     assert client.get(f"{site.url}/v1/optimize/another-job", timeout=TIMEOUT_S).status_code == 404
     log = site.folder / "access.log"
     wait_for(lambda: "another-job" in log.read_text())  # a line is written after its answer
@@ -184,6 +186,38 @@ def test_what_nginx_refuses_itself_has_the_shape_of_all_errors(site: Site) -> No
     head, _, body = site.say(b"GET /\x01 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400")
     assert json.loads(body)["error"]["code"] == "invalid_request"
+
+
+@pytest.mark.parametrize("path", ["/errors/away", "/errors/nothing", "/errors/", "/errors/else"])
+def test_what_nginx_answers_its_own_errors_from_is_no_address_of_the_service(
+    site: Site, client: requests.Session, path: str
+) -> None:
+    answer = client.get(site.url + path, timeout=TIMEOUT_S)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "kept"),
+    [
+        ("/v1/healthz", "a-job-of-mine", True),
+        ("/v1/healthz", '{"a":"\\"}', True),
+        ("/v1/healthz", "a" * 128, True),
+        ("/v1/healthz", "a" * 129, False),
+        ("/v1/healthz", "two words", False),
+        ("/errors/away", "a-job-of-mine", True),
+        ("/errors/away", "[a]", True),
+        ("/errors/away", 'a"b', False),
+        ("/errors/away", "a\\", False),
+    ],
+)
+def test_the_request_id_of_a_client_is_kept_if_it_is_good(
+    site: Site, client: requests.Session, path: str, given: str, *, kept: bool
+) -> None:
+    answer = client.get(site.url + path, headers={"X-Request-ID": given}, timeout=TIMEOUT_S)
+    said = answer.headers["X-Request-ID"]
+    assert said == given if kept else (said != given and len(said) == 32)
+    if answer.status_code == 404:
+        assert answer.json()["error"]["request_id"] == said
 
 
 def test_a_server_that_is_away_is_said_to_be_so(tmp_path: Path) -> None:
