@@ -8,6 +8,7 @@ import pytest
 
 from gepa_next.errors import StoreError
 from gepa_next.models import StoredEvent
+from gepa_next.store.database import Database
 from gepa_next.store.events import tail_events
 from gepa_next.streaming import tailer
 from gepa_next.streaming.frames import HEARTBEAT, chunk, frame
@@ -218,12 +219,12 @@ def test_a_damaged_event_is_passed_over_and_other_jobs_receive_theirs(service, j
     assert "\\xff" not in caplog.text
 
 
-def failing_at_first(*errors):
-    """Return what reads events, but meets each of the errors before."""
+def failing_at_first(damaged: Database, *errors):
+    """Return what reads events, but of this database meets each of the errors before; other tailers may go on."""
     failures = iter(errors)
 
     def fail_at_first(database, **options):
-        if (error := next(failures, None)) is not None:
+        if database is damaged and (error := next(failures, None)) is not None:
             raise error
         return tail_events(database, **options)
 
@@ -232,7 +233,7 @@ def failing_at_first(*errors):
 
 def test_the_tailer_outlives_what_nobody_thought_of(service, job_id, monkeypatch, caplog) -> None:
     subscription = follow(service, job_id)
-    monkeypatch.setattr(tailer, "tail_events", failing_at_first(ZeroDivisionError("once")))
+    monkeypatch.setattr(tailer, "tail_events", failing_at_first(service.database, ZeroDivisionError("once")))
     service.tell(job_id)
     assert take(subscription, 1) == [2]
     assert "ZeroDivisionError" in caplog.text
@@ -243,7 +244,7 @@ def test_an_event_that_could_not_be_read_at_once_is_handed_out_without_another_c
 ) -> None:
     subscription = follow(service, job_id)
     failures = [StoreError("store_unavailable", "just now")] * 3
-    monkeypatch.setattr(tailer, "tail_events", failing_at_first(*failures))
+    monkeypatch.setattr(tailer, "tail_events", failing_at_first(service.database, *failures))
     service.tell(job_id)
     assert take(subscription, 1) == [2]
     assert caplog.text.count("just now") == 1
