@@ -2,15 +2,17 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
 from typing import Any, Unpack
 
 from gepa_next.client import Client, OptimizeOptions, Quote
+from gepa_next.client.answers import SmallestGain
 from gepa_next.commands.connecting import add_connection, connect
 from gepa_next.commands.files import STDIN, add_reading, parse_json, read_examples, read_text
 from gepa_next.commands.jobs import tell_job
 from gepa_next.commands.limits import add_limits, limits_of, whole_number
 from gepa_next.commands.outcome import Exit, UsageError, ending
-from gepa_next.commands.terminal import tell, usd
+from gepa_next.commands.terminal import score, tell, usd
 from gepa_next.commands.watching import watch
 
 Body = dict[str, Any]  # Any: JSON
@@ -107,15 +109,31 @@ def _json(option: str, text: str) -> object:
 
 def _quote(client: Client, options: argparse.Namespace, **body: Unpack[OptimizeOptions]) -> Exit:
     quote = client.quote(**body)
-    tell(options, quote.raw, "\n".join(_lines(quote)))
+    tell(options, quote.raw, "\n".join(quote_lines(quote, body)))
     return Exit.DONE
 
 
-def _lines(quote: Quote) -> list[str]:
+def quote_lines(quote: Quote, body: Mapping[str, object]) -> list[str]:
+    """Return what the quote for a request says to people."""
+    drafted = not body.get("examples") and body.get("bank") is None  # {} is the whole bank
     return [
         *(
-            f"{name:8}  {each.calls} calls, {each.input_tokens} + {each.output_tokens} tokens, {usd(each.cost_usd)}"
+            f"{name:8}  {each.calls} calls, {each.input_tokens} tokens in and {each.output_tokens} out,"
+            f" {usd(each.cost_usd)}"
             for name, each in (("expected", quote.expected), ("at most", quote.most))
         ),
+        f"examples  {_split(quote.split, drafted=drafted)}",
+        *(f"to show   {_to_show(each)}" for each in (quote.smallest_gain,) if each is not None),
         *(f"warning: {each.path}: {each.message}" for each in quote.warnings),
     ]
+
+
+def _split(split: dict[str, int], *, drafted: bool) -> str:
+    served = f"{split['train']} to reflect on, {split['val']} to select by, {split['test']} held out"
+    return f"up to {sum(split.values())} drafted by the reflector: {served}" if drafted else served
+
+
+def _to_show(gain: SmallestGain) -> str:
+    if gain.reason is not None:
+        return f"no gain: {gain.reason}"
+    return f"a gain of {score(gain.zero_or_one)} or more if scores are 0 or 1, of {score(gain.graded)} otherwise"

@@ -10,14 +10,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from gepa_next.cli.command import parser
 from gepa_next.client import ClientError
-from gepa_next.client.states import HeldOutTest, Job, JobError, Result, RetestOf, Warned
+from gepa_next.client.answers import Quote, SmallestGain
+from gepa_next.client.states import HeldOutTest, Job, JobError, Result, RetestOf, Usage, Warned
 from gepa_next.commands.connecting import say_waiting
 from gepa_next.commands.jobs import line_of
+from gepa_next.commands.optimize import quote_lines
 from gepa_next.commands.terminal import fitted
 from gepa_next.commands.watching import conclusion
 from tests.client.stand_in import answer
@@ -127,6 +130,22 @@ def test_examples_come_from_stdin_and_a_quote_makes_no_job(service, prompt) -> N
         done = run(url, "optimize", prompt, "--examples", "-", "--quote", input=text)
     assert lines(done)[0]["expected"]["calls"] > 0
     assert service.client().get("/v1/optimize").json["items"] == []
+
+
+def test_a_quote_says_in_words_how_the_examples_serve_and_what_they_could_show() -> None:
+    usage = Usage(calls=7, input_tokens=19_542, output_tokens=5_460)
+    split = {"train": 6, "val": 6, "test": 6}
+    gain = SmallestGain(n=6, zero_or_one=1.0, graded=0.42)
+    quote = Quote(expected=usage, most=usage, split=split, smallest_gain=gain)
+    expected, _, examples, to_show = quote_lines(quote, {"bank": {}})
+    assert expected == "expected  7 calls, 19542 tokens in and 5460 out, cost unknown"
+    assert examples == "examples  6 to reflect on, 6 to select by, 6 held out"
+    assert to_show == "to show   a gain of 1.00 or more if scores are 0 or 1, of 0.42 otherwise"
+    assert quote_lines(quote, {"examples": []})[2].startswith(
+        "examples  up to 18 drafted by the reflector: 6 to reflect"
+    )
+    nothing = SmallestGain(n=0, reason="0 held out, and fewer than 6 cannot reach 95 % whatever the gain")
+    assert quote_lines(replace(quote, smallest_gain=nothing), {})[3].startswith("to show   no gain: 0 held out")
 
 
 def test_jobs_candidates_and_results_are_printed(service) -> None:
