@@ -21,7 +21,7 @@ from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import Candidate, Example, ModelCall, Role
 
 MOST_TRIED_ALONE = 3
-SYNTHETIC_INPUTS = 18  # a third are held out, and six is the least a test can conclude from
+SYNTHETIC_INPUTS = 18  # at most: a third of them are held out, and six is the least a test can conclude from
 
 
 def optimize(run: Run) -> Iterator[Step]:

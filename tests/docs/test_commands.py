@@ -16,6 +16,7 @@ from tests.docs.pages import ADDRESS, DOCS, PAGES, ROOT, TIMEOUT_S
 DEMO = ROOT / "gepa_next" / "demo" / "job.json"
 # Pages whose scripts are run from the first block to the last, as one session, with a job that has ended as JOB_ID.
 SESSIONS = ("curl.md", "own-page.md", "evidence.md", "SSE.md", "importing.md", "quickstart.md")
+SAID = {"curl.md": "none was held out"}  # what a session must print, for its page says so
 ELSEWHERE = {
     "README.md": "test_readme_session",
     "cli.md": "test_readme_session",
@@ -91,6 +92,7 @@ def test_the_commands_of_a_page_work(server: str, database_path: Path, tmp_path:
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert '{"error"' not in run.stdout
+    assert SAID.get(name, "") in run.stdout
 
 
 BEFORE = f"""gepa-next() {{ {sys.executable} -m gepa_next "$@"; }}

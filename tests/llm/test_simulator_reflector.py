@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 from simulated import EXAMPLES, GOOD_RULES, SEED_PROMPT, answer, ask, cases_of, propose, task, verdict
 
+from gepa_next.gepa.engine import SYNTHETIC_INPUTS
 from gepa_next.gepa.messages import inputs_messages, reflector_messages
+from gepa_next.gepa.near_duplicates import near_duplicates
 from gepa_next.gepa.replies import AdditionReply, InputsReply, PromptReply
 from gepa_next.gepa.types import Candidate, Example, Lesson, Role, Rollout, Split
 
@@ -80,10 +82,20 @@ def test_demonstrations_and_the_place_of_the_input_survive_a_rewrite() -> None:
     assert new.endswith("The message: {input}")
 
 
-def test_drafted_inputs_are_as_many_as_asked_for_and_all_different() -> None:
+@pytest.mark.parametrize(
+    "prompt", [SEED_PROMPT, "Answer.", "", "Which team should handle this message?", "Übersetze: {input}", "猫"]
+)
+def test_drafted_inputs_are_as_many_as_asked_for_and_not_even_nearly_the_same(prompt: str) -> None:
+    reply = ask(Role.REFLECTOR, inputs_messages(prompt, SYNTHETIC_INPUTS), InputsReply)
+    assert isinstance(reply, InputsReply)
+    drafted = [Example(id=str(number), input=text) for number, text in enumerate(reply.inputs)]
+    assert (len(drafted), near_duplicates(drafted)) == (SYNTHETIC_INPUTS, ())
+
+
+def test_drafted_inputs_are_about_the_prompt() -> None:
     reply = ask(Role.REFLECTOR, inputs_messages(SEED_PROMPT, 12), InputsReply)
     assert isinstance(reply, InputsReply)
-    assert len(set(reply.inputs)) == 12
+    assert len(reply.inputs) == 12
     assert any("customer" in text for text in reply.inputs)
 
 

@@ -23,13 +23,25 @@ from gepa_next.llm.simulator.reading import PromptParts, Rule, join, quote, read
 from gepa_next.llm.simulator.words import content_words, shuffled
 
 Reply = PromptReply | AdditionReply | InputsReply
-_DRAFTS = (
+_DRAFTS = (  # so unlike one another that none is dropped as a near-duplicate, whatever the words
     "I have a question about {0}: what happens with {1} when {2} is missing?",
     "{1}?? nobody told me anything about {0}",
     "Please help me with {0}. It is about {2}, and I am not sure that {1} matters.",
     "Last time it was all about {2}. Is {0} different, and if so, since when?",
     "A long story: first came {0}, then {1}, and in the end {2}. What would you do in my place?",
     "{0}, {1}, {2}",
+    "My colleague says that {1} comes before {0}. Who is right?",
+    "Since Monday I see {2} wherever I look!",
+    "Could you explain {0} to somebody who has never heard of {1}?",
+    "We are a small team and need {0} by Friday, with or without {2}.",
+    "Forget what I wrote yesterday, only {1} counts now.",
+    "Is there any {2} left? I would take two.",
+    "THIS IS THE THIRD TIME I ASK ABOUT {0}",
+    "hi, quick one: {1} or rather {2}, which do you recommend",
+    "Thank you for the answer on {2}. One more thing, though: why does {0} take so long?",
+    "I read the page on {0} twice and still cannot find {1} anywhere on it.",
+    "Under which conditions may {1} replace {2}, and what would that cost us in a year?",
+    "No hurry at all; when you get to it, look at {0} again.",
 )
 
 
@@ -80,9 +92,6 @@ def _lesson(rules: Sequence[Rule], material: Material) -> str:
 
 def _drafts(parts: PromptParts, material: Material) -> list[str]:
     words = content_words("\n".join(parts.prose).replace("{input}", "")) or ["this", "that", "it"]
-    drafts = []
-    for number in range(material.count):
-        chosen = (shuffled(words, str(number)) * 3)[:3]
-        draft = _DRAFTS[number % len(_DRAFTS)].format(*chosen)
-        drafts.append(draft if draft not in drafts else f"{draft} ({number + 1})")
-    return drafts
+    return [
+        draft.format(*(shuffled(words, str(number)) * 3)[:3]) for number, draft in enumerate(_DRAFTS[: material.count])
+    ]
