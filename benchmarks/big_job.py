@@ -115,7 +115,8 @@ def add_candidate(db: sqlite3.Connection, job_id: str, number: int) -> None:
     last = event_id % (CANDIDATES // ITERATIONS) == 0
     data: dict[str, object] = {"stage": "evaluate"}
     if last:
-        data = {"stage": "iteration", "iteration": event_id * ITERATIONS // CANDIDATES, "best_score": 0.5}
+        iteration = event_id * ITERATIONS // CANDIDATES
+        data = {"stage": "iteration", "iteration": iteration, "best_score": 0.5, "best_candidate_id": number}
     db.execute(
         "INSERT INTO events (job_id, id, key, type, ts, data, checkpoint) VALUES (?, ?, ?, 'progress', 1.0, ?, ?)",
         (job_id, event_id, f"k{number}", to_json(data), 1 if last else None),

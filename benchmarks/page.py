@@ -114,6 +114,7 @@ def add_job(client: Any, database: Database) -> tuple[str, int]:  # Any: Flask's
                 "scored_on": "test",
                 "prompt": TEXT,
                 "says": "It is.",
+                "test": {"n": 12, "seed_score": 0.2, "score": 0.9},
             },
         )
     )

@@ -1,7 +1,5 @@
 """A job is scored by one judge from its first rollout to its last."""
 
-import pytest
-
 from gepa_next.gepa.types import Role
 from gepa_next.llm.simulator import Simulator
 from gepa_next.models import Job
@@ -26,9 +24,9 @@ def test_a_job_fails_before_its_first_call_when_the_judge_is_another(database: D
     assert "JUDGE_MODEL_ID=sim/judge" in (job.error_message or "")
 
 
-def test_a_job_fails_when_the_judge_is_asked_otherwise(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_fails_when_the_judge_is_asked_otherwise(database: Database) -> None:
     insert(database)
-    monkeypatch.setattr("gepa_next.gepa.fingerprint.SCORE_POINTS", 100)
+    database.write(lambda db: db.execute("UPDATE jobs SET judge_fingerprint = 'of another version'"))
     with running(database, Simulator()):
         job = ended(database)
     assert (job.status, job.error_code) == ("failed", "judge_changed")
