@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ SOON_S = 0.2
 Result = TypeVar("Result")
 Row = sqlite3.Row
 Values = Sequence[str | int | float | None]
+Take = Callable[[sqlite3.Cursor], list[Row]]
 
 
 class Database:
@@ -57,20 +58,21 @@ class Database:
         self._outcomes = Outcomes()
         self._run_commit: Callable[[Callable[[], None]], None] = lambda commit: commit()
 
-    def rows(self, sql: str, values: Values = ()) -> list[Row]:
-        """Return all rows of a short read; say LIMIT in the SQL: an open cursor would keep the WAL growing.
+    def rows(self, sql: str, values: Values = (), *, take: Take = sqlite3.Cursor.fetchall) -> list[Row]:
+        """Return all rows of a short read, or those that `take` takes of them without waiting for anything.
 
+        Say LIMIT in the SQL: an open cursor would keep the WAL growing.
         StoreError if the file cannot be read, DamagedError if what these rows hold cannot, UnavailableError if another
         process keeps it from being read.
         """
         try:
-            return keep_trying(lambda: self._read(sql, values), until=self.deadline())
+            return keep_trying(lambda: self._read(sql, values, take), until=self.deadline())
         except sqlite3.Error as error:
             raise explained(error) from error
 
-    def _read(self, sql: str, values: Values) -> list[Row]:
-        with self._read_lock:
-            return self._reader.execute(sql, values).fetchall()
+    def _read(self, sql: str, values: Values, take: Take) -> list[Row]:
+        with self._read_lock, closing(self._reader.execute(sql, values)) as cursor:
+            return take(cursor)
 
     def deadline(self) -> float:
         """Return until when, on the monotonic clock, something that begins now may wait for other processes."""

@@ -1,7 +1,9 @@
 """The event log: gap-free ids per job, each event once by its natural key."""
 
+import math
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 
 from gepa_next.models import StoredEvent
 from gepa_next.store.database import Database, Row
@@ -35,13 +37,29 @@ def append_event(
     return int(taken["last_event_id"])
 
 
-def list_events(database: Database, job_id: str, *, after: int, limit: int) -> list[StoredEvent]:
-    """Return a page of the job's events with ids above `after`, in order."""
+def list_events(
+    database: Database, job_id: str, *, after: int, limit: int, most_bytes: float = math.inf
+) -> list[StoredEvent]:
+    """Return a page of the job's events with ids above `after`, in order.
+
+    It ends before the event whose data would make it larger than `most_bytes`, unless that is its first.
+    """
     rows = database.rows(
         f"SELECT {_COLUMNS} FROM events WHERE job_id = ? AND id > ? ORDER BY id LIMIT ?",  # noqa: S608 - constant
         (job_id, after, limit),
+        take=partial(_take, most_bytes=most_bytes),
     )
     return [_event(row) for row in rows]
+
+
+def _take(rows: Iterable[Row], *, most_bytes: float) -> list[Row]:
+    taken: list[Row] = []
+    for row in rows:
+        most_bytes -= len(row["data"].encode())
+        if taken and most_bytes < 0:
+            break
+        taken.append(row)
+    return taken
 
 
 def iterate_events(database: Database, job_id: str, *, upto: int, after: int = 0) -> Iterator[StoredEvent]:

@@ -13,6 +13,7 @@ from gepa_next.streaming.subscription import Subscription
 from gepa_next.streaming.tailer import Tailer
 
 PAGE = 200
+PAGE_BYTES = 32_768  # what a client that does not read keeps in memory
 STALL_S = 30.0  # so long past its end a client that reads nothing is waited for
 _SPREAD_PERCENT = 10
 
@@ -53,9 +54,11 @@ def stream(
 
 def _history(database: Database, job_id: str, after: int) -> Iterator[tuple[bytes, int]]:
     """Yield frames and the id of the last of them, a page at a time."""
-    while events := list_events(database, job_id, after=after, limit=PAGE):
+    while events := list_events(database, job_id, after=after, limit=PAGE, most_bytes=PAGE_BYTES):
         after = events[-1].id
-        yield b"".join(frame(each).encoded for each in events), after
+        text = b"".join(frame(each).encoded for each in events)
+        del events  # the client may take long
+        yield text, after
 
 
 def _tail(tailer: Tailer, subscription: Subscription, after: int, *, until: float) -> Iterator[bytes]:

@@ -1,10 +1,12 @@
+import pytest
+
 from gepa_next.store.database import Database
 from gepa_next.store.events import PAGE, append_event, iterate_events, last_end, list_events, tail_events
 from tests.store.jobs_on_file import insert
 
 
-def append(database: Database, job_id: str, key: str, kind: str = "progress") -> int | None:
-    return database.write(lambda db: append_event(db, job_id, key=key, kind=kind, now=1.0, data="{}"))
+def append(database: Database, job_id: str, key: str, kind: str = "progress", data: str = "{}") -> int | None:
+    return database.write(lambda db: append_event(db, job_id, key=key, kind=kind, now=1.0, data=data))
 
 
 def test_ids_count_from_one_per_job_without_gaps(database: Database) -> None:
@@ -35,6 +37,14 @@ def test_a_log_is_read_up_to_the_event_asked_for(database: Database) -> None:
         append(database, "a", f"k{place}")
     for upto in (0, 3, PAGE, PAGE + 5):
         assert [event.id for event in iterate_events(database, "a", upto=upto)] == list(range(1, upto + 1))
+
+
+@pytest.mark.parametrize(("most_bytes", "page"), [(0, [1]), (5, [1]), (6, [1, 2]), (8, [1, 2, 3]), (11, [1, 2, 3])])
+def test_a_page_ends_before_it_is_too_large_and_has_one_event_at_least(database: Database, most_bytes, page) -> None:
+    insert(database, "a")
+    for place, data in enumerate(['""', '"é"', "{}", '"12"']):
+        append(database, "a", f"k{place}", data=data)
+    assert [event.id for event in list_events(database, "a", after=0, limit=9, most_bytes=most_bytes)] == page
 
 
 def test_the_last_end_is_that_before_the_event_asked_about(database: Database) -> None:

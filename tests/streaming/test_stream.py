@@ -71,6 +71,18 @@ def test_a_history_longer_than_a_page_is_whole(service, job_id, open_stream) -> 
     assert events(open_stream(), 2 * stream_module.PAGE + 1) == list(range(1, 2 * stream_module.PAGE + 2))
 
 
+@pytest.mark.parametrize("size", [5_000, stream_module.PAGE_BYTES, 2 * stream_module.PAGE_BYTES])
+def test_a_history_of_large_events_comes_in_small_pages_and_is_whole(service, job_id, open_stream, size) -> None:
+    service.tell(job_id, 20, text="x" * size)
+    frames = open_stream()
+    next(frames)
+    pages: list[bytes] = []
+    while sum(len(ids(each)) for each in pages) < 21:
+        pages.append(next(frames))
+    assert ids(b"".join(pages)) == list(range(1, 22))
+    assert max(map(len, pages)) <= max(stream_module.PAGE_BYTES, size) + 2_000  # and what frames add
+
+
 def test_a_stream_goes_on_after_the_last_id_given(service, job_id, open_stream) -> None:
     service.tell(job_id, 4)
     assert events(open_stream(3), 2) == [4, 5]
