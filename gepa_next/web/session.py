@@ -5,6 +5,7 @@ import re
 from flask import Blueprint, Response, make_response, redirect, request
 
 from gepa_next.api.edge.auth import lacking, open_route, refuse_failed_log_in, refuse_too_many, refuse_unknown_token
+from gepa_next.api.edge.body import refuse_encoded
 from gepa_next.api.edge.errors import error_response
 from gepa_next.api.edge.identity import (
     ANYBODY,
@@ -44,6 +45,7 @@ def log_in() -> Response:
     """Take a token, and have the browser keep a session of it."""
     if is_from_elsewhere():
         return _from_elsewhere()
+    refuse_encoded()
     access = wiring().access
     token = access.tokens.find(digest_of_token(request.form.get("token", ""))) if access.required else ANYBODY
     if token is None:

@@ -98,6 +98,12 @@ def test_an_encoded_body_is_415(client, path, encoding) -> None:
     assert "Content-Encoding" in refused(answer, 415, "unsupported_media_type")["message"]
 
 
+@pytest.mark.parametrize("path", POST_PATHS)
+@pytest.mark.parametrize("encoding", ["", " ", "identity", "Identity"])
+def test_a_body_that_is_said_to_be_packed_in_nothing_is_read(client, path, encoding) -> None:
+    refused(post(client, "{", path, **{"Content-Encoding": encoding}), 400, "invalid_json")
+
+
 def test_a_body_over_the_limit_is_413(open_with, client) -> None:
     small = open_with(max_request_bytes=1024).client()
     error = refused(post(small, json.dumps({"prompt": "a" * 1024})), 413, "payload_too_large")

@@ -103,6 +103,11 @@ def wrong_fields(answer) -> set[str]:
     return set(re.findall(r'name="([^"]+)" aria-invalid="true" aria-describedby="wrong-\1"', answer.text))
 
 
+def test_a_packed_form_is_415(client) -> None:
+    answer = client.post("/new", data=FORM, headers={**HERE, "Content-Encoding": "gzip"})
+    assert (answer.status_code, "without Content-Encoding" in answer.text) == (415, True)
+
+
 def test_the_form_has_a_field_for_all_that_a_request_may_say() -> None:
     names = [each.name for each in JOB]
     assert {name.split(".")[0] for name in names} | {"examples", "metric", "prompts"} == set(OptimizeBody.model_fields)

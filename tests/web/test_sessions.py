@@ -1,5 +1,6 @@
 """Sessions of pages: *Log out* ends one for whoever has its cookie, and for nobody else."""
 
+import gzip
 import sqlite3
 import time
 from contextlib import closing
@@ -28,6 +29,15 @@ def test_a_copy_of_a_cookie_is_over_when_its_owner_logs_out_and_other_sessions_g
     assert (thief.get("/").status_code, thief.get("/v1/optimize").status_code) == (303, 401)
     assert thief.post("/logout", headers=HERE).status_code == 303
     assert [each.get("/").status_code for each in (other, log_in(service))] == [200, 200]
+
+
+def test_a_packed_form_to_log_in_with_is_415(service: Service) -> None:
+    sent = {**HERE, "Content-Encoding": "gzip"}
+    form = gzip.compress(b"token=" + TOKEN.encode())
+    urlencoded = "application/x-www-form-urlencoded"
+    answer = service.client(token=None).post("/login", data=form, headers=sent, content_type=urlencoded)
+    assert (answer.status_code, "without Content-Encoding" in answer.text) == (415, True)
+    assert COOKIE not in answer.headers.get("Set-Cookie", "")
 
 
 def test_an_ended_session_is_remembered_over_a_restart_and_forgotten_after_its_time(open_with) -> None:

@@ -8,6 +8,7 @@ from flask import Response, make_response, redirect, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from gepa_next.api.edge.auth import check_scope, token
+from gepa_next.api.edge.body import refuse_encoded
 from gepa_next.api.edge.errors import STATUS_BY_CODE
 from gepa_next.api.edge.wiring import wiring
 from gepa_next.api.edge.wrong_values import invalid
@@ -31,7 +32,8 @@ class OrderForm:
 
 
 def read_form() -> dict[str, str]:
-    """Return the fields of the request's form, lines ended as everywhere else; RefusedError if there are too many."""
+    """Return the fields of the request's form, lines ended as everywhere else; RefusedError if too many, or packed."""
+    refuse_encoded()
     limit = wiring().limits.request_bytes
     request.max_form_memory_size = limit
     try:
