@@ -1,6 +1,7 @@
 """Commands about tokens: make one, and look at a file of them."""
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ from gepa_next.tokens.lines import (
     line_of,
     new_token,
     owner_of,
+    words_of_limits,
 )
 
 
@@ -70,8 +72,8 @@ def _warn_of_readers(tokens: Iterable[Token]) -> None:
 
 def _line(token: Token) -> str:
     scopes = ",".join(each for each in SCOPES if each in token.scopes)
-    line = f"{token.owner.removeprefix(NAMED)}  {scopes}  sha256:{token.digest[:8]}…"
-    if token.expires_at == float("inf"):
-        return line
-    end = datetime.fromtimestamp(token.expires_at, UTC).isoformat(timespec="minutes")
-    return f"{line}  {'expired' if token.expires_at <= time.time() else 'expires'} {end}"
+    parts = [token.owner.removeprefix(NAMED), scopes, f"sha256:{token.digest[:8]}…"]
+    if token.expires_at < math.inf:
+        end = datetime.fromtimestamp(token.expires_at, UTC).isoformat(timespec="minutes")
+        parts.append(f"{'expired' if token.expires_at <= time.time() else 'expires'} {end}")
+    return "  ".join([*parts, *words_of_limits(token.limits)])

@@ -84,7 +84,12 @@ def line_of(token: Token) -> str:
     words.append(f"{DIGEST}{token.digest}")
     if token.expires_at < math.inf:
         words.append(f"expires={datetime.fromtimestamp(token.expires_at, UTC).isoformat().replace('+00:00', 'Z')}")
-    return " ".join([*words, *(f"{name}={n}" for name, n in asdict(token.limits).items() if n is not None)])
+    return " ".join([*words, *words_of_limits(token.limits)])
+
+
+def words_of_limits(limits: TokenLimits) -> list[str]:
+    """Return the limits as a line states them, without those that are the server's for everybody."""
+    return [f"{name}={n}" for name, n in asdict(limits).items() if n is not None]
 
 
 NAMED = "name/"  # before the name of an owner; owners without one have a hexadecimal number

@@ -34,6 +34,15 @@ def test_a_file_is_looked_at_without_telling_a_token(capsys, tmp_path) -> None:
     assert "a-token" not in said
 
 
+def test_a_file_is_looked_at_with_the_limits_that_it_states(capsys, tmp_path) -> None:
+    lines = ["ci read,write ci-0123456789-abcdefg stored_mb=0 requests_per_min=60", "ada write ada-0123456789-abcdef"]
+    write_private(tmp_path / "tokens", "\n".join(lines), over=True)
+    main(["token", "check", str(tmp_path / "tokens")])
+    ci, ada = capsys.readouterr().out.splitlines()
+    assert ci.endswith("…  requests_per_min=60  stored_mb=0")
+    assert ada.endswith("…")
+
+
 def test_a_name_that_may_read_and_has_nothing_to_read_is_warned_of(capsys, tmp_path) -> None:
     main(["token", "new", "bob", "--scope", "read"])
     assert "no token of bob here may write" in capsys.readouterr().err
