@@ -109,6 +109,7 @@ def test_a_narrow_page_does_not_scroll_sideways(done, ended, paths, trouble) -> 
 def test_the_list_shows_all_of_a_job_before_anything_is_scrolled(ended, done, width) -> None:
     page, _ = ended(viewport={"width": width, "height": 800})
     page.goto(done[1])
+    page.evaluate("document.querySelector('#jobs .verdict').append(', the seed prompt stays, and that is all')")
     for each in ("#jobs .beginning", "#jobs th time", "#jobs .status", "#jobs .verdict", "#jobs td:last-child"):
         assert page.locator(each).first.evaluate("it => it.getBoundingClientRect().right") <= width, each
     assert page.locator("#jobs .status").first.evaluate("it => it.getBoundingClientRect().height") < 25
