@@ -21,7 +21,7 @@ def conclusion(champion_id: int, returned_id: int, found: PairedTest | None, *, 
 def _untested(held_out: int) -> str:
     if held_out:
         return f"no score for both prompts came of the {_many(held_out, 'held-out example')}"
-    return f"none was held out to test it on. Of {SMALLEST_WITH_TEST} or more a third is, unless `split` says otherwise"
+    return f"none was held out to test it on. Of {SMALLEST_WITH_TEST} or more a third is, unless the job says otherwise"
 
 
 def _of_champion(found: PairedTest, compared: str) -> str:

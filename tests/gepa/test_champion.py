@@ -173,7 +173,7 @@ def test_the_result_says_in_a_sentence_what_is_returned_and_why(
 
 def test_a_job_that_held_nothing_out_says_how_many_examples_it_takes() -> None:
     said = conclusion(1, 1, None, held_out=0).partition(": ")[2]
-    assert said == "none was held out to test it on. Of 12 or more a third is, unless `split` says otherwise."
+    assert said == "none was held out to test it on. Of 12 or more a third is, unless the job says otherwise."
     assert [default_sizes(n).test for n in (11, 12)] == [0, 4]
 
 
