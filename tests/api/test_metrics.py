@@ -1,9 +1,5 @@
 """Metrics: Prometheus text, and the same numbers as flat JSON."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client import Counter as Instrument
@@ -18,17 +14,10 @@ from gepa_next.telemetry.http import METHODS
 from gepa_next.telemetry.measures import Measures
 from gepa_next.telemetry.meter import Meter
 from gepa_next.tokens.private_file import write_private
+from tests.support.holding import held
 from tests.support.judges import record_checks
 
 FLAT = {"jobs_created", "jobs_finished", "jobs_failed", "jobs_cancelled", "sse_clients"}
-
-
-@contextmanager
-def held(service) -> Iterator[None]:
-    """Hold the database as an operator's shell does."""
-    with closing(sqlite3.connect(service.settings.database_path, isolation_level=None)) as shell:
-        shell.execute("BEGIN IMMEDIATE")
-        yield
 
 
 def samples(service):
@@ -196,7 +185,7 @@ def test_what_a_dead_process_showed_counts_no_more_and_is_deleted(service) -> No
 
 def test_metrics_are_read_while_nothing_can_be_written(service) -> None:
     service.create()
-    with held(service):
+    with held(service.settings.database_path):
         assert flat(service)["jobs_created"] == 1
 
 
@@ -205,7 +194,7 @@ def test_while_nothing_can_be_written_this_processs_gauges_are_right_and_say_so(
     meter = meter_of(service.database, measures)
     meter.flush()
     found = collector_of(service.database, measures, meter, judge_model_id="judge", looked_s=lambda: 7.0)
-    with held(service):
+    with held(service.settings.database_path):
         measures.clients.set(3)
         shown = found.flat()
         (family,) = [each for each in found.collect() if each.name == "sse_clients"]
@@ -217,7 +206,7 @@ def test_while_nothing_can_be_written_this_processs_gauges_are_right_and_say_so(
 
 def test_a_refused_write_is_in_the_histogram_once_metrics_can_be_written(service) -> None:
     before = flat(service)["store_write_seconds_count_web"]
-    with held(service):
+    with held(service.settings.database_path):
         assert service.client().post("/v1/optimize", json={"prompt": "a"}).status_code == 503
     assert flat(service)["store_write_seconds_count_web"] == before + 1
 
