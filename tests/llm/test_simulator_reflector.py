@@ -83,7 +83,16 @@ def test_demonstrations_and_the_place_of_the_input_survive_a_rewrite() -> None:
 
 
 @pytest.mark.parametrize(
-    "prompt", [SEED_PROMPT, "Answer.", "", "Which team should handle this message?", "Übersetze: {input}", "猫"]
+    "prompt",
+    [
+        SEED_PROMPT,
+        "Answer.",
+        "",
+        "Which team should handle this message?",
+        "Übersetze: {input}",
+        "猫",
+        "Sum up 2 texts.",
+    ],
 )
 def test_drafted_inputs_are_as_many_as_asked_for_and_not_even_nearly_the_same(prompt: str) -> None:
     reply = ask(Role.REFLECTOR, inputs_messages(prompt, SYNTHETIC_INPUTS), InputsReply)

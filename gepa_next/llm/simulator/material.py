@@ -61,7 +61,7 @@ def read_material(text: str) -> Material:
     template = max(_TEMPLATES, key=lambda name: text.rfind(_request(name)))
     tail = text[max(0, text.rfind(_request(template))) :]
     most = re.search(r"^Use at most (\d+) words\.$", tail, re.MULTILINE)
-    count = re.search(r"\b(\d+) texts\b", text)
+    counts = re.findall(r"\b(\d+) texts\b", text)  # the instructions, which come first, may speak of texts too
     cases = _cases(text)
     return Material(
         text=unfenced(text),
@@ -71,7 +71,7 @@ def read_material(text: str) -> Material:
         lessons=_read_lessons(text[max((found.end() for found in cases), default=0) : len(text) - len(tail)]),
         keep=tuple(found[1].rstrip("\n") for found in _KEEP.finditer(tail)),
         max_words=int(most[1]) if most else None,
-        count=int(count[1]) if count else 1,
+        count=int(counts[-1]) if counts else 1,
     )
 
 
