@@ -8,7 +8,6 @@ import time
 import pytest
 
 from gepa_next.store.housekeeping import prune_jobs
-from gepa_next.streaming.subscription import Subscription
 from gepa_next.tokens.private_file import write_private
 from tests.web.browser import needs_chromium
 from tests.web.looking import connection, dots, log_in, logged_ids, status, wait_for
@@ -24,7 +23,7 @@ HIDE = """() => {
 @pytest.fixture
 def running(open_with, open_page):
     """The page of a running job, connected, of which the test tells what happens."""
-    service = open_with(max_sse_clients=2)
+    service = open_with()
     job_id = service.create()
     service.begin(job_id)
     with service.served() as url:
@@ -68,14 +67,11 @@ def test_a_server_that_is_killed_and_started_again_is_found_again(serve, provide
 
 def test_a_browser_that_gives_up_is_made_to_try_again(running, trouble) -> None:
     service, page, job_id = running
-    others = [Subscription(job_id="other") for _ in range(2)]
-    for each in others:
-        service.parts.places.take(each)
+    most, service.parts.places.most = service.parts.places.most, 0
     break_streams(service, job_id)
     connection(page, "waiting")
     tell(service, job_id, 3)
-    for each in others:
-        service.parts.places.give_back(each)
+    service.parts.places.most = most
     connection(page, "live")
     wait_for(lambda: logged_ids(page) == [1, 2, 3, 4])
     trouble.forgive("503")
