@@ -70,7 +70,7 @@ def send(server, head: str, body: bytes) -> bytes:
     """Send a request as it is and return the status line."""
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=TIMEOUT_S) as connection:
-        connection.sendall(f"POST {head}\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n".encode() + body)
+        connection.sendall(f"POST {head}\r\nHost: {host}\r\nAuthorization: Bearer {TOKEN}\r\n".encode() + body)
         return connection.makefile("rb").readline()
 
 
@@ -101,7 +101,7 @@ def test_a_client_that_does_not_read_slows_nobody(server) -> None:
     job_id = server.create()
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=TIMEOUT_S) as stalled:
-        head = f"GET /v1/optimize/{job_id}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+        head = f"GET /v1/optimize/{job_id}/events HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
         stalled.sendall(head.encode())
         assert server.events(job_id)[-1].type == "finished"
         assert server.events(server.create())[-1].type == "finished"
