@@ -8,7 +8,7 @@ import gepa_next
 from tests.crash.scenarios import SCENARIOS
 
 PACKAGE = Path(gepa_next.__file__).parent
-WRITES = ("database.write", "database.submit")
+WRITES = ("database.write", "database.write_soon", "database.submit")
 
 
 def definitions(path: Path) -> Iterator[ast.FunctionDef | ast.ClassDef]:
