@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from gepa_next.errors import UnavailableError
@@ -11,6 +12,17 @@ from gepa_next.store.sqlite_errors import primary_code
 SHORTEST_WAIT_S = 0.0005
 LONGEST_WAIT_S = 0.01
 Result = TypeVar("Result")
+
+
+@dataclass(slots=True)
+class Patience:
+    """How long whatever uses one database waits for other processes; less once it closes."""
+
+    timeout_s: float
+
+    def deadline(self) -> float:
+        """Return until when, on the monotonic clock, something that begins now may wait."""
+        return time.monotonic() + self.timeout_s
 
 
 def keep_trying(attempt: Callable[[], Result], *, until: float) -> Result:

@@ -115,7 +115,7 @@ def test_a_server_that_goes_does_not_wait_for_a_request_that_waits_for_the_datab
     with closing(sqlite3.connect(service.database.path, isolation_level=None)) as shell, ThreadPoolExecutor(1) as pool:
         shell.execute("BEGIN IMMEDIATE")
         waiting = pool.submit(ready, service)
-        while not service.database._write_lock.locked():
+        while not service.database._commits._lock.locked():
             pass
         close_app(service.app)
         assert not waiting.done()

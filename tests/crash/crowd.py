@@ -42,7 +42,7 @@ def ask_at_once(stage: Stage, asked: Sequence[Request], fault: str = "") -> Answ
     web = stage.start("web", fault=fault)
     stage.request("GET", "/v1/healthz")
     with ThreadPoolExecutor(len(asked)) as pool:
-        with stage.database._gate(until=time.monotonic() + TIMEOUT_S):
+        with stage.database._writer._gate(until=time.monotonic() + TIMEOUT_S):
             answers = [pool.submit(answer_or_none, stage, each) for each in asked]
             time.sleep(ARRIVE_S)
         found = [each.result() for each in answers]

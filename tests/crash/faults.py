@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from gepa_next.store import database, migrate
-from gepa_next.store.database import Database
+from gepa_next.store.commit_queue import CommitQueue
 from gepa_next.store.pending import Pending
+from gepa_next.store.writer import Writer
 from tests.crash.disk import fill
 
 ACT_S = 0.2  # so long a request, or an answer to one, takes at most to be on its way
@@ -60,27 +61,27 @@ def install(fault: Fault) -> None:
 
 
 def strike_at_commit(fault: Fault) -> None:
-    run, run_batch, commit = Pending.run, Database._run, Database._commit_queue
+    run, run_batch, commit = Pending.run, Writer._run, CommitQueue._commit_all
 
     def run_unit(self: Pending[Any], connection: sqlite3.Connection) -> None:
         run(self, connection)
         if self.error is None and fault.is_due(kind_of(self._work)):
             fault.unit = self
 
-    def run_and_strike(self: Database, *batch_and_time: Any) -> None:
+    def run_and_strike(self: Writer, *batch_and_time: Any) -> None:
         run_batch(self, *batch_and_time)
         if fault.moment == "before" and fault.struck_unit():
             time.sleep(ACT_S)
             fault.strike()
 
-    def commit_and_strike(self: Database) -> None:
+    def commit_and_strike(self: CommitQueue) -> None:
         commit(self)
         if fault.struck_unit():
             fault.strike()
 
     Pending.run = run_unit  # type: ignore[method-assign]  # the fault is the point
-    Database._run = run_and_strike  # type: ignore[method-assign]  # as above
-    Database._commit_queue = commit_and_strike  # type: ignore[method-assign]  # as above
+    Writer._run = run_and_strike  # type: ignore[method-assign]  # as above
+    CommitQueue._commit_all = commit_and_strike  # type: ignore[method-assign]  # as above
 
 
 def strike_in_migration(fault: Fault) -> None:

@@ -5,7 +5,7 @@ import random
 import sqlite3
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import as_completed
 from contextvars import copy_context
 from dataclasses import replace
@@ -16,8 +16,10 @@ from gepa_next.gepa.proposers import demonstrate
 from gepa_next.runner import fan_out, ledger, recording, runner, tenure
 from gepa_next.store import events, leases, runs
 from gepa_next.store import ledger as stored
+from gepa_next.store.commit_queue import CommitQueue
 from gepa_next.store.database import Database
 from gepa_next.store.pending import Pending
+from gepa_next.store.writer import Batch, Writer
 
 
 def counter_keys() -> None:
@@ -85,21 +87,23 @@ def two_transactions() -> None:
 def early_acknowledgement() -> None:
     """Tell writers that what they wrote is done when all but COMMIT is."""
 
-    def run(self: Database, batch: Sequence[Pending[Any]], until: float) -> None:
+    def run(self: Writer, batch: Batch, until: float) -> None:
         original(self, batch, until)
         for unit in batch:
             unit.settle()
 
-    original = Database._run
-    Database._run = run  # type: ignore[method-assign]
+    original = Writer._run
+    Writer._run = run  # type: ignore[method-assign]
 
 
 def late_outcome() -> None:
     """Tell a writer that its outcome is queued before it is, so that what follows from it is committed first."""
 
-    def submit(self: Database, unit: Callable[[sqlite3.Connection], Any], *, keep: bool = False) -> Any:
+    def submit(
+        self: CommitQueue, unit: Callable[[sqlite3.Connection], Any], *, keep: bool = False, timed: bool = True
+    ) -> Any:
         if not unit.__qualname__.startswith("end_call"):
-            return original(self, unit, keep=keep)
+            return original(self, unit, keep=keep, timed=timed)
         later = threading.Timer(0.05, original, args=(self, unit), kwargs={"keep": keep})
         later.daemon = True
         later.start()
@@ -108,8 +112,8 @@ def late_outcome() -> None:
         acknowledged.settle()
         return acknowledged
 
-    original = Database.submit
-    Database.submit = submit  # type: ignore[method-assign]
+    original = CommitQueue.submit
+    CommitQueue.submit = submit  # type: ignore[method-assign]
 
 
 def no_natural_keys() -> None:

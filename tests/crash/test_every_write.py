@@ -54,4 +54,4 @@ def test_transactions_are_begun_nowhere_but_where_faults_strike() -> None:
         if any(isinstance(node, ast.Constant) and str(node.value).startswith("BEGIN") for node in ast.walk(definition))
     }
     reading = {"migrate._at_one_moment"}
-    assert begin == {"database.Database", "migrate._apply"} | reading
+    assert begin == {"writer.Writer", "migrate._apply"} | reading

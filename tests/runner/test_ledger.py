@@ -95,11 +95,11 @@ def full(database: Database) -> Iterator[None]:
     def pages(db: object) -> int:
         return int(db.execute("PRAGMA page_count").fetchone()[0])
 
-    database._writer.execute(f"PRAGMA max_page_count = {pages(database._writer)}")
+    database._writer._connection.execute(f"PRAGMA max_page_count = {pages(database._writer._connection)}")
     try:
         yield
     finally:
-        database._writer.execute("PRAGMA max_page_count = 1000000")
+        database._writer._connection.execute("PRAGMA max_page_count = 1000000")
 
 
 def long_answer(_: ModelCall) -> Completion:

@@ -34,7 +34,7 @@ database.commit_by(lambda commit: aside(lambda: (os.read(disk, 1), commit())))
 writers = [threading.Thread(target=write, args=(str(number),)) for number in range(9)]
 for each in writers:
     each.start()
-while len(database._queue) < 8:
+while len(database._commits._queue) < 8:
     time.sleep(0.001)
 print(names(), len(commits))
 os.write(go_on, b"12")

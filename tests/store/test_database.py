@@ -177,7 +177,7 @@ def test_writers_that_arrive_together_share_a_commit(database: Database) -> None
     ]
     for thread in followers:
         thread.start()
-    while len(database._queue) < 5:
+    while len(database._commits._queue) < 5:
         pass
     go_on.set()
     for thread in (leader, *followers):
@@ -198,7 +198,7 @@ def test_a_writer_behind_units_that_nobody_waits_for_is_not_forgotten(database: 
     database.submit(lambda db: db.execute(INSERT, ("unattended",)))
     follower = threading.Thread(target=database.write, args=(lambda db: db.execute(INSERT, ("waiting",)),))
     follower.start()
-    while len(database._queue) < 2:
+    while len(database._commits._queue) < 2:
         pass
     go_on.set()
     for thread in (leader, follower):

@@ -122,7 +122,7 @@ def test_closing_does_not_wait_for_a_writer_who_waits(tmp_path) -> None:
         shell.execute("BEGIN IMMEDIATE")
         writer = threading.Thread(target=insert, args=(patient, "late"))
         writer.start()
-        while not patient._write_lock.locked():
+        while not patient._commits._lock.locked():
             pass
         patient.close(patience_s=0.01)
         assert writer.is_alive()

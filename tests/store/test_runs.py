@@ -149,7 +149,7 @@ def test_a_step_whose_predecessor_could_not_be_written_is_not_written_either(dat
     steps = [Step(key=f"0/{n}", stage="evaluate", data={"iteration": 0, "text": n}, delta=Delta()) for n in range(2)]
     first = record_step(database, "job-1", epoch=epoch, step=steps[0], progress=NOTHING, now=1.0)
     first.fail(StoreError("store_unavailable", "the disk is full"))
-    database._queue.clear()
+    database._commits._queue.clear()
     second = record_step(database, "job-1", epoch=epoch, step=steps[1], progress=NOTHING, now=1.0, after=first)
     with pytest.raises(StoreError):
         second.result()
