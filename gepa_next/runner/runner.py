@@ -1,26 +1,25 @@
-"""The runner: claims jobs, keeps their leases alive, lets go of lost ones and drains at the end."""
+"""The runner: the threads that see to it that jobs are claimed, kept, let go of and, at the end, drained."""
 
 import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
 
 from gepa_next.elsewhere import Elsewhere
-from gepa_next.errors import GepaNextError, StoreError, UnavailableError
+from gepa_next.errors import StoreError, UnavailableError
 from gepa_next.processes import PULSE_S, tell_parent
 from gepa_next.runner import judge_watch, watch
 from gepa_next.runner.aftermath import Aftermath
 from gepa_next.runner.asking import Asking
 from gepa_next.runner.call_pool import CallPool
+from gepa_next.runner.claiming import Claiming
 from gepa_next.runner.holdings import LONGEST_CALL_S, Holdings
 from gepa_next.runner.job_run import JobRun, ModelsFor
-from gepa_next.runner.jobs_pool import JobsPool
 from gepa_next.runner.judge_watch import JudgeWatch
 from gepa_next.runner.presence import Presence
 from gepa_next.store.database import Database
-from gepa_next.store.leases import Claim, anything_to_claim, claim_job, lost_jobs
+from gepa_next.store.leases import Claim, lost_jobs
 from gepa_next.turns import Turn
 
 log = logging.getLogger(__name__)
@@ -54,18 +53,22 @@ class Runner:
     ) -> None:
         self._watch = watch.Watch(database, kill_hung=kill_hung)
         self._database = database
-        self._models_for = models_for
         self._clock = clock
         self._brake = brake
         self._checks_judge = checks_judge
-        self._elsewhere = elsewhere
-        self._asking = Asking()
-        self._most_jobs = concurrent_jobs
-        self._jobs_pool = JobsPool(concurrent_jobs)
+        self._wake = threading.Event()
         self._call_pool = CallPool(concurrent_calls)
         self._held = Holdings(longest_call_s=longest_call_s)
         self._put_away_what_is_over = Aftermath(database, self._held, clock=clock)
-        self._wake = threading.Event()
+        asking = Asking()
+
+        def new_run(claim: Claim) -> JobRun:
+            pool = self._call_pool.share()
+            return JobRun(database, claim, pool, models_for, clock, brake=brake, asking=asking, elsewhere=elsewhere)
+
+        self._claim_jobs = Claiming(
+            database, self._held, new_run, concurrent_jobs=concurrent_jobs, ended=self._wake.set, clock=clock
+        )
         self._draining = threading.Event()
         self._stopped = threading.Event()
         self._left = threading.Event()
@@ -110,7 +113,7 @@ class Runner:
         self._wake.set()
         self._thread.join(BEAT_S)
         self._flush_thread.join(BEAT_S)
-        self._jobs_pool.close()
+        self._claim_jobs.close()
 
     def _leave(self, *, until: float) -> None:
         try:
@@ -146,7 +149,7 @@ class Runner:
             self._next_beat = time.monotonic() + BEAT_S
         if not self._draining.is_set():  # else all go back at the end
             self._put_away_what_is_over()
-        self._claim_jobs()
+        self._claim_jobs(self._presence.identity, go_on=lambda: not self._draining.is_set())
 
     def _live(self) -> None:
         show = Turn("runner cannot give a sign of life", self._presence.show)
@@ -184,8 +187,7 @@ class Runner:
     def _wait_until_idle(self) -> bool:
         """Return True once there is no job to run and room on the disk, False when the runner drains."""
         while not self._draining.is_set():
-            but, identity = self._held.awaited, self._presence.identity
-            if not (self._held.jobs or anything_to_claim(self._database, identity, but=but) or self._brake()):
+            if not (self._held.jobs or self._claim_jobs.finds_any(self._presence.identity) or self._brake()):
                 return True
             self._draining.wait(LOOK_S)
         return False
@@ -197,52 +199,9 @@ class Runner:
         while not self._stopped.wait(pause_s):
             pause_s = FLUSH_S if flush() and self._held.running else LOOK_S
 
-    def _claim_jobs(self) -> None:
-        """Take what there is room for."""
-        while not self._draining.is_set() and self._held.jobs < self._most_jobs and self._jobs_pool.can_begin:
-            awaited, identity = self._held.awaited, self._presence.identity
-            if not anything_to_claim(self._database, identity, but=awaited):
-                return
-            claim = claim_job(self._database, identity, now=self._clock(), but=awaited)
-            if claim is None:
-                return
-            self._begin(claim)
-
-    def _begin(self, claim: Claim) -> None:
-        run = JobRun(
-            database=self._database,
-            claim=claim,
-            pool=self._call_pool.share(),
-            models_for=self._models_for,
-            clock=self._clock,
-            brake=self._brake,
-            asking=self._asking,
-            elsewhere=self._elsewhere,
-        )
-        self._held.begin(run)
-        log.info("job %s: claimed", claim.job_id, extra={**run.about, "epoch": claim.epoch})
-        try:
-            future = self._jobs_pool.begin(run)
-        except UnavailableError as error:
-            run.let_go.set()
-            self._ended(run, error)
-            return
-        future.add_done_callback(lambda future: self._ended(run, _error_of(future)))
-
-    def _ended(self, run: JobRun, error: BaseException | None) -> None:
-        if error is not None:
-            trace = None if isinstance(error, GepaNextError) else error
-            log.error("job %s: broke off: %s", run.claim.job_id, error, exc_info=trace, extra=run.about)
-        self._held.end(run, error)
-        self._wake.set()
-
     def _let_go_of_lost_jobs(self) -> None:
         self._held.let_go(lost_jobs(self._database, [run.key for run in self._held.running]))
 
 
 def _thread(name: str, work: Callable[[], None]) -> threading.Thread:
     return threading.Thread(target=work, name=name, daemon=True)
-
-
-def _error_of(future: Future[None]) -> BaseException | None:
-    return None if future.cancelled() else future.exception()

@@ -87,7 +87,7 @@ def check_log(text: bytes) -> None:
     """Check that both processes wrote lines of JSON and nothing else, and no prompt above DEBUG."""
     lines = [json.loads(line) for line in text.splitlines()]
     pid_of = {each["logger"]: each["pid"] for each in lines}
-    assert pid_of["gunicorn.error"] != pid_of["gepa_next.runner.runner"]
+    assert pid_of["gunicorn.error"] != pid_of["gepa_next.runner.claiming"]
     assert "DEBUG" in {each["level"] for each in lines}
     above = json.dumps([each for each in lines if each["level"] != "DEBUG"])
     assert not [words for words in (SMALL_JOB["prompt"], "1 + 1", "Wrong key") if words in above]
