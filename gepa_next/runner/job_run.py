@@ -31,7 +31,8 @@ from gepa_next.store.endings import fail_job, finish_job
 from gepa_next.store.jobs import get_job, stop_requested
 from gepa_next.store.leases import Claim
 from gepa_next.store.ledger import Holder, decide_once
-from gepa_next.store.runs import load_state, record_waiting
+from gepa_next.store.runs import record_waiting
+from gepa_next.store.states import load_state
 
 log = logging.getLogger(__name__)
 

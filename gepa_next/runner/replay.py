@@ -22,7 +22,7 @@ from gepa_next.store.database import Database
 from gepa_next.store.events import last_end
 from gepa_next.store.evidence import iterate_candidates, iterate_rollouts, list_lessons
 from gepa_next.store.ledger import decisions_of, list_outcomes
-from gepa_next.store.runs import load_state
+from gepa_next.store.states import load_state
 
 Result = Mapping[str, object]
 Key = TypeVar("Key")

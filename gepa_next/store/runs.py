@@ -1,30 +1,16 @@
-"""Runs: every step of the engine in one transaction, and the state folded from them again."""
+"""Runs: every step of the engine in one transaction, under the epoch of whoever owns the job."""
 
-import json
 import sqlite3
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gepa_next.errors import Interrupted
-from gepa_next.gepa.noise import NOISE_KEY
-from gepa_next.gepa.spending import NOTHING_SPENT
-from gepa_next.gepa.state import State
 from gepa_next.gepa.steps import Delta, Step
 from gepa_next.gepa.types import Example
-from gepa_next.models import Job, Waiting
-from gepa_next.store.codec import (
-    example_from,
-    example_values,
-    noise_from_json,
-    noise_to_json,
-    spending_from_json,
-    spending_to_json,
-    to_json,
-)
+from gepa_next.models import Waiting
+from gepa_next.store.codec import example_values, noise_to_json, spending_to_json, to_json
 from gepa_next.store.counters import count
-from gepa_next.store.database import Database, Row
+from gepa_next.store.database import Database
 from gepa_next.store.events import append_event
-from gepa_next.store.evidence import candidate_from, lesson_from, rollout_from
-from gepa_next.store.forks import INHERITED
 from gepa_next.store.pending import Pending
 
 
@@ -56,26 +42,19 @@ def record_step(
     Its result is False if it was there already. Interrupted, and nothing written, if the job is not
     this owner's any more.
     """
-    data = to_json({"stage": step.stage, **step.data})
-    spending = spending_to_json(step.delta.spending) if step.delta.spending else None
+    delta, data = step.delta, to_json({"stage": step.stage, **step.data})
+    spent = spending_to_json(delta.spending) if delta.spending else None
 
     def unit(db: sqlite3.Connection) -> bool:
         if after is not None and after.error is not None:
             raise after.error
         fence(db, job_id, epoch=epoch, now=now)
         event_id = append_event(
-            db,
-            job_id,
-            key=step.key,
-            kind="progress",
-            now=now,
-            data=data,
-            spending=spending,
-            checkpoint=step.delta.checkpoint,
+            db, job_id, key=step.key, kind="progress", now=now, data=data, spending=spent, checkpoint=delta.checkpoint
         )
         if event_id is None:
             return False
-        _insert_delta(db, job_id, event_id, step.delta)
+        _insert_delta(db, job_id, event_id, delta)
         _show_progress(db, job_id, progress)
         return True
 
@@ -119,78 +98,6 @@ def refuse_strangers(db: sqlite3.Connection, job_id: str, *, epoch: int) -> None
     ).fetchone()
     if held is None:
         raise Interrupted("lease_lost", "the job is not this runner's any more")
-
-
-def load_state(database: Database, job: Job, *, before: int | None = None) -> State:
-    """Fold the stored deltas up to the last checkpoint into a state; to the last one `before` that event if given."""
-    given = database.rows(
-        "SELECT id, input, ideal, tags, meta FROM examples WHERE job_id = ? AND event_id = 0 ORDER BY position",
-        (job.id,),
-    )
-    state = State(job.spec.task(tuple(example_from(row) for row in given)))
-    last = database.row(
-        "SELECT max(id) AS id FROM events WHERE job_id = ? AND checkpoint = 1 AND id < ?",
-        (job.id, job.last_event_id + 1 if before is None else before),
-    )
-    upto = (last["id"] if last else None) or 0
-    parts = {table: _by_event(database, table, job.id, upto) for table in _PARTS}
-    if job.spec.fork is not None:
-        state.inherit(replace(_delta_of(INHERITED, parts), spending=job.spec.fork.dearest))
-    for delta in _deltas(database, job.id, parts, upto=upto):
-        state.apply(delta)
-    return state
-
-
-def _deltas(database: Database, job_id: str, parts: "_Parts", *, upto: int) -> list[Delta]:
-    events = database.rows(
-        "SELECT id, spending, checkpoint, key, data FROM events WHERE job_id = ? AND type = 'progress' AND void IS NULL"
-        " AND id <= ? ORDER BY id",
-        (job_id, upto),
-    )
-    return [_delta(event, parts) for event in events]
-
-
-def _delta_of(event_id: int, parts: "_Parts") -> Delta:
-    mine = {table: rows.get(event_id, []) for table, rows in parts.items()}
-    return Delta(
-        examples=tuple(example_from(row, synthetic=True) for row in mine["examples"]),
-        candidates=tuple(candidate_from(row) for row in mine["candidates"]),
-        rollouts=tuple(rollout_from(row) for row in mine["rollouts"]),
-        lessons=tuple(lesson_from(row) for row in mine["lessons"]),
-    )
-
-
-def _delta(event: Row, parts: "_Parts") -> Delta:
-    completes = bool(event["checkpoint"]) and json.loads(event["data"])["stage"] in COMPLETING
-    return replace(
-        _delta_of(event["id"], parts),
-        noise=noise_from_json(event["data"]) if event["key"] == NOISE_KEY else None,
-        spending=spending_from_json(event["spending"]) if event["spending"] else NOTHING_SPENT,
-        iteration=json.loads(event["data"])["iteration"] if completes else None,
-        checkpoint=bool(event["checkpoint"]),
-    )
-
-
-_Parts = dict[str, dict[int, list[Row]]]
-COMPLETING = frozenset({"seed", "iteration"})  # stages that complete an iteration; the test's checkpoint does not
-
-_PARTS = {
-    "examples": "SELECT event_id, id, input, ideal, tags, meta FROM examples WHERE job_id = ? AND event_id > 0"
-    " AND event_id <= ? ORDER BY position",
-    "candidates": "SELECT event_id, id, iteration, text, prompts, parents, operator, decision, reason, score,"
-    " parent_score, compared FROM candidates WHERE job_id = ? AND event_id <= ? ORDER BY id",
-    "rollouts": "SELECT event_id, candidate_id, example_id, split, output, score, feedback, error, flags"
-    " FROM rollouts WHERE job_id = ? AND event_id <= ? ORDER BY event_id, position",
-    "lessons": "SELECT event_id, id, text, candidate_id, iteration, gain FROM lessons WHERE job_id = ?"
-    " AND event_id <= ? ORDER BY id",
-}
-
-
-def _by_event(database: Database, table: str, job_id: str, upto: int) -> dict[int, list[Row]]:
-    found: dict[int, list[Row]] = {}
-    for row in database.rows(_PARTS[table], (job_id, upto)):
-        found.setdefault(row["event_id"], []).append(row)
-    return found
 
 
 def _insert_delta(db: sqlite3.Connection, job_id: str, event_id: int, delta: Delta) -> None:

@@ -5,7 +5,7 @@ import pytest
 from gepa_next.gepa.run import standing_of
 from gepa_next.store.evidence import iterate_candidates
 from gepa_next.store.jobs import find_standing, get_job
-from gepa_next.store.runs import load_state
+from gepa_next.store.states import load_state
 from tests.api.answers import refused
 from tests.support.service import OTHER_TOKEN
 

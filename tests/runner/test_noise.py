@@ -12,7 +12,7 @@ from gepa_next.runner.replay import replay
 from gepa_next.store.database import Database
 from gepa_next.store.jobs import get_job
 from gepa_next.store.ledger import iterate_calls
-from gepa_next.store.runs import load_state
+from gepa_next.store.states import load_state
 from tests.runner.running import ended, running
 from tests.store.jobs_on_file import insert
 

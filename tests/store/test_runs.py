@@ -19,7 +19,8 @@ from gepa_next.store.evidence import iterate_rollouts
 from gepa_next.store.jobs import get_job
 from gepa_next.store.leases import RunnerIdentity, claim_job, register_runner
 from gepa_next.store.requests import Resumption, cancel_job, resume_job
-from gepa_next.store.runs import Progress, load_state, record_step
+from gepa_next.store.runs import Progress, record_step
+from gepa_next.store.states import load_state
 from tests.store.jobs_on_file import EXAMPLES, insert, job_spec
 
 ONE = RunnerIdentity(id="one", pid=1, pid_started_at=0, boot_id="boot")
