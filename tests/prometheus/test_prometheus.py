@@ -21,9 +21,10 @@ from tests.support.service import Service, open_service
 DEPLOY = DOCS / "deploy"
 TIMEOUT_S = 30
 NO_METRICS = {
-    *("by", "sum", "rate", "increase", "delta", "count", "max", "max_over_time", "histogram_quantile", "and"),
+    *("by", "sum", "rate", "increase", "max", "max_over_time", "histogram_quantile"),
     *("le", "instance", "process", "status", "role", "outcome", "url_rule", "fault", "reason", "direction"),
 }
+OF_PROMETHEUS = {"instance", "job"}
 tools = pytest.mark.skipif(
     not (shutil.which("promtool") and shutil.which("prometheus")), reason="Debian's package prometheus is not installed"
 )
@@ -80,6 +81,45 @@ def series_of(service: Service) -> set[str]:
         for family in text_string_to_metric_families(scrape(service))
         for suffix in suffixes.get(family.type, [""])
     }
+
+
+def labels_of(service: Service) -> dict[str, set[tuple[str, str]]]:
+    """Return what labels the series of each name have, with their values."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for family in text_string_to_metric_families(scrape(service)):
+        for sample in family.samples:
+            found.setdefault(sample.name, set()).update(sample.labels.items())
+    return found
+
+
+def label_names_in(expression: str) -> set[str]:
+    """Return the labels by which an expression selects or sums up, but for those that Prometheus adds itself."""
+    selected = re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"", expression)
+    summed = [name for names in re.findall(r"by \(([^)]*)\)", expression) for name in re.findall(r"\w+", names)]
+    return {*selected, *summed} - OF_PROMETHEUS
+
+
+def series_in_cases() -> list[tuple[str, dict[str, str]]]:
+    """Return name and labels of all that the boxes in the cases of the alerts show."""
+    found = re.findall(r"- series: '(\w+)\{(.*)\}'", (DEPLOY / "alerts_test.yml").read_text("utf-8"))
+    return [(name, dict(re.findall(r'(\w+)="([^"]*)"', labels))) for name, labels in found]
+
+
+@pytest.mark.parametrize("expression", [*dashboard_expressions(), *alert_expressions()])
+def test_dashboard_and_alerts_use_labels_that_their_metrics_have(service: Service, expression: str) -> None:
+    known = labels_of(service)
+    has = {label for metric in names_in(expression) for label, _ in known.get(metric, ())}
+    assert label_names_in(expression) <= has
+
+
+def test_the_cases_of_alerts_show_series_that_a_scrape_can_have(service: Service) -> None:
+    known, cases = labels_of(service), series_in_cases()
+    assert len(cases) > len(alerts())
+    for name, labels in cases:
+        has = known.get(name, set())
+        assert name in known or name == "up"
+        assert set(labels) - OF_PROMETHEUS <= {label for label, _ in has}
+        assert {(label, labels[label]) for label in {"le", "role", "outcome"} & set(labels)} <= has, name
 
 
 @pytest.mark.parametrize("expression", [*dashboard_expressions(), *alert_expressions()])
