@@ -32,7 +32,10 @@ class _Series(NamedTuple):
 
 
 class RouteMetrics(PrometheusMetrics):  # type: ignore[misc]  # the exporter has no types
-    """The exporter's metrics; each series is looked up once, which takes longer than to count a request."""
+    """The exporter's metrics; each series is looked up once, which takes longer than to count a request.
+
+    The one of exceptions is left out: error handlers answer them all.
+    """
 
     def export_defaults(self, *, app: Flask, **_: object) -> None:
         """Make the metrics under the names that the exporter gives them, and note every request of the application."""
@@ -48,23 +51,16 @@ class RouteMetrics(PrometheusMetrics):  # type: ignore[misc]  # the exporter has
         self._total = Counter(
             "flask_http_request_total", "Total number of HTTP requests", ["method", "status"], registry=self.registry
         )
-        self._exceptions = Counter(
-            "flask_http_request_exceptions_total",
-            "Total number of HTTP requests which resulted in an exception",
-            ["method", "status"],
-            registry=self.registry,
-        )
         app.after_request(self._end)
-        app.teardown_request(self._note_exception)
+        app.teardown_request(self._note_unanswered)
 
     def _end(self, response: Response) -> Response:
         self._note(_request(), response.status_code)
         return response
 
-    def _note_exception(self, error: BaseException | None) -> None:
-        """Count what no error handler answers, and the request with it unless it had its answer."""
+    def _note_unanswered(self, error: BaseException | None) -> None:
+        """Count a request that no error handler answers as one that failed, unless it had its answer."""
         if error is not None:
-            self._exceptions.labels(request.method, FAILED).inc()
             self._note(_request(), FAILED)
 
     def _note(self, request: Request, status: int) -> None:

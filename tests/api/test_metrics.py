@@ -117,7 +117,7 @@ def test_each_request_is_counted_under_its_method_route_and_status(service) -> N
             assert found["flask_http_request_duration_seconds_count", (*labels, route)] == count
 
 
-def test_a_request_that_nothing_answers_is_counted_as_an_exception_and_once(service) -> None:
+def test_a_request_that_nothing_answers_is_counted_as_500_and_once(service) -> None:
     def leave() -> None:
         raise SystemExit
 
@@ -125,9 +125,22 @@ def test_a_request_that_nothing_answers_is_counted_as_an_exception_and_once(serv
     with pytest.raises(SystemExit):
         service.client().get("/v1/leave")
     found, labels = samples(service), (("method", "GET"), ("status", "500"))
-    assert found["flask_http_request_exceptions_total", labels] == 1
     assert found["flask_http_request_total", labels] == 1
     assert found["flask_http_request_duration_seconds_count", (*labels, ("url_rule", "/v1/leave"))] == 1
+
+
+def test_a_bug_is_found_by_the_route_whose_answers_are_500(service) -> None:
+    def divide() -> str:
+        return str(1 / 0)
+
+    service.app.add_url_rule("/v1/divide", view_func=divide)
+    assert service.client().get("/v1/divide").status_code == 500
+    found = samples(service)
+    count = "flask_http_request_duration_seconds_count"
+    failed = {
+        dict(labels)["url_rule"] for name, labels in found if (name, dict(labels).get("status")) == (count, "500")
+    }
+    assert failed == {"/v1/divide"}
 
 
 def test_hostile_requests_add_no_values_to_labels(service) -> None:

@@ -153,6 +153,15 @@ def test_every_alert_says_in_the_documentation_what_to_do(alert: str) -> None:
     assert all(len(cell) > 20 for cell in row_of("operations.md", alert)[1:])
 
 
+def test_the_documentation_names_metrics_that_there_are(service: Service) -> None:
+    named = set(
+        re.findall(r"`((?:gepa|sse|flask)_[a-z_]+)(?:\{[a-z_,]+\})?`", (DOCS / "operations.md").read_text("utf-8"))
+    )
+    families = {re.sub("_(bucket|sum|count)$", "", name) for name in series_of(service)}
+    assert len(named) > 20
+    assert named <= series_of(service) | families
+
+
 @pytest.mark.parametrize("alert", alerts())
 def test_every_alert_has_a_case_in_which_it_is_the_only_one_to_fire(alert: str) -> None:
     cases = (DEPLOY / "alerts_test.yml").read_text("utf-8")
